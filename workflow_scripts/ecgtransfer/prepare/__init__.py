@@ -1,0 +1,1 @@
+"""From recordings as published to signals, labels and splits."""

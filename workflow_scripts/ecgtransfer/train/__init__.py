@@ -1,0 +1,1 @@
+"""Models, pre-training, and training on a target with and without it."""
