@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -41,3 +41,9 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def manifest_of(paths: Iterable[str], folder: str | os.PathLike[str]) -> pd.DataFrame:
+    """Return ``path, bytes, sha256`` of files given relative to `folder`, sorted by path."""
+    rows = [(path, Path(folder, path).stat().st_size, sha256_of(Path(folder, path))) for path in sorted(paths)]
+    return pd.DataFrame(rows, columns=["path", "bytes", "sha256"])

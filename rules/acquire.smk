@@ -1,0 +1,45 @@
+# Recordings into data/: downloaded and verified, or simulated. Their manifest is the output; data/ outlives every run.
+
+
+rule simulate:
+    output:
+        manifest="<results>/raw/{simulated}.csv",
+    log:
+        "<logs>/simulate/{simulated}.log",
+    benchmark:
+        "<benchmarks>/simulate/{simulated}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        settings=simulation_settings,
+        folder="data/{simulated}",
+        code=code_of("simulate"),
+    script:
+        "../workflow_scripts/simulate.py"
+
+
+rule download:
+    output:
+        manifest="<results>/raw/{published}.csv",
+    log:
+        "<logs>/download/{published}.log",
+    benchmark:
+        "<benchmarks>/download/{published}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=1440,
+        downloads=1,
+    params:
+        entry=download_entry,
+        limit=download_limit,
+        folder="data/{published}",
+        code=code_of("download"),
+    script:
+        "../workflow_scripts/download.py"

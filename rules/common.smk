@@ -1,0 +1,131 @@
+# From the config to the plan: which data sets, which corpora, which cells, and the code that each rule runs.
+# No rule lives here, and no knowledge of ECGs: that is in the library.
+import re
+import yaml
+from pathlib import Path
+
+SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from ecgtransfer.code_fingerprint import code_fingerprint
+from ecgtransfer.config import check_config
+from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.corpora import SHUFFLED_SUFFIX, datasets_of
+from ecgtransfer.study import cells_of, corpora_of, studied_datasets
+from ecgtransfer.train.registry import REGISTRY
+
+
+def read_yaml(path):
+    """Return the content of a YAML file of the workflow."""
+    return yaml.safe_load((Path(workflow.basedir) / path).read_text())
+
+
+DATASETS = read_yaml("config/datasets.yaml")
+try:
+    check_config(config, read_yaml("config/schema.yaml"), DATASETS, REGISTRY)
+except InputError as mistakes:
+    sys.exit(f"error in the config: {mistakes}")
+
+LAYOUT_READERS = {
+    "ptb-xl": {"reader": "ptbxl", "label_table": "scp.csv"},
+    "challenge-2021": {"reader": "challenge2021"},
+}
+
+
+def any_of(names):
+    """Return a pattern for exactly these names; one that matches nothing if there are none."""
+    return "|".join(map(re.escape, names)) or "(?!)"
+
+
+wildcard_constraints:
+    simulated=any_of(config["simulate"]),
+    published=any_of(DATASETS),
+    dataset=any_of([*config["simulate"], *DATASETS]),
+    corpus=any_of(corpora_of(config)),
+    source=any_of(config["transfer"]["sources"]),
+    target=any_of(config["transfer"]["targets"]),
+    model=any_of(config["transfer"]["models"]),
+    arm=rf"scratch|finetune-({any_of(config['transfer']['sources'])})",
+    fraction=r"[0-9.]+",
+
+
+def code_of(rule_name):
+    """Return the fingerprint of what a rule runs."""
+    return code_fingerprint(SCRIPTS / f"{rule_name}.py")
+
+
+def training_code_of(rule_name):
+    """Return a function of the wildcards: the fingerprint of a training rule with the one model that it trains."""
+
+    def code(wildcards):
+        return code_fingerprint(SCRIPTS / f"{rule_name}.py", [REGISTRY[wildcards.model].module])
+
+    return code
+
+
+def dataset_entry(dataset):
+    """Return how a data set is read, be it published or simulated."""
+    if dataset in config["simulate"]:
+        return LAYOUT_READERS[config["simulate"][dataset]["layout"]]
+    return DATASETS[dataset]
+
+
+def simulation_settings(wildcards):
+    """Return the config of a simulated corpus."""
+    return config["simulate"][wildcards.simulated]
+
+
+def download_entry(wildcards):
+    """Return what decides which files of a published data set are fetched."""
+    entry = DATASETS[wildcards.published]
+    return {key: entry[key] for key in ("version", "path", "folders", "suffixes", "tables")}
+
+
+def download_limit(wildcards):
+    """Return how many records of a published data set the study asks for; None for all."""
+    return config["limits"].get(wildcards.published)
+
+
+def reader_of(wildcards):
+    """Return the name of a data set's layout."""
+    return dataset_entry(wildcards.dataset)["reader"]
+
+
+def label_table_of(wildcards):
+    """Return the table that translates a data set's statements, if it needs one."""
+    table = dataset_entry(wildcards.dataset).get("label_table")
+    return f"config/labels/{table}" if table else []
+
+
+def of_corpus(pattern, wildcard):
+    """Return an input function: a file per data set of the corpus that a wildcard names."""
+
+    def files(wildcards):
+        return expand(pattern, dataset=datasets_of(wildcards[wildcard]))
+
+    return files
+
+
+def replicate_settings():
+    """Return what decides the replicates of a cell, whatever its arm."""
+    return {key: config["transfer"][key] for key in ("replicates", "seed", "validation")}
+
+
+def cell_files(name):
+    """Return a file of every cell of the study, in the order of the plan."""
+    return [
+        f"<results>/scores/{cell.target}/{cell.model}/{cell.arm}/{cell.fraction}{name}"
+        for cell in cells_of(config)
+    ]
+
+
+def cell_keys():
+    """Return target, model, arm and fraction of every cell, in the order of the plan."""
+    return [(cell.target, cell.model, cell.arm, cell.fraction) for cell in cells_of(config)]
+
+
+def drawn_datasets():
+    """Return the data sets of which the report shows recordings."""
+    return list(
+        dict.fromkeys([*studied_datasets(config), *config["report"]["recordings"]["datasets"]])
+    )

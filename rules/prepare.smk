@@ -1,0 +1,102 @@
+# From verified files to signals, labels and splits.
+
+
+rule index_records:
+    input:
+        manifest="<results>/raw/{dataset}.csv",
+        label_table=label_table_of,
+    output:
+        records="<results>/records/{dataset}.csv",
+        rejected="<results>/records/{dataset}.rejected.csv",
+        headers="<results>/records/{dataset}.headers.csv",
+    log:
+        "<logs>/index_records/{dataset}.log",
+    benchmark:
+        "<benchmarks>/index_records/{dataset}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        reader=reader_of,
+        folder="data/{dataset}",
+        code=code_of("index_records"),
+    script:
+        "../workflow_scripts/index_records.py"
+
+
+# It reads the headers table, not the records table: an edit of labels must not filter the signals again.
+rule prepare_signals:
+    input:
+        headers="<results>/records/{dataset}.headers.csv",
+    output:
+        signals="<results>/signals/{dataset}.npy",
+        quality="<results>/signals/{dataset}.csv",
+        recipe="<results>/signals/{dataset}.json",
+    log:
+        "<logs>/prepare_signals/{dataset}.log",
+    benchmark:
+        "<benchmarks>/prepare_signals/{dataset}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        settings=config["signals"],
+        folder="data/{dataset}",
+        code=code_of("prepare_signals"),
+    script:
+        "../workflow_scripts/prepare_signals.py"
+
+
+rule harmonize_labels:
+    input:
+        records=of_corpus("<results>/records/{dataset}.csv", "corpus"),
+        snomed="config/labels/snomed.csv",
+        equivalent="config/labels/equivalent.csv",
+    output:
+        labels="<results>/labels/{corpus}.csv",
+    log:
+        "<logs>/harmonize_labels/{corpus}.log",
+    benchmark:
+        "<benchmarks>/harmonize_labels/{corpus}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=config["labels"],
+        code=code_of("harmonize_labels"),
+    script:
+        "../workflow_scripts/harmonize_labels.py"
+
+
+rule split_records:
+    input:
+        records=of_corpus("<results>/records/{dataset}.csv", "corpus"),
+        quality=of_corpus("<results>/signals/{dataset}.csv", "corpus"),
+        labels="<results>/labels/{corpus}.csv",
+    output:
+        splits="<results>/splits/{corpus}.csv",
+    log:
+        "<logs>/split_records/{corpus}.log",
+    benchmark:
+        "<benchmarks>/split_records/{corpus}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=config["splits"],
+        n_replicates=config["transfer"]["replicates"],
+        code=code_of("split_records"),
+    script:
+        "../workflow_scripts/split_records.py"

@@ -1,0 +1,14 @@
+"""Rule `download`: fetch the files of a data set that the study needs, verified against the published checksums."""
+
+from pathlib import Path
+
+from ecgtransfer.acquire.download import download
+from ecgtransfer.files import write_csv
+from ecgtransfer.job import job
+
+with job(snakemake.log[0]):
+    # The mirror is no parameter of the rule: the checksums say that files are the same wherever they come from.
+    manifest = download(
+        snakemake.params.entry, snakemake.config["mirror"], Path(snakemake.params.folder), snakemake.params.limit
+    )
+    write_csv(manifest, snakemake.output.manifest)

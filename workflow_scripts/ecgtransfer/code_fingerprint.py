@@ -1,0 +1,76 @@
+"""A hash of the code that a rule runs, so that an edit of logic reruns the rule and an edit of a comment does not.
+
+Snakemake sees neither edits of imported modules nor the difference between a touched and a changed script. So each
+rule has a parameter that holds this hash: of its adapter and of every library module imported from there, directly or
+not, with comments, docstrings and formatting left out.
+"""
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+LIBRARY = "ecgtransfer"
+
+
+def code_fingerprint(adapter: Path, extra_modules: Iterable[str] = ()) -> str:
+    """Return 16 hexadecimal digits that change with the logic that `adapter` runs.
+
+    Parameters
+    ----------
+    adapter
+        The script; the library package lies beside it.
+    extra_modules
+        Dotted names of modules that the script loads by name.
+    """
+    root = adapter.parent
+    adapter_code, imported = _normalized(adapter)
+    digest = hashlib.sha256(adapter_code.encode())
+    for name in sorted(_reachable([*imported, *extra_modules], root)):
+        digest.update(f"\n# {name}\n{_normalized(_source_of(name, root))[0]}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _reachable(names: Iterable[str], root: Path) -> set[str]:
+    """Return the library modules that importing `names` runs, packages included."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found or name.split(".")[0] != LIBRARY or not _source_of(name, root).is_file():
+            continue
+        found.add(name)
+        waiting += _normalized(_source_of(name, root))[1]
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
+    return found
+
+
+def _source_of(name: str, root: Path) -> Path:
+    path = root.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+@lru_cache(maxsize=None)
+def _normalized(path: Path) -> tuple[str, tuple[str, ...]]:
+    """Return a source file's logic as text, and the dotted names that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
+    return ast.unparse(tree), tuple(imported)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Tell whether a statement is nothing but a string: a docstring, or one below an attribute."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )

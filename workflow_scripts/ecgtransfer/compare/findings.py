@@ -1,0 +1,178 @@
+"""Findings over all runs: learning curves, and what transfer does against training from scratch."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ecgtransfer.compare.scores import MACRO_METRICS, load_resamples
+from ecgtransfer.errors import InputError
+from ecgtransfer.statistics import percentile_interval, replicate_resamples, resampled_mean, verdict
+
+Array = NDArray[Any]
+
+SCRATCH = "scratch"
+_CELL_COLUMNS = ["target", "source", "model", "arm", "fraction", "n_train"]
+CURVE_COLUMNS = [
+    *_CELL_COLUMNS,
+    *("n_train_patients", "metric", "score", "ci_low", "ci_high", "replicate_sd", "n_replicates"),
+]
+VERDICT_COLUMNS = [*_CELL_COLUMNS, "metric", "scratch", "transfer", "delta", "ci_low", "ci_high", "verdict"]
+
+_ORDER = ["target", "source", "model", "arm", "fraction", "metric"]
+_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Run:
+    """One cell of a study with all its replicates: what `ecgtransfer.compare.scores` found for it."""
+
+    target: str
+    model: str
+    arm: str  # "scratch", or how and from what it started: "finetune-<source>", "probe-<source>"
+    fraction: float  # of the training patients, in (0, 1]
+    scores: pd.DataFrame
+    resamples: dict[str, Array]  # each macro metric (R, B)
+    n_train: Array  # (R,) training records
+    n_train_patients: Array  # (R,)
+
+    @property
+    def source(self) -> str:
+        """The data set that the run's weights come from, empty for a run from scratch."""
+        return "" if self.arm == SCRATCH else self.arm.partition("-")[2]
+
+    @property
+    def name(self) -> str:
+        """The cell in words, for messages."""
+        return f"{self.target}/{self.model}/{self.arm}/{self.fraction:g}"
+
+    def macro_scores(self, metric: str) -> Array:
+        """Return each replicate's value of a macro metric on the whole test set, (R,)."""
+        rows = self.scores[(self.scores["label"] == "macro") & (self.scores["metric"] == metric)]
+        values = rows.sort_values("replicate")["value"].to_numpy(dtype=np.float64)
+        if len(values) != len(self.resamples[metric]):
+            raise InputError(
+                f"{self.name}: {len(values)} replicates in the scores, {len(self.resamples[metric])} in the resamples;"
+                " score the run again"
+            )
+        return values
+
+
+def load_run(
+    target: str,
+    model: str,
+    arm: str,
+    fraction: float,
+    scores_path: str | os.PathLike[str],
+    resamples_path: str | os.PathLike[str],
+) -> Run:
+    """Read a run's scores table and resamples, both written by the scoring stage."""
+    resamples = load_resamples(resamples_path)
+    n_train, n_train_patients = resamples.pop("n_train"), resamples.pop("n_train_patients")
+    return Run(target, model, arm, fraction, pd.read_csv(scores_path), resamples, n_train, n_train_patients)
+
+
+def learning_curves(runs: Sequence[Run], confidence: float, seed: int) -> pd.DataFrame:
+    """Return the mean score over replicates of every run and macro metric, with interval.
+
+    The interval covers test patients and replicates (`ecgtransfer.statistics.resampled_mean`) and stays within [0, 1].
+    ``replicate_sd`` is the standard deviation over replicates, empty for a single one. Columns: `CURVE_COLUMNS`.
+    """
+    rows = []
+    for run in runs:
+        for metric in MACRO_METRICS:
+            values = run.macro_scores(metric)
+            score, low, high = _mean_with_interval(values, run.resamples[metric], confidence, seed)
+            rows.append(
+                {
+                    **_cell(run, metric),
+                    "n_train_patients": round(float(run.n_train_patients.mean())),
+                    "score": score,
+                    "ci_low": float(np.clip(low, 0, 1)),
+                    "ci_high": float(np.clip(high, 0, 1)),
+                    "replicate_sd": values.std(ddof=1) if len(values) > 1 else np.nan,
+                    "n_replicates": len(values),
+                }
+            )
+    return _sorted_table(rows, CURVE_COLUMNS)
+
+
+def verdicts(runs: Sequence[Run], confidence: float, margin: float, seed: int) -> pd.DataFrame:
+    """Return what every run with transferred weights gains over its partner from scratch, with interval and verdict.
+
+    Partners have the same target, model and fraction; replicate r of one is compared with replicate r of the other, on
+    the same patient resamples. Columns: `VERDICT_COLUMNS`; the verdict is by `ecgtransfer.statistics.verdict`.
+
+    Raises
+    ------
+    InputError
+        If a partner is missing, or differs in its replicates, training subsets or resamples.
+    """
+    partners = {(run.target, run.model, run.fraction): run for run in runs if run.arm == SCRATCH}
+    rows = []
+    for run in runs:
+        if run.arm == SCRATCH:
+            continue
+        scratch = partners.get((run.target, run.model, run.fraction))
+        if scratch is None:
+            raise InputError(f"{run.name}: no run from scratch of the same target, model and fraction to compare with")
+        _check_pair(run, scratch)
+        for metric in MACRO_METRICS:
+            transferred, plain = run.macro_scores(metric), scratch.macro_scores(metric)
+            resampled = run.resamples[metric] - scratch.resamples[metric]
+            delta, low, high = _mean_with_interval(transferred - plain, resampled, confidence, seed)
+            rows.append(
+                {
+                    **_cell(run, metric),
+                    "scratch": plain.mean(),
+                    "transfer": transferred.mean(),
+                    "delta": delta,
+                    "ci_low": low,
+                    "ci_high": high,
+                    "verdict": verdict(low, high, margin),
+                }
+            )
+    return _sorted_table(rows, VERDICT_COLUMNS)
+
+
+def _mean_with_interval(values: Array, resampled: Array, confidence: float, seed: int) -> tuple[float, float, float]:
+    """Return mean over replicates, low and high from (R,) values and their (R, B) resamples."""
+    mean = float(values.mean())
+    weights = replicate_resamples(len(values), resampled.shape[1], seed)
+    low, high = percentile_interval(resampled_mean(values, resampled, weights, confidence), mean, confidence)
+    return mean, low, high
+
+
+def _cell(run: Run, metric: str) -> dict[str, object]:
+    return {
+        "target": run.target,
+        "source": run.source,
+        "model": run.model,
+        "arm": run.arm,
+        "fraction": run.fraction,
+        "n_train": round(float(run.n_train.mean())),
+        "metric": metric,
+    }
+
+
+def _check_pair(run: Run, scratch: Run) -> None:
+    if not np.array_equal(run.n_train, scratch.n_train):
+        raise InputError(
+            f"{run.name} and {scratch.name}: replicates or training subsets differ ({run.n_train.tolist()} and"
+            f" {scratch.n_train.tolist()} records), so they are no pair; train both again"
+        )
+    for metric in MACRO_METRICS:
+        if run.resamples[metric].shape != scratch.resamples[metric].shape:
+            raise InputError(f"{run.name} and {scratch.name}: resamples differ in number; score both again")
+
+
+def _sorted_table(rows: list[dict[str, object]], columns: list[str]) -> pd.DataFrame:
+    """Return the rows in a fixed order, numbers rounded for a table that is the same on every machine."""
+    table = pd.DataFrame(rows, columns=columns).sort_values(_ORDER, kind="stable", ignore_index=True)
+    numbers = table.select_dtypes("float").columns.drop("fraction", errors="ignore")
+    table[numbers] = table[numbers].round(_DECIMALS) + 0.0  # + 0.0: no "-0.0" in the file
+    return table

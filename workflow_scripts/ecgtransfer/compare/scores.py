@@ -1,0 +1,203 @@
+"""Scores of one run: its test predictions against the labels, once plainly and once per patient resample.
+
+This is the only place where test records are looked at. Thresholds come from the validation records that the replicate
+was allowed to see.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.files import written_whole
+from ecgtransfer.statistics import auroc, average_precision, best_f1_threshold, f1, macro, patient_resamples
+
+Array = NDArray[Any]
+
+LABEL_METRICS = ("auroc", "auprc", "f1")
+MACRO_METRICS = tuple(f"macro_{metric}" for metric in LABEL_METRICS)
+
+_PREDICTION_ARRAYS = (
+    "labels",
+    "test_record_id",
+    "test_probability",
+    "valid_record_id",
+    "valid_probability",
+    "valid_used",
+    "n_train",
+    "n_train_patients",
+)
+_RESAMPLE_ARRAYS = (*MACRO_METRICS, "n_train", "n_train_patients")
+
+
+def score_run(
+    predictions: Mapping[str, Array], labels: pd.DataFrame, splits: pd.DataFrame, n_resamples: int, seed: int
+) -> tuple[pd.DataFrame, dict[str, Array]]:
+    """Score every replicate of a run, per label and as the mean over labels.
+
+    Parameters
+    ----------
+    predictions : the arrays of ``predictions.npz``: ``labels`` (L,), ``test_record_id`` (N,), ``test_probability``
+        (R, N, L), ``valid_record_id`` (V,), ``valid_probability`` (R, V, L), ``valid_used`` (R, V) bool, ``n_train``
+        (R,) and ``n_train_patients`` (R,)
+    labels : ``record_id`` and one 0/1 column per label
+    splits : ``record_id``, ``patient_id``, ``role``
+    n_resamples : number of patient resamples B
+    seed : of the resamples; one seed for all runs of a target makes their resamples the same, hence comparable in pairs
+
+    Returns
+    -------
+    scores : tidy table ``replicate,label,metric,value,n_positive,n_records,threshold``; metric is auroc, auprc or f1
+        for a label and macro_auroc, macro_auprc or macro_f1 for label "macro". A label without positives or without
+        negatives in the test set has no value and is left out of macro.
+    resamples : for each macro metric its value (R, B) on every patient resample, NaN where no label has both positives
+        and negatives; ``n_train`` and ``n_train_patients`` (R,) are carried along
+
+    Raises
+    ------
+    InputError
+        If the predictions do not cover exactly the test records, if thresholds would come from records that are not
+        validation records, if a record or label is missing from the tables, or if a probability is not a number.
+    """
+    splits = splits.assign(record_id=splits["record_id"].astype(str))
+    test_ids, valid_ids = predictions["test_record_id"].astype(str), predictions["valid_record_id"].astype(str)
+    _check_roles(test_ids, valid_ids, splits)
+    _check_probabilities(predictions)
+    names = [str(name) for name in predictions["labels"]]
+    truth_test, truth_valid = _truth(labels, names, test_ids), _truth(labels, names, valid_ids)
+    patients = splits.set_index("record_id").loc[test_ids, "patient_id"].astype(str).to_numpy()
+    weights = patient_resamples(patients, n_resamples, seed)
+
+    tables, resampled = [], []
+    for replicate, (test, valid, used) in enumerate(
+        zip(predictions["test_probability"], predictions["valid_probability"], predictions["valid_used"], strict=True)
+    ):
+        thresholds = [best_f1_threshold(truth_valid[used, column], valid[used, column]) for column in range(len(names))]
+        plain = _metrics(truth_test, test, thresholds, None)[:, :, 0]
+        tables.append(_score_table(replicate, names, plain, truth_test, thresholds))
+        resampled.append([macro(values) for values in _metrics(truth_test, test, thresholds, weights)])
+    by_metric: Array = np.moveaxis(np.array(resampled), 1, 0)
+    resamples: dict[str, Array] = dict(zip(MACRO_METRICS, by_metric, strict=True))
+    carried = {name: np.asarray(predictions[name]) for name in ("n_train", "n_train_patients")}
+    return pd.concat(tables, ignore_index=True), resamples | carried
+
+
+def load_predictions(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """Read a run's ``predictions.npz``; InputError if an array that `score_run` needs is missing."""
+    return _load_arrays(path, _PREDICTION_ARRAYS)
+
+
+def write_resamples(path: str | os.PathLike[str], resamples: Mapping[str, Array]) -> None:
+    """Write the resamples of `score_run` as npz, whole or not at all."""
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **resamples)
+
+
+def load_resamples(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """Read what `write_resamples` wrote; InputError if an array is missing."""
+    return _load_arrays(path, _RESAMPLE_ARRAYS)
+
+
+def _load_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[str, Array]:
+    with np.load(path, allow_pickle=False) as archive:
+        missing = [name for name in names if name not in archive]
+        if missing:
+            raise InputError(f"{path}: array {', '.join(missing)} missing; delete the file so that it is made again")
+        return {name: archive[name] for name in names}
+
+
+def _metrics(truth: Array, probability: Array, thresholds: list[float], weights: Array | None) -> Array:
+    """Return (3, L, B): AUROC, average precision and F1 of every label on every resample."""
+    columns = range(truth.shape[1])
+    return np.array(
+        [
+            [auroc(truth[:, column], probability[:, column], weights) for column in columns],
+            [average_precision(truth[:, column], probability[:, column], weights) for column in columns],
+            [f1(truth[:, column], probability[:, column] >= thresholds[column], weights) for column in columns],
+        ]
+    )
+
+
+def _score_table(
+    replicate: int, names: list[str], values: Array, truth: Array, thresholds: list[float]
+) -> pd.DataFrame:
+    """Return the tidy rows of one replicate from its (3, L) values: label by label, then macro."""
+    n_positive = truth.sum(axis=0)
+    rows: list[dict[str, object]] = [
+        {
+            "label": name,
+            "metric": metric,
+            "value": values[row, column],
+            "n_positive": int(n_positive[column]),
+            "threshold": thresholds[column] if metric == "f1" else np.nan,
+        }
+        for column, name in enumerate(names)
+        for row, metric in enumerate(LABEL_METRICS)
+    ]
+    rows += [
+        {"label": "macro", "metric": metric, "value": value, "n_positive": pd.NA, "threshold": np.nan}
+        for metric, value in zip(MACRO_METRICS, macro(values.T), strict=True)
+    ]
+    table = pd.DataFrame(rows).assign(replicate=replicate, n_records=len(truth)).astype({"n_positive": "Int64"})
+    return table[["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold"]]
+
+
+def _truth(labels: pd.DataFrame, names: list[str], record_ids: Array) -> Array:
+    """Return the 0/1 labels (records, L) as bool, in the order of `names` and `record_ids`."""
+    absent = [name for name in names if name not in labels.columns]
+    if absent:
+        raise InputError(f"label table: no column {absent[0]}, which the predictions have; train the run again")
+    by_record = labels.assign(record_id=labels["record_id"].astype(str)).set_index("record_id")[names]
+    unlabelled = sorted(set(record_ids) - set(by_record.index))
+    if unlabelled:
+        raise InputError(f"label table: record {unlabelled[0]} missing ({len(unlabelled)} in all); add its row of 0/1")
+    truth = by_record.loc[record_ids].to_numpy()
+    if len(truth) != len(record_ids) or not np.isin(truth, (0, 1)).all():
+        raise InputError("label table: every record must have one row, with only 0 and 1 in the label columns")
+    return truth.astype(bool)
+
+
+def _check_roles(test_ids: Array, valid_ids: Array, splits: pd.DataFrame) -> None:
+    """Raise InputError unless exactly the test records are predicted and thresholds come from validation records."""
+    of_role = {role: set(rows["record_id"]) for role, rows in splits.groupby("role")}
+    expected = of_role.get("test", set())
+    differing = sorted(expected.symmetric_difference(test_ids))
+    if differing or len(test_ids) != len(expected):
+        raise InputError(
+            f"predictions: test_record_id must be the {len(expected)} test records of the split table, each once, but"
+            f" has {len(test_ids)} (first that differs: {differing[0] if differing else 'none, one is repeated'});"
+            " train the run again"
+        )
+    foreign = sorted(set(valid_ids) - of_role.get("valid", set()))
+    if foreign:
+        raise InputError(
+            f"predictions: valid_record_id holds {foreign[0]}, which is no validation record of the split table;"
+            " train the run again"
+        )
+
+
+def _check_probabilities(predictions: Mapping[str, Array]) -> None:
+    """Raise InputError where an array of probabilities has the wrong shape or holds NaN or infinity."""
+    n_replicates, n_labels = len(predictions["n_train"]), len(predictions["labels"])
+    expected_used = (n_replicates, len(predictions["valid_record_id"]))
+    if predictions["valid_used"].shape != expected_used:
+        raise InputError(
+            f"predictions: valid_used has shape {predictions['valid_used'].shape}, expected {expected_used}"
+        )
+    for role in ("test", "valid"):
+        probability, n_records = predictions[f"{role}_probability"], len(predictions[f"{role}_record_id"])
+        expected = (n_replicates, n_records, n_labels)
+        if probability.shape != expected:
+            raise InputError(f"predictions: {role}_probability has shape {probability.shape}, expected {expected}")
+        bad = np.argwhere(~np.isfinite(probability))
+        if len(bad):
+            replicate, record, label = bad[0]
+            raise InputError(
+                f"predictions: {role}_probability of replicate {replicate}, record"
+                f" {predictions[f'{role}_record_id'][record]}, label {predictions['labels'][label]} is not a number;"
+                " the training diverged: lower its learning rate"
+            )

@@ -1,0 +1,45 @@
+"""What a source or target is called, and how several data sets become one corpus.
+
+A corpus is one data set (``georgia``), several joined (``georgia+ningbo``), or either with its labels dealt out anew at
+random (``georgia-shuffled``): the negative control, from which nothing about the labels can be learnt.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+JOINED_BY = "+"
+SHUFFLED_SUFFIX = "-shuffled"
+ID_COLUMNS = ("record_id", "patient_id")
+
+
+def is_shuffled(corpus: str) -> bool:
+    """Tell whether a corpus is a negative control."""
+    return corpus.endswith(SHUFFLED_SUFFIX)
+
+
+def datasets_of(corpus: str) -> list[str]:
+    """Return the names of the data sets of a corpus, in their order."""
+    return corpus.removesuffix(SHUFFLED_SUFFIX).split(JOINED_BY)
+
+
+def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
+    """Return the tables of a corpus's data sets below one another, rows numbered from 0.
+
+    Parameters
+    ----------
+    corpus
+        Its name.
+    paths
+        One CSV table with a column ``record_id`` per data set, in the corpus's order. Where several join,
+        ``record_id`` and ``patient_id`` are made unique by ``dataset:`` in front.
+    """
+    tables = [pd.read_csv(path, dtype=dict.fromkeys((*ID_COLUMNS, "codes"), str)) for path in paths]
+    if len(tables) == 1:
+        return tables[0]
+    named = [
+        table.assign(**{column: f"{name}:" + table[column] for column in ID_COLUMNS if column in table})
+        for name, table in zip(datasets_of(corpus), tables, strict=True)
+    ]
+    return pd.concat(named, ignore_index=True)

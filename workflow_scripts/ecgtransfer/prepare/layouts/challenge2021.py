@@ -1,0 +1,40 @@
+"""PhysioNet/CinC Challenge 2021: age, sex and SNOMED CT codes stand in the header's comments.
+
+The Challenge publishes no patient ids, so every record counts as its own patient.
+Source: https://physionet.org/content/challenge-2021/1.0.3/
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, comment_value, sex_letter, unique_codes
+from ecgtransfer.prepare.wfdb_files import Header
+
+
+def layout(_folder: Path, _snomed_by_statement: Mapping[str, str]) -> Describe:
+    """Return the description of a record from its header comments alone."""
+    return describe
+
+
+def describe(path: Path, header: Header) -> Description:
+    """Return what the comments ``#Age``, ``#Sex`` and ``#Dx`` say.
+
+    Raises
+    ------
+    InputError
+        If there is no ``#Dx`` comment or it holds something else than SNOMED CT codes.
+    """
+    diagnoses = comment_value(header, "Dx")
+    if diagnoses is None:
+        raise InputError(f"{path}: no '#Dx:' comment, so its labels are unknown")
+    codes = unique_codes([code.strip() for code in diagnoses.split(",")])
+    if not codes or not all(code.isdecimal() for code in codes):
+        raise InputError(f"{path}: '#Dx: {diagnoses[:60]}' is not a list of SNOMED CT codes")
+    return Description(
+        record_id=path.stem,
+        patient_id=path.stem,
+        age_years=age_in_years(comment_value(header, "Age") or ""),
+        sex=sex_letter(comment_value(header, "Sex") or ""),
+        codes=codes,
+    )

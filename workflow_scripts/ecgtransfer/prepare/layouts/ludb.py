@@ -1,0 +1,33 @@
+"""Lobachevsky University Database: diagnoses stand as sentences in the header's comments, one record per patient.
+
+Source: Kalyakulina et al. 2020, https://doi.org/10.1109/ACCESS.2020.3029211
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, comment_value, sex_letter, unique_codes
+from ecgtransfer.prepare.wfdb_files import Header
+
+_NOT_DIAGNOSES = {"age", "sex", "diagnoses"}
+
+
+def layout(_folder: Path, snomed_by_statement: Mapping[str, str]) -> Describe:
+    """Return the description of a record from its header comments, statements translated by the label table."""
+
+    def describe(path: Path, header: Header) -> Description:
+        return Description(
+            record_id=path.stem,
+            patient_id=path.stem,
+            age_years=age_in_years(comment_value(header, "age") or ""),
+            sex=sex_letter(comment_value(header, "sex") or ""),
+            codes=unique_codes([snomed_by_statement.get(statement, "") for statement in statements(header)]),
+        )
+
+    return describe
+
+
+def statements(header: Header) -> list[str]:
+    """Return the diagnostic sentences of a header without their final stop, for instance ``Rhythm: Sinus rhythm``."""
+    sentences = [comment.strip().rstrip(".").strip() for comment in header.comments]
+    return [s for s in sentences if s and s.partition(":")[0].strip("<>").lower() not in _NOT_DIAGNOSES]

@@ -1,0 +1,86 @@
+"""The index of a data set: which recordings can be used, whose they are, what they show; and which cannot, and why."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.layouts import Layout, challenge2021, ludb, ptbxl
+from ecgtransfer.prepare.wfdb_files import check_record, read_header
+
+LAYOUTS: dict[str, Layout] = {"ptbxl": ptbxl.layout, "challenge2021": challenge2021.layout, "ludb": ludb.layout}
+"""The layouts by the name that ``reader`` has in config/datasets.yaml."""
+
+COLUMNS = ["record_id", "patient_id", "path", "sampling_rate_hz", "n_samples", "age_years", "sex", "codes", "fold"]
+REJECTED_COLUMNS = ["record_id", "path", "reason"]
+
+
+def index_records(
+    reader: str, folder: Path, manifest_paths: Iterable[str], snomed_by_statement: Mapping[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the usable records of a data set and the rejected ones; every header of the manifest is in one of them.
+
+    Parameters
+    ----------
+    reader
+        A key of `LAYOUTS`.
+    folder
+        Where the data set lies.
+    manifest_paths
+        The files that were verified, relative to `folder`.
+    snomed_by_statement
+        The data set's label table; empty where its labels are SNOMED CT already.
+
+    Returns
+    -------
+    records : pandas.DataFrame
+        The columns `COLUMNS`; ``codes`` are SNOMED CT codes joined by ``|``.
+    rejected : pandas.DataFrame
+        The columns `REJECTED_COLUMNS`.
+    """
+    describe = LAYOUTS[reader](folder, snomed_by_statement)
+    records, rejected = [], []
+    seen: dict[str, str] = {}
+    for relative in (path for path in manifest_paths if path.endswith(".hea")):
+        path = folder / relative
+        try:
+            header = read_header(path)
+            check_record(header, path)
+            description = asdict(describe(path, header))
+            record_id = description["record_id"]
+            if record_id in seen:
+                raise InputError(f"{path}: record id {record_id} is also that of {seen[record_id]}")
+        except InputError as error:
+            reason = str(error).removeprefix(f"{path}: ")
+            rejected.append({"record_id": path.stem, "path": relative, "reason": reason})
+            continue
+        seen[record_id] = relative
+        description["codes"] = "|".join(description["codes"])
+        rate = header.sampling_rate_hz
+        records.append({**description, "path": relative, "sampling_rate_hz": rate, "n_samples": header.n_samples})
+    table = pd.DataFrame(records, columns=COLUMNS)
+    table["fold"] = table["fold"].astype("Int64")
+    return table, pd.DataFrame(rejected, columns=REJECTED_COLUMNS)
+
+
+def read_label_table(path: str | Path | None) -> dict[str, str]:
+    """Return SNOMED CT code by published statement from a table under config/labels; empty without a table.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or a code is no number.
+    """
+    if not path:
+        return {}
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    for column in ("statement", "snomed_ct"):
+        if column not in table:
+            raise InputError(f"{path}: column {column} is missing; the table needs statement and snomed_ct")
+    wrong = table[~table["snomed_ct"].str.isdecimal()]
+    if len(wrong):
+        row = wrong.iloc[0]
+        raise InputError(f"{path}: '{row['snomed_ct']}' beside '{row['statement']}' is not a SNOMED CT code")
+    return dict(zip(table["statement"], table["snomed_ct"], strict=True))

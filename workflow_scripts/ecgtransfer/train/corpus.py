@@ -1,0 +1,115 @@
+"""A corpus as training sees it: signals, labels, and who trains, validates and tests."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from torch import Tensor
+
+MILLIVOLTS_PER_STEP = 1e-3
+"""Signals are stored as int16 at 1 µV per step."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Some records: ids, int16 signals of shape (records, 12, samples), 0/1 labels of shape (records, labels)."""
+
+    record_id: npt.NDArray[np.str_]
+    signals: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.record_id)
+
+    def to(self, device: torch.device) -> "Examples":
+        """Return the same records on a device."""
+        return Examples(self.record_id, self.signals.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The signal arrays of a corpus, opened and not yet read, with its labels and its splits by record id."""
+
+    arrays: tuple[npt.NDArray[np.int16], ...]
+    labels: pd.DataFrame
+    splits: pd.DataFrame
+
+    @property
+    def label_names(self) -> list[str]:
+        """The labels in their order."""
+        return list(self.labels.columns)
+
+    @property
+    def n_samples(self) -> int:
+        """Samples per lead."""
+        return int(self.arrays[0].shape[2])
+
+    def in_role(self, role: str) -> pd.DataFrame:
+        """Return the rows of the splits table that have a role."""
+        return self.splits[self.splits["role"] == role]
+
+    def subset(self, role: str, replicate: int, fraction: float) -> pd.DataFrame:
+        """Return the records of a role that a fraction of its patients gives, nested within larger fractions."""
+        members = self.in_role(role)
+        return members[members[f"rank_{replicate}"] < fraction]
+
+    def load(self, record_ids: Sequence[str]) -> Examples:
+        """Return some records, read into memory in the order asked for."""
+        rows = self.labels.index.get_indexer(pd.Index(record_ids))
+        if (rows < 0).any():
+            raise KeyError(f"{(rows < 0).sum()} records of the splits are not in the labels")
+        starts = np.cumsum([0, *(len(array) for array in self.arrays)])
+        signals = np.empty((len(rows), *self.arrays[0].shape[1:]), dtype=np.int16)
+        for array, start, stop in zip(self.arrays, starts[:-1], starts[1:], strict=True):
+            here = np.flatnonzero((rows >= start) & (rows < stop))
+            in_file_order = here[np.argsort(rows[here])]
+            signals[in_file_order] = array[rows[in_file_order] - start]
+        labels = self.labels.to_numpy(dtype=np.float32)[rows]
+        return Examples(np.asarray(record_ids, dtype=np.str_), torch.from_numpy(signals), torch.from_numpy(labels))
+
+
+def open_corpus(signals: Sequence[Path], labels: Path, splits: Path) -> Corpus:
+    """Return a corpus from the ``.npy`` arrays of its data sets and its labels and splits tables.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not hold one row per row of the labels table.
+    """
+    arrays = tuple(np.load(path, mmap_mode="r", allow_pickle=False) for path in signals)
+    label_table = pd.read_csv(labels, dtype={"record_id": str}).set_index("record_id")
+    n_rows = sum(len(array) for array in arrays)
+    if n_rows != len(label_table):
+        raise ValueError(f"{labels} has {len(label_table)} records, the signals have {n_rows}")
+    split_table = pd.read_csv(splits, dtype={"record_id": str, "patient_id": str})
+    return Corpus(arrays, label_table, split_table)
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """Per-lead mean and standard deviation in mV, taken from training records alone."""
+
+    mean_mv: Tensor
+    deviation_mv: Tensor
+
+    def to(self, device: torch.device) -> "Normalization":
+        """Return the same constants on a device."""
+        return Normalization(self.mean_mv.to(device), self.deviation_mv.to(device))
+
+    def __call__(self, signals: Tensor) -> Tensor:
+        """Return int16 signals of shape (records, 12, samples) as float32 of zero mean and unit variance per lead."""
+        scale = MILLIVOLTS_PER_STEP / self.deviation_mv
+        return signals.float() * scale[:, None] - (self.mean_mv / self.deviation_mv)[:, None]
+
+
+def normalization_of(signals: Tensor) -> Normalization:
+    """Return the constants of some training records; a lead that never moves gets a deviation of 1 mV."""
+    as_float = signals.double() * MILLIVOLTS_PER_STEP
+    mean = as_float.mean(dim=(0, 2))
+    deviation = as_float.std(dim=(0, 2), correction=0)
+    deviation = torch.where(deviation > MILLIVOLTS_PER_STEP, deviation, torch.ones_like(deviation))
+    return Normalization(mean.float(), deviation.float())

@@ -1,0 +1,127 @@
+"""The training loop: AdamW on binary cross-entropy, stopped and chosen by the loss on the validation records."""
+
+import logging
+import math
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ecgtransfer.statistics import auroc, macro
+from ecgtransfer.train.corpus import Examples, Normalization
+
+logger = logging.getLogger(__name__)
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says."""
+
+    epochs: int
+    patience: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One row of ``history.csv``. The AUROC is empty where the validation records have no label with both classes."""
+
+    epoch: int
+    train_loss: float
+    valid_loss: float
+    valid_macro_auroc: float
+    seconds: float
+
+
+def training_device() -> torch.device:
+    """Return the GPU that this job was given, or the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def fix_seeds(*seeds: int) -> None:
+    """Make what follows depend on nothing but `seeds`: weights, order of batches, and the algorithms chosen."""
+    torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> 1))
+    torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def fit(
+    model: nn.Module, train: Examples, valid: Examples, normalize: Normalization, settings: TrainingSettings
+) -> list[Epoch]:
+    """Train `model` in place and leave it with the weights of the epoch of lowest validation loss.
+
+    Training ends after ``settings.epochs`` epochs, or earlier once ``settings.patience`` epochs in a row brought no
+    lower validation loss. The order of batches comes from torch's own generator.
+
+    Returns
+    -------
+    list of Epoch
+        One per epoch that was run.
+    """
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
+    )
+    history: list[Epoch] = []
+    best_loss, best_weights, best_epoch = math.inf, _copy_of(model), 0
+    for epoch in range(1, settings.epochs + 1):
+        start = time.perf_counter()
+        train_loss = _train_one_epoch(model, train, normalize, optimizer, settings.batch_size)
+        logits = predict_logits(model, valid, normalize)
+        valid_loss = binary_cross_entropy_with_logits(logits, valid.labels).item()
+        score = macro_auroc(valid.labels.cpu().numpy(), logits.cpu().numpy())
+        history.append(Epoch(epoch, train_loss, valid_loss, score, time.perf_counter() - start))
+        logger.info(
+            "epoch %d/%d  train loss %.4f  valid loss %.4f  valid macro AUROC %.3f  %.0f records/s",
+            epoch, settings.epochs, train_loss, valid_loss, score, len(train) / history[-1].seconds,
+        )  # fmt: skip
+        if valid_loss < best_loss:
+            best_loss, best_weights, best_epoch = valid_loss, _copy_of(model), epoch
+        if epoch - best_epoch >= settings.patience:
+            break
+    model.load_state_dict(best_weights)
+    return history
+
+
+def best_epoch(history: list[Epoch]) -> Epoch:
+    """Return the epoch whose weights `fit` kept."""
+    return min(history, key=lambda epoch: epoch.valid_loss)
+
+
+def _train_one_epoch(
+    model: nn.Module, train: Examples, normalize: Normalization, optimizer: torch.optim.Optimizer, batch_size: int
+) -> float:
+    model.train()
+    total = 0.0
+    order = torch.randperm(len(train)).to(train.signals.device)
+    for batch in order.split(batch_size):
+        logits = model(normalize(train.signals[batch]))
+        loss = binary_cross_entropy_with_logits(logits, train.labels[batch])
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        total += loss.item() * len(batch)
+    return total / len(train)
+
+
+@torch.no_grad()
+def predict_logits(model: nn.Module, examples: Examples, normalize: Normalization) -> Tensor:
+    """Return the logits of some records, shape (records, labels)."""
+    model.eval()
+    return torch.cat([model(normalize(batch)) for batch in examples.signals.split(EVALUATION_BATCH)])
+
+
+def macro_auroc(labels: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]) -> float:
+    """Return the mean AUROC over the labels that have positives and negatives; NaN if none has."""
+    per_label = np.stack([auroc(labels[:, i], scores[:, i], None) for i in range(labels.shape[1])])
+    return float(macro(per_label)[0])
+
+
+def _copy_of(model: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}

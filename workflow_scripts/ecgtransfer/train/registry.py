@@ -1,0 +1,47 @@
+"""The registry of models: a name, the module that builds it, and its paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, cast
+
+from ecgtransfer.errors import InputError
+
+if TYPE_CHECKING:  # the plan of a study reads the registry, and torch is slow to import
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A row of the registry: ``module`` has a function named like the model that builds it."""
+
+    module: str
+    paper: str
+
+
+REGISTRY = {
+    "resnet1d18": ModelEntry(
+        "ecgtransfer.train.models.resnet1d",
+        "He et al. 2016, https://doi.org/10.1109/CVPR.2016.90, in the form of Nguyen & Do 2025",
+    ),
+    "gru": ModelEntry(
+        "ecgtransfer.train.models.recurrent",
+        "Cho et al. 2014, https://doi.org/10.3115/v1/D14-1179, in the form of Nguyen & Do 2025",
+    ),
+}
+"""Modules are named, not imported, so that the code fingerprint of one model leaves out the others."""
+
+
+def build_model(name: str, n_leads: int, n_samples: int, n_labels: int) -> nn.Module:
+    """Return a freshly initialised model.
+
+    Raises
+    ------
+    InputError
+        If the registry has no such model.
+    """
+    if name not in REGISTRY:
+        raise InputError(f"transfer.models: '{name}' is not a model; known are {', '.join(REGISTRY)}")
+    constructor = getattr(import_module(REGISTRY[name].module), name)
+    return cast("nn.Module", constructor(n_leads, n_samples, n_labels))

@@ -1,0 +1,21 @@
+"""Rule `harmonize_labels`: one 0/1 column per label of a corpus, from SNOMED CT codes."""
+
+import pandas as pd
+
+from ecgtransfer.files import write_csv
+from ecgtransfer.job import job
+from ecgtransfer.prepare.corpora import is_shuffled, join_records
+from ecgtransfer.prepare.labels import harmonize_labels, shuffle_labels
+
+with job(snakemake.log[0]):
+    corpus = snakemake.wildcards.corpus
+    labels = harmonize_labels(
+        join_records(corpus, snakemake.input.records),
+        pd.read_csv(snakemake.input.snomed, dtype=str).set_index("snomed_ct")["abbreviation"],
+        pd.read_csv(snakemake.input.equivalent, dtype=str).set_index("snomed_ct")["counts_as"],
+        snakemake.params.settings,
+        corpus,
+    )
+    if is_shuffled(corpus):
+        labels = shuffle_labels(labels, snakemake.params.settings["shuffle_seed"])
+    write_csv(labels, snakemake.output.labels)
