@@ -106,6 +106,11 @@ def of_corpus(pattern, wildcard):
     return files
 
 
+def model_options(wildcards):
+    """Return what the config says of a model beyond its name."""
+    return config["models"].get(wildcards.model, {})
+
+
 def replicate_settings():
     """Return what decides the replicates of a cell, whatever its arm."""
     return {key: config["transfer"][key] for key in ("replicates", "seed", "validation")}
@@ -122,6 +127,12 @@ def cell_files(name):
 def cell_keys():
     """Return target, model, arm and fraction of every cell, in the order of the plan."""
     return [(cell.target, cell.model, cell.arm, cell.fraction) for cell in cells_of(config)]
+
+
+def recording_figures(form):
+    """Return the pattern of the drawn recordings of a data set, one file each."""
+    numbers = range(1, config["report"]["recordings"]["per_dataset"] + 1)
+    return [f"<results>/figures/recordings/{{dataset}}/{number}.{form}" for number in numbers]
 
 
 def drawn_datasets():

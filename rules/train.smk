@@ -22,6 +22,7 @@ rule pretrain:
         runtime=1440,
         gpu=1,
     params:
+        options=model_options,
         settings=config["pretrain"],
         code=training_code_of("pretrain"),
     script:
@@ -49,6 +50,7 @@ rule scratch:
         runtime=720,
         gpu=1,
     params:
+        options=model_options,
         transfer=replicate_settings(),
         settings=config["scratch"],
         code=training_code_of("scratch"),
@@ -78,6 +80,7 @@ rule finetune:
         runtime=720,
         gpu=1,
     params:
+        options=model_options,
         transfer=replicate_settings(),
         settings=config["finetune"],
         code=training_code_of("finetune"),

@@ -13,7 +13,9 @@ with job(snakemake.log[0]):
     corpus = open_corpus(snakemake.input.signals, snakemake.input.labels, snakemake.input.splits)
     settings = dict(snakemake.params.settings)
     seed = settings.pop("seed")
-    model, history, facts = pretrain(corpus, snakemake.wildcards.model, TrainingSettings(**settings), seed)
+    model, history, facts = pretrain(
+        corpus, snakemake.wildcards.model, snakemake.params.options, TrainingSettings(**settings), seed
+    )
     write_csv(history, snakemake.output.history)
     write_json({"source": snakemake.wildcards.source, **facts}, snakemake.output.facts)
     save_weights(model, snakemake.wildcards.model, corpus.label_names, snakemake.output.weights)

@@ -11,6 +11,7 @@ with job(snakemake.log[0]):
     result = train_cell(
         open_corpus(snakemake.input.signals, snakemake.input.labels, snakemake.input.splits),
         snakemake.wildcards.model,
+        snakemake.params.options,
         float(snakemake.wildcards.fraction),
         snakemake.params.transfer,
         TrainingSettings(**snakemake.params.settings),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ecgtransfer.acquire.simulate import simulate
+from ecgtransfer.acquire.native_layouts import simulate
 from ecgtransfer.files import manifest_of, write_csv
 from ecgtransfer.job import job
 

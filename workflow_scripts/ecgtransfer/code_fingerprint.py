@@ -8,7 +8,8 @@ not, with comments, docstrings and formatting left out.
 import ast
 import hashlib
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cache
+from importlib.util import resolve_name
 from pathlib import Path
 
 LIBRARY = "ecgtransfer"
@@ -41,7 +42,9 @@ def _reachable(names: Iterable[str], root: Path) -> set[str]:
         if name in found or name.split(".")[0] != LIBRARY or not _source_of(name, root).is_file():
             continue
         found.add(name)
-        waiting += _normalized(_source_of(name, root))[1]
+        source = _source_of(name, root)
+        package = name if source.name == "__init__.py" else name.rpartition(".")[0]
+        waiting += [resolve_name(imported, package) for imported in _normalized(source)[1]]
         if "." in name:
             waiting.append(name.rpartition(".")[0])
     return found
@@ -52,16 +55,17 @@ def _source_of(name: str, root: Path) -> Path:
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _normalized(path: Path) -> tuple[str, tuple[str, ...]]:
-    """Return a source file's logic as text, and the dotted names that it imports."""
+    """Return a source file's logic as text, and the dotted names that it imports, relative ones with leading dots."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            imported += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * node.level + (node.module or "")
+            imported += [origin, *(f"{origin}{'.' if node.module else ''}{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
     return ast.unparse(tree), tuple(imported)

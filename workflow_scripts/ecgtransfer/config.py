@@ -1,14 +1,30 @@
 """Checks of a study's config before any job starts; every mistake becomes one line that names the key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
+from ecgtransfer.acquire.simulate import corpus_settings
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.study import corpora_of, sources_of
+
+_TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a section",
+}
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "more than",
+    "maximum": "at most",
+    "exclusiveMaximum": "less than",
+}
 
 
 def check_config(
@@ -32,30 +48,47 @@ def check_config(
     InputError
         With one line per mistake.
     """
-    mistakes = [_in_words(error) for error in Draft202012Validator(schema).iter_errors(config)]
-    mistakes = mistakes or list(_inconsistencies(config, published, models))
+    errors = Draft202012Validator(schema).iter_errors(config)
+    mistakes = [mistake for mistake in dict.fromkeys(map(_in_words, errors)) if mistake]
+    mistakes = mistakes or list(_inconsistencies(config, list(published), list(models)))
     if mistakes:
         raise InputError("\n".join(mistakes))
 
 
 def _in_words(error: ValidationError) -> str:
     place = _key(error.absolute_path)
+    subject = f"`{place}`" if place else "the config"
+    if "propertyNames" in error.absolute_schema_path:
+        subject = f"a key of {subject}"
+    found: Any = error.instance
+    wanted: Any = error.validator_value
+    schema: Any = error.schema
     match error.validator:
         case "additionalProperties":
-            known = list(error.schema.get("properties", {}))
-            unknown = [key for key in error.instance if key not in known]
-            return "; ".join(f"`{key}` is not a key of `{place or 'the config'}`{_did_you_mean(key, known)}" for key in unknown)
+            known = list(schema["properties"])
+            unknown = [key for key in found if key not in known]
+            return "\n".join(f"`{key}` is not a key of {subject}{_did_you_mean(key, known)}" for key in unknown)
         case "required":
-            missing = [key for key in error.validator_value if key not in error.instance]
-            return f"`{place or 'the config'}` lacks the key {', '.join(f'`{key}`' for key in missing)}"
+            misspelt = {close for key in found if key not in wanted for close in _close_to(key, wanted)}
+            missing = [f"`{key}`" for key in wanted if key not in found and key not in misspelt]
+            return f"{subject} lacks the key {', '.join(missing)}" if missing else ""
         case "enum":
-            allowed = [str(value) for value in error.validator_value]
-            return f"`{place}` is '{error.instance}', expected one of {', '.join(allowed)}{_did_you_mean(str(error.instance), allowed)}"
+            allowed = [str(value) for value in wanted]
+            expected = f"one of {', '.join(allowed)}{_did_you_mean(found, allowed)}"
         case "type":
-            wanted = error.validator_value
-            return f"`{place}` is {error.instance!r}, expected {wanted if isinstance(wanted, str) else ' or '.join(wanted)}"
+            types = [wanted] if isinstance(wanted, str) else wanted
+            expected = " or ".join(_TYPES[name] for name in types) + _in_another_spelling(found, types)
+        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
+            expected = " and ".join(f"{words} {schema[bound]}" for bound, words in _BOUNDS.items() if bound in schema)
+        case "pattern":
+            expected = schema.get("x-expected", wanted)
+        case "minItems":
+            expected = f"at least {wanted} entry"
+        case "uniqueItems":
+            expected = "every entry once"
         case _:
-            return f"`{place}`: {error.message}"
+            return f"{subject}: {error.message[:200]}"
+    return f"{subject} is {_shown(found)}, expected {expected}"
 
 
 def _key(path: Iterable[str | int]) -> str:
@@ -65,49 +98,95 @@ def _key(path: Iterable[str | int]) -> str:
     return text
 
 
-def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    close = get_close_matches(word, list(known), n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
-def _inconsistencies(config: Mapping[str, Any], published: Iterable[str], models: Iterable[str]) -> Iterable[str]:
-    simulated = list(config["simulate"])
-    published = list(published)
-    known = [*simulated, *published]
-    for name in simulated:
+def _in_another_spelling(value: Any, types: list[str]) -> str:
+    """Return a hint where YAML reads text as a number or, as with 1e-3, a number as text."""
+    if types == ["string"] and isinstance(value, int | float):
+        return f"; write '{value}'"
+    try:
+        return f"; write {float(value)!r}" if "number" in types and isinstance(value, str) else ""
+    except ValueError:
+        return ""
+
+
+def _close_to(word: object, known: Iterable[str]) -> list[str]:
+    return get_close_matches(str(word), list(known), n=1)
+
+
+def _did_you_mean(word: object, known: Iterable[str]) -> str:
+    return "".join(f"; did you mean `{close}`?" for close in _close_to(word, known))
+
+
+def _inconsistencies(config: Mapping[str, Any], published: list[str], models: list[str]) -> Iterator[str]:
+    yield from _wrong_corpora(config, published)
+    yield from _wrong_names(config, published, models)
+    yield from _wrong_plan(config)
+    yield from _wrong_folds(config["splits"])
+    yield from _wrong_band(config["signals"])
+
+
+def _wrong_corpora(config: Mapping[str, Any], published: list[str]) -> Iterator[str]:
+    for name, settings in config["simulate"].items():
         if name in published:
             yield f"`simulate.{name}` has the name of a data set of config/datasets.yaml; choose another"
-    extra = config["report"]["recordings"]["datasets"]
+        try:
+            corpus_settings(name, {key: value for key, value in settings.items() if key != "seed"})
+        except InputError as mistake:
+            yield str(mistake).removeprefix("config, ")
+
+
+def _wrong_names(config: Mapping[str, Any], published: list[str], models: list[str]) -> Iterator[str]:
+    known = [*config["simulate"], *published]
+    transfer = config["transfer"]
     for place, names in {
-        "transfer.sources": [d for corpus in config["transfer"]["sources"] for d in datasets_of(corpus)],
-        "transfer.targets": [d for corpus in config["transfer"]["targets"] for d in datasets_of(corpus)],
-        "report.recordings.datasets": extra,
-        "limits": list(config["limits"]),
+        "transfer.sources": [dataset for corpus in transfer["sources"] for dataset in datasets_of(corpus)],
+        "transfer.targets": [dataset for corpus in transfer["targets"] for dataset in datasets_of(corpus)],
+        "report.recordings.datasets": config["report"]["recordings"]["datasets"],
     }.items():
         for name in names:
             if name not in known:
                 hint = _did_you_mean(name, known) or f"; known are {', '.join(known)}"
                 yield f"`{place}`: '{name}' is neither in config/datasets.yaml nor in `simulate`{hint}"
-    for model in config["transfer"]["models"]:
+    for name in config["limits"]:
+        if name not in published:
+            hint = _did_you_mean(name, published) or f"; known are {', '.join(published)}"
+            yield f"`limits`: '{name}' is not a data set of config/datasets.yaml{hint}"
+    for model in transfer["models"]:
         if model not in models:
-            yield f"`transfer.models`: '{model}' is not a model{_did_you_mean(model, models) or f'; known are {", ".join(models)}'}"
+            hint = _did_you_mean(model, models) or f"; known are {', '.join(models)}"
+            yield f"`transfer.models`: '{model}' is not a model{hint}"
+
+
+def _wrong_plan(config: Mapping[str, Any]) -> Iterator[str]:
     for corpus in corpora_of(config):
         if len(set(datasets_of(corpus))) < len(datasets_of(corpus)):
             yield f"`transfer`: '{corpus}' names a data set twice"
     for target in config["transfer"]["targets"]:
         if not sources_of(config, target):
             yield f"`transfer.targets`: every source shares a data set with '{target}'; add a source that does not"
-    folds = config["splits"]
-    if set(folds["valid_folds"]) & set(folds["test_folds"]):
+
+
+def _wrong_folds(splits: Mapping[str, Any]) -> Iterator[str]:
+    held_out = {*splits["valid_folds"], *splits["test_folds"]}
+    if set(splits["valid_folds"]) & set(splits["test_folds"]):
         yield "`splits.valid_folds` and `splits.test_folds` share a fold; a patient can only have one role"
     for place in ("valid_folds", "test_folds"):
-        if max(folds[place]) > folds["n_folds"]:
-            yield f"`splits.{place}` names fold {max(folds[place])}, there are {folds['n_folds']} (`splits.n_folds`)"
-    band = config["signals"]["band_pass"]
+        if max(splits[place]) > splits["n_folds"]:
+            yield f"`splits.{place}` names fold {max(splits[place])}, there are {splits['n_folds']} (`splits.n_folds`)"
+    if held_out >= set(range(1, splits["n_folds"] + 1)):
+        yield "`splits.valid_folds` and `splits.test_folds` leave no fold to train on; raise `splits.n_folds`"
+
+
+def _wrong_band(signals: Mapping[str, Any]) -> Iterator[str]:
+    band, rate = signals["band_pass"], signals["sampling_rate_hz"]
     if band["low_hz"] >= band["high_hz"]:
         yield f"`signals.band_pass`: low_hz {band['low_hz']} must lie below high_hz {band['high_hz']}"
-    if band["high_hz"] > config["signals"]["sampling_rate_hz"] / 2:
+    if band["high_hz"] > rate / 2:
         yield (
             f"`signals.band_pass.high_hz` is {band['high_hz']}, at most half of `signals.sampling_rate_hz`"
-            f" = {config['signals']['sampling_rate_hz']} can be kept"
+            f" = {rate} can be kept"
         )

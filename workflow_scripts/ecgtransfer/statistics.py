@@ -169,9 +169,11 @@ def resampled_mean(values: Array, resampled: Array, replicate_weights: Array, co
     counts it twice, which is still on the safe side.
 
     Replicates are few. Their plain bootstrap variance is too small by (R - 1) / R, so deviations are multiplied by
-    sqrt(R / (R - 1)) (Davison & Hinkley 1997, sections 2.3 and 3.8). Its percentiles act as if the variance were known,
-    so they are widened by the ratio of Student's t with R - 1 degrees of freedom to the normal quantile (Hesterberg
-    2015, What Teachers Should Know About the Bootstrap, Am. Stat. 69:371-386, "expanded percentile interval").
+    sqrt(R / (R - 1)); its percentiles act as if that variance were known, so they are widened by the ratio of Student's
+    t with R - 1 degrees of freedom to the normal quantile (Davison & Hinkley 1997, section 3.8, on the bias with few
+    groups; Hesterberg 2015, What Teachers Should Know About the Bootstrap, Am. Stat. 69:371-386, on both factors, which
+    make the "expanded percentile interval"). Patients are many and need neither.
+
     One replicate tells nothing about replicates: the draws then hold the variation of test patients alone.
     """
     n_replicates = len(values)

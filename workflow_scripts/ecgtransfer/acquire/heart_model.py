@@ -72,7 +72,7 @@ _QRS: dict[str, list[tuple[float, float, tuple[float, float, float]]]] = {
     ],
 }
 _T_DIPOLE = {"normal": (0.25, 0.18, -0.14), "CLBBB": (-0.24, -0.05, -0.34), "CRBBB": (0.25, 0.18, 0.10)}
-_ST_DIPOLE = {"normal": (0.02, 0.02, -0.025), "CLBBB": (-0.05, -0.02, -0.11), "CRBBB": (0.01, 0.01, 0.02)}
+_ST_DIPOLE = {"normal": (0.01, 0.01, -0.015), "CLBBB": (-0.05, -0.02, -0.11), "CRBBB": (0.01, 0.01, 0.02)}
 _P_DIPOLES = ((0.035, 0.075, -0.055), (0.055, 0.06, 0.045))  # right, then left atrium
 _ECTOPIC_P_DIPOLES = (
     ((-0.02, -0.09, -0.02), (0.01, -0.07, 0.02)),  # low in the atria: negative in II, III, aVF
@@ -112,12 +112,14 @@ class Waves:
 
     def followed_by(self, other: Self) -> Self:
         """Return the waves of both."""
-        return type(self)(*(np.concatenate(pair) for pair in zip(vars(self).values(), vars(other).values(), strict=True)))
+        return type(self)(
+            *(np.concatenate(pair) for pair in zip(vars(self).values(), vars(other).values(), strict=True))
+        )
 
 
 @dataclass(frozen=True)
 class Repolarisation:
-    """What one recording does to the ST segment and T wave: an added ST dipole, a T dipole in place of the usual (mV)."""
+    """What one recording does to ST segment and T wave: an added ST dipole, a T dipole in place of the usual, in mV."""
 
     st_shift: FloatArray
     t_instead: FloatArray | None
@@ -148,28 +150,28 @@ def draw_heart(conduction: str, hypertrophy: bool, long_pr: bool, female: bool, 
     ----------
     conduction : ``"normal"``, ``"CLBBB"`` or ``"CRBBB"``.
     hypertrophy : left ventricular hypertrophy: Sokolow-Lyon voltage (S in V1 + R in V5) above 3.5 mV, without it below.
-    long_pr : first degree AV block: PR interval of 220-300 ms instead of 130-185 ms.
+    long_pr : first degree AV block: PR interval of 212-290 ms instead of 130-192 ms.
     female : smaller voltages, slightly longer QT.
     rng : source of what differs between patients.
     """
-    lead_vectors = _DOWER * (1 + 0.06 * rng.standard_normal(_DOWER.shape))
+    lead_vectors = _DOWER * (1 + 0.08 * rng.standard_normal(_DOWER.shape))
     axis = _rotation(rng.normal((0, 0, -8), (9, 9, 14)))
-    t_axis = _rotation(rng.normal((0, 0, -4), (5, 5, 8)))
+    t_axis = _rotation(rng.normal((0, 0, -4), (8, 8, 11)))
     shape = 1 + 0.12 * rng.standard_normal((4, 3))
     stretch = rng.uniform(0.92, 1.08) * (1.06 if hypertrophy else 1.0)
-    voltage = rng.uniform(3.8, 5.4) if hypertrophy else np.clip(rng.normal(2.2, 0.45), 1.2, 3.2) - 0.15 * female
+    voltage = rng.uniform(3.7, 5.2) if hypertrophy else np.clip(rng.normal(2.35, 0.45), 1.5, 3.3) - 0.15 * female
     normal_qrs = _qrs_waves("normal", hypertrophy, shape, stretch).turned(axis)
     gain = voltage / _sokolow_lyon_mv(normal_qrs, lead_vectors)
     t_gain = float(np.clip(rng.lognormal(0.0, 0.22), 0.65, 1.5))
     p_gain = rng.uniform(0.8, 1.25)
-    pr_s = rng.uniform(0.220, 0.300) if long_pr else rng.uniform(0.130, 0.185)
+    pr_s = rng.uniform(0.212, 0.290) if long_pr else rng.uniform(0.130, 0.192)
     ectopic_p = np.array(_ECTOPIC_P_DIPOLES[rng.integers(len(_ECTOPIC_P_DIPOLES))])
     return Heart(
         lead_vectors=_TO_ELECTRODES @ lead_vectors,
         sinus_p=_p_waves(pr_s, p_gain * np.array(_P_DIPOLES)).turned(t_axis),
         ectopic_p=_p_waves(rng.uniform(0.12, 0.15), p_gain * ectopic_p),
         qrs=_qrs_waves(conduction, hypertrophy, shape, stretch).turned(gain * axis),
-        premature_ventricular=_premature_ventricular_waves(rng),
+        premature_ventricular=_premature_ventricular_waves(np.sqrt(voltage / 2.2), rng),
         qt_s=rng.normal(0.40, 0.012) + 0.01 * female + 0.04 * (conduction != "normal"),
         t_gain=t_gain,
         t_dipole=t_gain * t_axis @ np.array(_T_DIPOLE[conduction]),
@@ -241,21 +243,26 @@ def _t_waves(qt_s: float, dipole_mv: FloatArray) -> Waves:
     """Return a T wave that rises slowly, falls fast and ends `qt_s * sqrt(RR)` after QRS onset."""
     return Waves(
         centre_s=np.zeros(2),
-        centre_per_sqrt_rr=np.array([qt_s - 0.135, qt_s - 0.088]),
+        centre_per_sqrt_rr=np.array([qt_s - 0.130, qt_s - 0.088]),
         width_s=np.zeros(2),
-        width_per_sqrt_rr=np.array([0.050, 0.036]),
-        dipole_mv=np.outer([0.45, 0.78], dipole_mv),
+        width_per_sqrt_rr=np.array([0.043, 0.036]),
+        dipole_mv=np.outer([0.38, 0.80], dipole_mv),
     )
 
 
-def _premature_ventricular_waves(rng: np.random.Generator) -> Waves:
+def _premature_ventricular_waves(gain: float, rng: np.random.Generator) -> Waves:
     """Return a wide QRS from one focus without a P wave, and a T wave against it."""
-    gain = rng.uniform(0.9, 1.5)
-    main = gain * np.array(_PVC_DIPOLES[rng.integers(len(_PVC_DIPOLES))]) * rng.normal(1.0, 0.12, 3)
+    main = (
+        gain
+        * rng.uniform(0.9, 1.4)
+        * np.array(_PVC_DIPOLES[rng.integers(len(_PVC_DIPOLES))])
+        * rng.normal(1.0, 0.12, 3)
+    )
     late = main * rng.normal(0.7, 0.12, 3)
-    qrs = Waves.of([0.058, 0.104], [0.022, 0.021], [main, late])
+    stretch = rng.uniform(0.92, 1.1)
+    qrs = Waves.of(stretch * np.array([0.058, 0.104]), stretch * np.array([0.022, 0.021]), [main, late])
     against = -rng.uniform(0.28, 0.4) * main
-    return qrs.followed_by(_st_waves(0.150, 0.44, 0.25 * against)).followed_by(_t_waves(0.44, against))
+    return qrs.followed_by(_st_waves(0.150 * stretch, 0.44, 0.25 * against)).followed_by(_t_waves(0.44, against))
 
 
 def _rotation(degrees: FloatArray) -> FloatArray:

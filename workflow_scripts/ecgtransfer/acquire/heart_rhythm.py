@@ -16,7 +16,7 @@ _ECTOPY_GAP_S = 4.2  # from one premature beat to the next at most: every 5 s wi
 
 
 class BeatKind(IntEnum):
-    """Where a beat starts: in the sinus node (or, in fibrillation, the AV node), elsewhere in the atria, or in a ventricle."""
+    """Where a beat starts: in the sinus node (in fibrillation the AV node), elsewhere in the atria, in a ventricle."""
 
     NORMAL = 0
     ATRIAL = 1
@@ -67,9 +67,9 @@ def beat_train(rhythm: Rhythm, duration_s: float, rng: np.random.Generator) -> B
         if candidates:
             last_kind = min(candidates, key=lambda kind: due[kind])
             rr = _coupling_interval(mean_rr_s if rhythm.fibrillating else rr, last_kind, rng)
-            # The next one may have to wait for a pause (up to 1.5 RR) and for the other kind's turn (2 RR).
-            reserve = (1.7 + 2.0 * (len(due) - 1)) * mean_rr_s
-            due[last_kind] = now + rr + rng.uniform(0.5, 1.0) * max(_ECTOPY_GAP_S - reserve, 0.5 * mean_rr_s)
+            # When due, it still has to wait for a coupling interval (0.7 RR), and for the other kind's turn (2 RR).
+            reserve = (0.9 + 2.0 * (len(due) - 1)) * mean_rr_s
+            due[last_kind] = now + rr + rng.uniform(0.6, 1.0) * (_ECTOPY_GAP_S - reserve)
         else:
             rr *= _pause_factor(last_kind, last_interval / mean_rr_s, rhythm.fibrillating, rng)
             last_kind = BeatKind.NORMAL
@@ -97,7 +97,7 @@ def _coupling_interval(rr: float, kind: BeatKind, rng: np.random.Generator) -> f
 
 
 def _pause_factor(before: BeatKind, coupling: float, fibrillating: bool, rng: np.random.Generator) -> float:
-    """Return by what the interval after a beat of kind `before`, which came after `coupling` RR, is longer than usual."""
+    """Return how many times the usual the interval is after a beat `before`, which itself came after `coupling` RR."""
     if before is BeatKind.VENTRICULAR:
         return 1.3 if fibrillating else 2.0 - coupling
     return float(rng.uniform(1.02, 1.12)) if before is BeatKind.ATRIAL else 1.0

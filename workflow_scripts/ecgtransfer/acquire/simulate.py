@@ -53,7 +53,7 @@ DEFAULT_PREVALENCE = {
 LAYOUTS = ("ptb-xl", "challenge-2021")
 
 # Directions of the ST dipole (Frank axes) that shift the ST segment of a region by about 1 mV.
-_ST_DEPRESSION = {"lateral": (-0.90, -0.35, 0.0), "inferior": (-0.50, -0.80, 0.0)}
+_ST_DEPRESSION = {"lateral": (-0.90, -0.50, 0.0), "inferior": (-0.50, -0.80, 0.0)}
 _ST_ELEVATION = {"inferior": (0.10, 0.95, 0.0), "anterior": (0.25, 0.10, -0.70), "lateral": (0.85, -0.20, 0.0)}
 # T dipoles in mV that invert the T wave of a region.
 _INVERTED_T = {
@@ -67,8 +67,8 @@ _INVERTED_T = {
 class CorpusSettings:
     """What makes one simulated corpus; the config section ``simulate.<corpus>``.
 
-    `records_per_patient` is a mean, `amplitude` multiplies the heart's voltages, `noise` that of baseline wander, hum and
-    muscle together. `prevalence` overrides `DEFAULT_PREVALENCE` by abbreviation.
+    `records_per_patient` is a mean. `amplitude` multiplies the heart's voltages, `noise` those of baseline wander, hum
+    and muscle. `prevalence` overrides `DEFAULT_PREVALENCE` by abbreviation.
     """
 
     layout: str
@@ -274,7 +274,7 @@ def _draw_rhythm(patient: _Patient, diagnoses: set[str], rng: np.random.Generato
     if "AF" in diagnoses:
         mean_rr_s = 60 / rng.uniform(62, 125)
     elif "SB" in diagnoses:
-        mean_rr_s = 60 / rng.uniform(43, 56.5)
+        mean_rr_s = 60 / rng.uniform(43, 57)
     elif "STach" in diagnoses:
         mean_rr_s = 60 / rng.uniform(104, 138)
     else:
@@ -297,10 +297,10 @@ def _draw_repolarisation(diagnoses: set[str], rng: np.random.Generator) -> Repol
     strained = "LVH" in diagnoses
     shift: NDArray[np.float64] = np.zeros(3)
     if "STD" in diagnoses:
-        shift = rng.uniform(0.13, 0.26) * _of_region(_ST_DEPRESSION, strained, rng)
+        shift = rng.uniform(0.14, 0.25) * _of_region(_ST_DEPRESSION, strained, rng)
     elif "STE" in diagnoses:
-        shift = rng.uniform(0.16, 0.32) * _of_region(_ST_ELEVATION, False, rng)
-    inverted = _of_region(_INVERTED_T, strained, rng) if "TInv" in diagnoses else None
+        shift = rng.uniform(0.13, 0.28) * _of_region(_ST_ELEVATION, False, rng)
+    inverted = rng.uniform(0.65, 1.1) * _of_region(_INVERTED_T, strained, rng) if "TInv" in diagnoses else None
     return Repolarisation(shift, inverted)
 
 
@@ -318,7 +318,7 @@ def _electrode_noise(
     n = heart_model.N_ELECTRODES
     time_s = (np.arange(n_samples) / sampling_rate_hz).astype(np.float32)
     hz = np.array([*rng.uniform([0.03, 0.08, 0.18], [0.08, 0.18, 0.4]), mains_hz], dtype=np.float32)
-    level_mv = np.array([0.022, 0.016, 0.018, 0.004]) * rng.lognormal(0.0, 0.45, 4)
+    level_mv = np.array([0.016, 0.012, 0.014, 0.004]) * rng.lognormal(0.0, 0.45, 4)
     phase = np.float32(2 * np.pi) * hz[:, None] * time_s
     weights = level_mv * rng.standard_normal((2, n, 4))
     noise = weights[0].astype(np.float32) @ np.sin(phase) + weights[1].astype(np.float32) @ np.cos(phase)
@@ -326,6 +326,6 @@ def _electrode_noise(
     white = rng.standard_normal((n, n_samples + 3), dtype=np.float32)
     muscle = white[:, 3:] + white[:, 2:-1] - white[:, 1:-2] - white[:, :-3]
     burst = 1 + 0.6 * np.sin(np.float32(2 * np.pi * rng.uniform(0.1, 0.4)) * time_s + np.float32(rng.uniform(0, 6)))
-    muscle_mv = 0.007 * rng.lognormal(0.0, 0.6) * rng.lognormal(0.0, 0.3, n) / 2
-    noise += muscle_mv.astype(np.float32)[:, None] * burst.astype(np.float32) * muscle
-    return noise
+    muscle_mv = 0.007 * rng.lognormal(0.0, 0.5) * rng.lognormal(0.0, 0.3, n) / 2
+    noise = noise + muscle_mv.astype(np.float32)[:, None] * burst.astype(np.float32) * muscle
+    return np.asarray(noise)

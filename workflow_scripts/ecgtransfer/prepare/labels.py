@@ -48,10 +48,14 @@ def harmonize_labels(
     codes = [[counts_as.get(c, c) for c in str(cell).split("|") if c] for cell in records["codes"].fillna("")]
     all_codes = sorted({code for row in codes for code in row})
     present = pd.DataFrame(
-        np.array([[code in set(row) for code in all_codes] for row in codes], dtype=np.int8).reshape(len(codes), -1),
+        np.array([[code in set(row) for code in all_codes] for row in codes], dtype=np.int8).reshape(
+            len(codes), len(all_codes)
+        ),
         columns=[abbreviations.get(code, code) for code in all_codes],
     )
-    present = present[sorted(_asked_for(list(present.columns), settings["include"], abbreviations, counts_as), key=str.casefold)]
+    asked_for = _asked_for([str(name) for name in present.columns], settings["include"], abbreviations, counts_as)
+    asked_for.sort(key=str.casefold)
+    present = present[asked_for]
     positives = present.sum()
     enough = (positives >= settings["min_records"]) & (len(present) - positives >= settings["min_records"])
     if not enough.any():
@@ -62,7 +66,8 @@ def harmonize_labels(
         )
     dropped = [f"{label} ({count})" for label, count in positives[~enough].items()]
     logger.info("%s: %d labels kept, too few records: %s", corpus, enough.sum(), ", ".join(dropped) or "none")
-    return pd.concat([records["record_id"].reset_index(drop=True), present.loc[:, enough]], axis=1)
+    table: pd.DataFrame = pd.concat([records["record_id"].reset_index(drop=True), present.loc[:, enough]], axis=1)
+    return table
 
 
 def _asked_for(

@@ -120,9 +120,7 @@ def _why_unusable(nan_fraction: float, flat_leads: int, padded_s: float, setting
     return ""
 
 
-def prepare_signals(
-    records: pd.DataFrame, folder: Path, settings: Mapping[str, Any], array_path: Path
-) -> pd.DataFrame:
+def prepare_signals(records: pd.DataFrame, folder: Path, settings: Mapping[str, Any], array_path: Path) -> pd.DataFrame:
     """Prepare every record into `array_path`, an int16 ``.npy`` of shape (records, 12, samples).
 
     Parameters
@@ -147,10 +145,10 @@ def prepare_signals(
     rows = []
     with written_whole(array_path) as temporary:
         array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.int16, shape=shape)
-        for i, record in enumerate(records.itertuples(index=False)):
-            signal_mv = read_signal(folder / str(record.path))
-            array[i], quality = prepare_signal(signal_mv, float(record.sampling_rate_hz), settings)
-            rows.append({"record_id": record.record_id, **asdict(quality)})
+        of_record = zip(records["record_id"], records["path"], records["sampling_rate_hz"], strict=True)
+        for i, (record_id, path, sampling_rate_hz) in enumerate(of_record):
+            array[i], quality = prepare_signal(read_signal(folder / path), float(sampling_rate_hz), settings)
+            rows.append({"record_id": record_id, **asdict(quality)})
             if (i + 1) % 1000 == 0:
                 logger.info("%d of %d records prepared", i + 1, len(records))
         array.flush()

@@ -37,7 +37,9 @@ def split_records(
     InputError
         If a role stays empty.
     """
-    patients, first_record, patient_of = np.unique(records["patient_id"].astype(str), return_index=True, return_inverse=True)
+    patients, first_record, patient_of = np.unique(
+        records["patient_id"].astype(str), return_index=True, return_inverse=True
+    )
     published = records["fold"].astype("Int64").to_numpy(dtype=float, na_value=np.nan)[first_record]
     folds = np.where(np.isnan(published), 0, published).astype(int)
     without_fold = np.flatnonzero(folds == 0)

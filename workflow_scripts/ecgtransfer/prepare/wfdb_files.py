@@ -7,6 +7,7 @@ Georgia headers write it.
 Source: WFDB header specification, header(5), https://physionet.org/physiotools/wag/header-5.htm
 """
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,8 @@ INVALID_SAMPLE = -32768
 
 _GAIN = re.compile(r"^(?P<gain>[-+.\deE]+)(?:\((?P<baseline>[-+]?\d+)\))?(?:/(?P<unit>\S+))?$")
 _FORMAT = re.compile(r"^(?P<format>\d+)(?:x(?P<per_frame>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?$")
-_MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "µv": 1e-3, "v": 1e3}
+_MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "v": 1e3}  # micro sign, Greek mu
+_BYTES_PER_SAMPLE = {8: 1, 16: 2, 24: 3, 32: 4, 61: 2, 80: 1, 160: 2, 212: 1.5}
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def _signal_line(line: str, path: Path) -> LeadSpecification:
             raise ValueError("format or gain")
         if layout["per_frame"] not in (None, "1"):
             raise ValueError("several samples per frame")
+        if int(layout["skew"] or 0):
+            raise ValueError("skewed signals")
         gain = float(gain_words["gain"]) if gain_words else 0.0
         baseline = int(gain_words["baseline"]) if gain_words and gain_words["baseline"] else adc_zero
     except (IndexError, ValueError) as error:
@@ -147,14 +151,15 @@ def check_record(header: Header, path: Path) -> None:
         for column in columns:
             millivolts_per_unit(header.leads[column].unit, path)
         first = header.leads[columns[0]]
-        if first.sample_format == 16:
-            expected = first.byte_offset + 2 * len(_columns_in_file(header, file_name)) * header.n_samples
-            found = signal_file.stat().st_size
-            if found < expected:
-                raise InputError(
-                    f"{path}: signal file {file_name} is truncated, it has {found} bytes of the {expected} that"
-                    " the header announces; download it again or remove the record"
-                )
+        per_sample = _BYTES_PER_SAMPLE.get(first.sample_format, 0)
+        n_values = len(_columns_in_file(header, file_name)) * header.n_samples
+        expected = first.byte_offset + math.ceil(per_sample * n_values)
+        found = signal_file.stat().st_size
+        if found < expected:
+            raise InputError(
+                f"{path}: signal file {file_name} is truncated, it has {found} bytes of the {expected} that"
+                " the header announces; download it again or remove the record"
+            )
 
 
 def read_signal(path: Path, header: Header | None = None) -> npt.NDArray[np.float64]:
@@ -194,9 +199,7 @@ def _columns_in_file(header: Header, file_name: str) -> list[int]:
     return [column for column, lead in enumerate(header.leads) if lead.file_name == file_name]
 
 
-def _read_columns(
-    path: Path, header: Header, file_name: str, columns: list[int]
-) -> dict[int, npt.NDArray[np.float64]]:
+def _read_columns(path: Path, header: Header, file_name: str, columns: list[int]) -> dict[int, npt.NDArray[np.float64]]:
     """Return the samples of some columns in the header's physical unit."""
     first = header.leads[columns[0]]
     if first.sample_format != 16:

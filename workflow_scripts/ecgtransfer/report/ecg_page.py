@@ -25,8 +25,8 @@ _MM_PER_INCH = 25.4
 def draw_ecg_page(signal: NDArray[np.floating], sampling_rate_hz: float, title: str) -> Figure:
     """Draw a 12-lead recording in the standard layout: three rows of four leads, 2.5 s each, and 10 s of lead II below.
 
-    The figure is in true scale (25 mm/s, 10 mm/mV) when printed at its own size, 285 x 185 mm. Each lead is centred on its
-    median, as an ECG machine's high-pass does. A recording shorter than 10 s shows what it has: columns that would
+    The figure is in true scale (25 mm/s, 10 mm/mV) when printed at its own size, 285 x 185 mm. Each lead is centred on
+    its median, as an ECG machine's high-pass would. A recording shorter than 10 s shows what it has: columns that would
     begin too late show its last 2.5 s. Of a longer one the first 10 s are drawn. NaN samples are gaps in the trace.
 
     Parameters
@@ -89,4 +89,4 @@ def _draw_trace(page: Axes, trace_mv: NDArray[np.float64], rate_hz: float, left:
 
 def _centred(signal_mv: NDArray[np.float64]) -> NDArray[np.float64]:
     median = np.array([np.median(lead[np.isfinite(lead)]) if np.isfinite(lead).any() else 0.0 for lead in signal_mv])
-    return signal_mv - median[:, None]
+    return np.asarray(signal_mv - median[:, None])

@@ -52,6 +52,10 @@ class Corpus:
         """Return the rows of the splits table that have a role."""
         return self.splits[self.splits["role"] == role]
 
+    def outside_role(self, role: str) -> pd.DataFrame:
+        """Return the rows of the splits table that have any other role."""
+        return self.splits[self.splits["role"] != role]
+
     def subset(self, role: str, replicate: int, fraction: float) -> pd.DataFrame:
         """Return the records of a role that a fraction of its patients gives, nested within larger fractions."""
         members = self.in_role(role)

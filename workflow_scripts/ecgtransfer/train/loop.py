@@ -1,4 +1,4 @@
-"""The training loop: AdamW on binary cross-entropy, stopped and chosen by the loss on the validation records."""
+"""The training loop: AdamW on binary cross-entropy, stopped and chosen by the score on the validation records."""
 
 import logging
 import math
@@ -24,10 +24,16 @@ class TrainingSettings:
     """What a config section ``pretrain``, ``scratch`` or ``finetune`` says."""
 
     epochs: int
+    min_steps: int
     patience: int
     batch_size: int
     learning_rate: float
     weight_decay: float
+
+    def for_size(self, n_train: int) -> tuple[int, int]:
+        """Return epochs and patience for a training set: small ones go on until ``min_steps`` optimiser steps."""
+        epochs = max(self.epochs, math.ceil(self.min_steps / math.ceil(n_train / self.batch_size)))
+        return epochs, math.ceil(self.patience * epochs / self.epochs)
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,12 @@ class Epoch:
     valid_loss: float
     valid_macro_auroc: float
     seconds: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """How good the epoch is: by validation macro AUROC, and where that is equal or undefined, by lower loss."""
+        score = -math.inf if math.isnan(self.valid_macro_auroc) else round(self.valid_macro_auroc, 9)
+        return score, -self.valid_loss
 
 
 def training_device() -> torch.device:
@@ -55,10 +67,10 @@ def fix_seeds(*seeds: int) -> None:
 def fit(
     model: nn.Module, train: Examples, valid: Examples, normalize: Normalization, settings: TrainingSettings
 ) -> list[Epoch]:
-    """Train `model` in place and leave it with the weights of the epoch of lowest validation loss.
+    """Train `model` in place and leave it with the weights of its best epoch on the validation records.
 
-    Training ends after ``settings.epochs`` epochs, or earlier once ``settings.patience`` epochs in a row brought no
-    lower validation loss. The order of batches comes from torch's own generator.
+    Training ends early once ``patience`` epochs in a row brought no better one. The order of batches comes from torch's
+    own generator.
 
     Returns
     -------
@@ -68,30 +80,31 @@ def fit(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
     )
+    epochs, patience = settings.for_size(len(train))
     history: list[Epoch] = []
-    best_loss, best_weights, best_epoch = math.inf, _copy_of(model), 0
-    for epoch in range(1, settings.epochs + 1):
+    best_weights = _copy_of(model)
+    for number in range(1, epochs + 1):
         start = time.perf_counter()
         train_loss = _train_one_epoch(model, train, normalize, optimizer, settings.batch_size)
         logits = predict_logits(model, valid, normalize)
         valid_loss = binary_cross_entropy_with_logits(logits, valid.labels).item()
         score = macro_auroc(valid.labels.cpu().numpy(), logits.cpu().numpy())
-        history.append(Epoch(epoch, train_loss, valid_loss, score, time.perf_counter() - start))
+        history.append(Epoch(number, train_loss, valid_loss, score, time.perf_counter() - start))
+        if best_epoch(history) is history[-1]:
+            best_weights = _copy_of(model)
         logger.info(
-            "epoch %d/%d  train loss %.4f  valid loss %.4f  valid macro AUROC %.3f  %.0f records/s",
-            epoch, settings.epochs, train_loss, valid_loss, score, len(train) / history[-1].seconds,
+            "epoch %d/%d  train loss %.4f  valid loss %.4f  valid macro AUROC %.3f  best epoch %d  %.0f records/s",
+            number, epochs, train_loss, valid_loss, score, best_epoch(history).epoch, len(train) / history[-1].seconds,
         )  # fmt: skip
-        if valid_loss < best_loss:
-            best_loss, best_weights, best_epoch = valid_loss, _copy_of(model), epoch
-        if epoch - best_epoch >= settings.patience:
+        if number - best_epoch(history).epoch >= patience:
             break
     model.load_state_dict(best_weights)
     return history
 
 
 def best_epoch(history: list[Epoch]) -> Epoch:
-    """Return the epoch whose weights `fit` kept."""
-    return min(history, key=lambda epoch: epoch.valid_loss)
+    """Return the epoch whose weights `fit` keeps: the first of the best ones."""
+    return max(history, key=lambda epoch: epoch.rank)
 
 
 def _train_one_epoch(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ecgtransfer.errors import InputError
 
@@ -33,8 +34,19 @@ REGISTRY = {
 """Modules are named, not imported, so that the code fingerprint of one model leaves out the others."""
 
 
-def build_model(name: str, n_leads: int, n_samples: int, n_labels: int) -> nn.Module:
+def build_model(
+    name: str, n_leads: int, n_samples: int, n_labels: int, options: Mapping[str, Any] | None = None
+) -> nn.Module:
     """Return a freshly initialised model.
+
+    Parameters
+    ----------
+    name
+        A key of `REGISTRY`.
+    n_leads, n_samples, n_labels
+        The input's shape and the number of logits.
+    options
+        What the config section ``models`` says of this model.
 
     Raises
     ------
@@ -44,4 +56,4 @@ def build_model(name: str, n_leads: int, n_samples: int, n_labels: int) -> nn.Mo
     if name not in REGISTRY:
         raise InputError(f"transfer.models: '{name}' is not a model; known are {', '.join(REGISTRY)}")
     constructor = getattr(import_module(REGISTRY[name].module), name)
-    return cast("nn.Module", constructor(n_leads, n_samples, n_labels))
+    return cast("nn.Module", constructor(n_leads, n_samples, n_labels, **(options or {})))

@@ -40,23 +40,24 @@ class CellResult:
 
 
 def pretrain(
-    corpus: Corpus, model_name: str, settings: TrainingSettings, seed: int
+    corpus: Corpus, model_name: str, options: Mapping[str, Any], settings: TrainingSettings, seed: int
 ) -> tuple[nn.Module, pd.DataFrame, dict[str, Any]]:
-    """Train a model on the training records of a source.
+    """Train a model on a source: on all its records but those that validate, for a source is never tested on itself.
 
     Returns
     -------
     model, history, facts
         The model with the weights of its best epoch, one row per epoch, and what ``run.json`` says.
     """
-    train = corpus.load(corpus.in_role("train")["record_id"].tolist())
+    train = corpus.load(corpus.outside_role("valid")["record_id"].tolist())
     valid = corpus.load(corpus.in_role("valid")["record_id"].tolist())
     fix_seeds(seed)
-    model = build_model(model_name, train.signals.shape[1], corpus.n_samples, len(corpus.label_names))
+    model = build_model(model_name, 12, corpus.n_samples, len(corpus.label_names), options)
     start = time.perf_counter()
     history, _ = _fit_on_device(model, train, valid, settings)
     facts = {
         "model": model_name,
+        "options": dict(options),
         "labels": corpus.label_names,
         "n_train": len(train),
         "n_valid": len(valid),
@@ -71,6 +72,7 @@ def pretrain(
 def train_cell(
     corpus: Corpus,
     model_name: str,
+    options: Mapping[str, Any],
     fraction: float,
     transfer: Mapping[str, Any],
     settings: TrainingSettings,
@@ -87,6 +89,8 @@ def train_cell(
         The target.
     model_name
         A key of the model registry.
+    options
+        What the config section ``models`` says of this model.
     fraction
         Share of the training patients, and with ``validation: budget`` of the validation patients.
     transfer
@@ -114,7 +118,7 @@ def train_cell(
             )
         logger.info("replicate %d: %d records to train, %d to validate", replicate, len(train), len(valid))
         fix_seeds(transfer["seed"], replicate)
-        model = build_model(model_name, train.signals.shape[1], corpus.n_samples, len(corpus.label_names))
+        model = build_model(model_name, 12, corpus.n_samples, len(corpus.label_names), options)
         taken_over = asdict(load_all_but_head(model, model_name, pretrained)) if pretrained else {}
         history, normalize = _fit_on_device(model, train, valid, settings)
         histories += [{"replicate": replicate, **asdict(epoch)} for epoch in history]
@@ -142,6 +146,7 @@ def train_cell(
     }
     facts = {
         "model": model_name,
+        "options": dict(options),
         "fraction": fraction,
         "labels": corpus.label_names,
         "seed": transfer["seed"],

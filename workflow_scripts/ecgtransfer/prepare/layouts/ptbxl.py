@@ -42,7 +42,7 @@ def layout(folder: Path, snomed_by_statement: Mapping[str, str]) -> Describe:
             age_years=_age(row["age"]),
             sex={"0": "M", "1": "F"}.get(row["sex"].removesuffix(".0"), ""),
             codes=unique_codes([snomed_by_statement.get(s, "") for s in _statements(row["scp_codes"], path)]),
-            fold=int(row["strat_fold"]) if row["strat_fold"].isdecimal() else None,
+            fold=_fold(row["strat_fold"].removesuffix(".0")),
         )
 
     return describe
@@ -63,6 +63,10 @@ def _table_by_file(path: Path) -> dict[str, dict[str, Any]]:
 
 def _age(text: str) -> float | None:
     return 90.0 if text.removesuffix(".0") == str(AGE_OVER_89) else age_in_years(text)
+
+
+def _fold(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
 
 
 def _statements(text: str, path: Path) -> list[str]:

@@ -1,0 +1,53 @@
+# `make` alone lists what there is to do. Everything runs from .venv, which is built when it is missing or older than
+# requirements.lock; nothing else is needed than Python >= 3.11 with pip.
+SHELL := bash
+PYTHON ?= python3
+BIN := .venv/bin
+CONFIG ?= config/config.yaml
+CORES ?= all
+ARGS ?=
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(ARGS)
+STUDY = $(or $(shell sed -n 's/^study: *\([^ \#]*\).*/\1/p' $(CONFIG)),default)
+
+.PHONY: help run test bench lint format .venv
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@echo "  Another study: make run CONFIG=config/studies/real-sample.yaml CORES=2 ARGS='--config mirror=file:///folder'"
+
+.venv: .venv/installed
+
+.venv/installed: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("error: Python >= 3.11 is needed, this is " + sys.version.split()[0] + "; set PYTHON=python3.12, say")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@touch $@
+
+# A killed run leaves Snakemake's lock behind, and perhaps jobs that still write. So runs take a lock of the system,
+# which ends with the last process that holds it; whoever has it may remove Snakemake's.
+run: .venv/installed ## run the study CONFIG to its report; only what changed is run again
+	@mkdir -p .snakemake; exec 9>.snakemake/run.lock; \
+	if command -v flock >/dev/null && ! flock --nonblock 9; then \
+	  echo "waiting for another run in this folder, or for the last jobs of a killed one"; flock 9; \
+	fi; \
+	if [ -n "$$(ls -A .snakemake/locks 2>/dev/null)" ]; then $(SNAKEMAKE) --unlock; fi; \
+	$(SNAKEMAKE) && echo "report: results/$(STUDY)/report/index.html"
+
+test: .venv/installed ## run all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/installed ## measure and print ratios, write benchmarks/results/
+	$(BIN)/python -m benchmarks
+
+lint: .venv/installed ## check format, types, rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+
+format: .venv/installed ## format all code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules

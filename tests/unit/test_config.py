@@ -1,0 +1,284 @@
+"""The config: schema, default study and README agree, and every mistake is one line that names the key."""
+
+import copy
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+from snakemake.utils import update_config
+
+from ecgtransfer.acquire.simulate import LAYOUTS, SNOMED_CODES
+from ecgtransfer.config import check_config
+from ecgtransfer.errors import InputError
+
+CONFIG = Path(__file__).parents[2] / "config"
+DEFAULT = yaml.safe_load((CONFIG / "config.yaml").read_text())
+SCHEMA = yaml.safe_load((CONFIG / "schema.yaml").read_text())
+PUBLISHED = list(yaml.safe_load((CONFIG / "datasets.yaml").read_text()))
+MODELS = ["resnet1d18", "gru"]
+STUDIES = [CONFIG / "config.yaml", *sorted((CONFIG / "studies").glob("*.yaml"))]
+
+
+def keys_of(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Yield every key of the schema; those of a map with free names stand below ``*``."""
+    for key, child in schema.get("properties", {}).items():
+        yield (*path, key), child
+        yield from keys_of(child, (*path, key))
+    if isinstance(below := schema.get("additionalProperties"), dict):
+        yield from keys_of(below, (*path, "*"))
+
+
+KEYS = dict(keys_of(SCHEMA))
+SECTIONS = {path for path, key in KEYS.items() if "properties" in key}
+LEAVES = set(KEYS) - SECTIONS
+
+
+def mistakes_of(change: Callable[[dict[str, Any]], object]) -> list[str]:
+    """Return what `check_config` says of the default study after a change."""
+    config = copy.deepcopy(DEFAULT)
+    change(config)
+    try:
+        check_config(config, SCHEMA, PUBLISHED, MODELS)
+    except InputError as error:
+        return str(error).splitlines()
+    return []
+
+
+def set_to(path: str, value: object) -> Callable[[dict[str, Any]], None]:
+    """Return a change of one key."""
+
+    def change(config: dict[str, Any]) -> None:
+        *sections, key = path.split("/")
+        for section in sections:
+            config = config[section]
+        config[key] = value
+
+    return change
+
+
+def test_schema_is_a_schema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+    assert ("simulate", "*", "seed") in LEAVES
+    assert ("signals", "band_pass") in SECTIONS
+
+
+@pytest.mark.parametrize("path", sorted(KEYS), ids="/".join)
+def test_every_key_is_described_and_the_default_is_that_of_the_default_study(path: tuple[str, ...]) -> None:
+    key = KEYS[path]
+    assert len(key["description"]) > 8
+    if path in SECTIONS:
+        assert key["additionalProperties"] is False
+        assert sorted(key["required"]) == sorted(key["properties"])
+        return
+    assert list(Draft202012Validator({**key}).iter_errors(key["default"])) == []
+    if "*" not in path:
+        of_study = DEFAULT
+        for part in path:
+            of_study = of_study[part]
+        assert key["default"] == of_study
+        assert type(key["default"]) is type(of_study)
+
+
+def test_top_level_is_closed() -> None:
+    assert SCHEMA["additionalProperties"] is False
+    assert sorted(SCHEMA["required"]) == sorted(SCHEMA["properties"]) == sorted(DEFAULT)
+
+
+def test_schema_knows_what_the_simulator_knows() -> None:
+    corpus = SCHEMA["properties"]["simulate"]["additionalProperties"]
+    assert corpus["properties"]["layout"]["enum"] == list(LAYOUTS)
+    assert corpus["properties"]["prevalence"]["propertyNames"]["enum"] == list(SNOMED_CODES)
+
+
+@pytest.mark.parametrize("path", sorted(LEAVES), ids="/".join)
+def test_readme_explains_every_key(path: tuple[str, ...]) -> None:
+    readme = (CONFIG / "README.md").read_text()
+    parts = [part for part in path if part != "*"]
+    if parts == ["simulate"]:
+        assert "## `simulate.<corpus>`" in readme
+        return
+    # A row of its section's table names the key without the section, a row of a table of several sections names both.
+    of_section = [part for part in readme.split("\n## ")[1:] if f"`{parts[0]}" in part.splitlines()[0]]
+    rows = [line.split("|")[1].strip() for part in of_section or [readme] for line in part.splitlines() if "|" in line]
+    assert f"`{'.'.join(parts[1:])}`" in rows or f"`{'.'.join(parts)}`" in rows
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
+def test_every_study_passes_merged_over_the_default(study: Path) -> None:
+    config = copy.deepcopy(DEFAULT)
+    update_config(config, yaml.safe_load(study.read_text()))
+    check_config(config, SCHEMA, PUBLISHED, MODELS)
+
+
+def test_studies_have_names_of_their_own() -> None:
+    names = [yaml.safe_load(study.read_text()).get("study") for study in STUDIES]
+    assert None not in names
+    assert len(set(names)) == len(names)
+
+
+def test_unknown_key_is_named_with_the_one_that_was_meant() -> None:
+    expected = ["`fractoins` is not a key of `transfer`; did you mean `fractions`?"]
+    assert mistakes_of(set_to("transfer/fractoins", [0.5])) == expected
+
+    def misspell(config: dict[str, Any]) -> None:
+        config["transfer"]["fractoins"] = config["transfer"].pop("fractions")
+
+    assert mistakes_of(misspell) == expected
+
+
+def test_unknown_keys_elsewhere() -> None:
+    assert mistakes_of(set_to("trasnfer", {})) == ["`trasnfer` is not a key of the config; did you mean `transfer`?"]
+    assert mistakes_of(set_to("score/qqqq", 1)) == ["`qqqq` is not a key of `score`"]
+    assert mistakes_of(set_to("simulate/sim-clinic/nois", 1)) == [
+        "`nois` is not a key of `simulate.sim-clinic`; did you mean `noise`?"
+    ]
+
+
+def test_missing_keys_are_named_once() -> None:
+    def drop(config: dict[str, Any]) -> None:
+        del config["pretrain"]["epochs"], config["pretrain"]["seed"]
+
+    assert mistakes_of(drop) == ["`pretrain` lacks the key `epochs`, `seed`"]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("study", 2025, "`study` is 2025, expected text; write '2025'"),
+        ("limits", None, "`limits` is None, expected a section"),
+        ("signals/pad_short_records", "yes", "`signals.pad_short_records` is 'yes', expected true or false"),
+        ("transfer/replicates", 2.5, "`transfer.replicates` is 2.5, expected a whole number"),
+        ("transfer/replicates", True, "`transfer.replicates` is True, expected a whole number"),
+        ("transfer/models", "gru", "`transfer.models` is 'gru', expected a list"),
+        ("pretrain/learning_rate", "1e-3", "`pretrain.learning_rate` is '1e-3', expected a number; write 0.001"),
+        ("pretrain/learning_rate", "fast", "`pretrain.learning_rate` is 'fast', expected a number"),
+        ("compare/confidence", 1, "`compare.confidence` is 1, expected more than 0 and less than 1"),
+        ("compare/margin", -0.1, "`compare.margin` is -0.1, expected at least 0 and at most 1"),
+        ("score/n_resamples", 99, "`score.n_resamples` is 99, expected at least 100 and at most 100000"),
+        ("signals/max_flat_leads", 13, "`signals.max_flat_leads` is 13, expected at least 0 and at most 12"),
+        ("transfer/fractions", [0.5, 0], "`transfer.fractions[1]` is 0, expected more than 0 and at most 1"),
+        ("transfer/fractions", [], "`transfer.fractions` is [], expected at least 1 entry"),
+        ("transfer/models", ["gru", "gru"], "`transfer.models` is ['gru', 'gru'], expected every entry once"),
+        ("limits", {"ptb-xl": 0}, "`limits.ptb-xl` is 0, expected at least 1"),
+        ("signals/crop", "center", "`signals.crop` is 'center', expected one of start, centre; did you mean `centre`?"),
+        ("transfer/validation", "all", "`transfer.validation` is 'all', expected one of budget, full"),
+        (
+            "study",
+            "../elsewhere",
+            "`study` is '../elsewhere', expected letters, digits, '.', '_' and '-', a letter or digit first",
+        ),
+        ("labels/include", "AF", "`labels.include` is 'AF', expected 'all' or a list of labels such as [AF, CLBBB]"),
+        (
+            "mirror",
+            "physionet.org",
+            "`mirror` is 'physionet.org', expected https://host, http://host or file:///folder",
+        ),
+        (
+            "simulate/sim-clinic/prevalence",
+            {"STac": 0.1},
+            "a key of `simulate.sim-clinic.prevalence` is 'STac', expected one of"
+            f" {', '.join(SNOMED_CODES)}; did you mean `STach`?",
+        ),
+        (
+            "simulate/sim-clinic/prevalence",
+            {"AF": 1.2},
+            "`simulate.sim-clinic.prevalence.AF` is 1.2, expected at least 0 and at most 1",
+        ),
+    ],
+)
+def test_a_value_of_the_wrong_form(path: str, value: object, message: str) -> None:
+    assert mistakes_of(set_to(path, value)) == [message]
+
+
+@pytest.mark.parametrize("name", ["a+b", "sim-shuffled", "-x", "a/b"])
+def test_a_simulated_corpus_needs_a_name_that_says_one_thing(name: str) -> None:
+    (message,) = mistakes_of(add_corpus(name))
+    assert message.startswith(f"a key of `simulate` is '{name}', expected letters, digits")
+
+
+def add_corpus(name: str) -> Callable[[dict[str, Any]], None]:
+    """Return a change that adds a simulated corpus."""
+    return lambda config: config["simulate"].update({name: config["simulate"]["sim-clinic"]})
+
+
+def test_all_mistakes_are_told_at_once() -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["score"]["n_resamples"] = 1
+        config["signals"]["crop"] = "end"
+
+    assert len(mistakes_of(change)) == 2
+
+
+def test_unknown_data_set() -> None:
+    assert mistakes_of(set_to("transfer/sources", ["georgai"])) == [
+        "`transfer.sources`: 'georgai' is neither in config/datasets.yaml nor in `simulate`; did you mean `georgia`?"
+    ]
+    (message,) = mistakes_of(set_to("transfer/targets", ["ptb-xl+qqqq"]))
+    assert message.startswith("`transfer.targets`: 'qqqq' is neither")
+    assert "; known are sim-hospital, sim-clinic, ptb-xl, " in message
+    assert mistakes_of(set_to("transfer/sources", ["georgia+ningbo", "georgia-shuffled"])) == []
+
+
+def test_unknown_data_sets_outside_the_plan() -> None:
+    (message,) = mistakes_of(set_to("report/recordings/datasets", ["lubd"]))
+    assert message.startswith("`report.recordings.datasets`: 'lubd'") and message.endswith("did you mean `ludb`?")
+    # A limit on a simulated corpus would silently do nothing.
+    (message,) = mistakes_of(set_to("limits", {"sim-clinic": 5}))
+    assert message.startswith("`limits`: 'sim-clinic' is not a data set of config/datasets.yaml")
+
+
+def test_unknown_model() -> None:
+    assert mistakes_of(set_to("transfer/models", ["grru"])) == [
+        "`transfer.models`: 'grru' is not a model; did you mean `gru`?"
+    ]
+    assert mistakes_of(set_to("transfer/models", ["transformer"])) == [
+        "`transfer.models`: 'transformer' is not a model; known are resnet1d18, gru"
+    ]
+
+
+def test_every_target_needs_a_source_of_other_recordings() -> None:
+    assert mistakes_of(set_to("transfer/sources", ["sim-clinic", "georgia+sim-clinic"])) == [
+        "`transfer.targets`: every source shares a data set with 'sim-clinic'; add a source that does not"
+    ]
+    assert mistakes_of(set_to("transfer/sources", ["sim-clinic", "georgia"])) == []
+
+
+def test_a_data_set_joined_to_itself() -> None:
+    assert mistakes_of(set_to("transfer/sources", ["georgia+georgia"])) == [
+        "`transfer`: 'georgia+georgia' names a data set twice"
+    ]
+
+
+def test_a_simulated_corpus_must_not_hide_a_published_one() -> None:
+    (message,) = mistakes_of(add_corpus("ptb-xl"))
+    assert message.startswith("`simulate.ptb-xl` has the name of a data set")
+
+
+def test_a_simulated_corpus_that_contradicts_itself() -> None:
+    (message,) = mistakes_of(set_to("simulate/sim-hospital/records_per_patient", 2))
+    assert message.startswith("simulate.sim-hospital.records_per_patient: expected 1, found 2")
+
+
+def test_folds() -> None:
+    assert mistakes_of(set_to("splits/valid_folds", [6])) == [
+        "`splits.valid_folds` and `splits.test_folds` share a fold; a patient can only have one role"
+    ]
+    assert mistakes_of(set_to("splits/valid_folds", [11])) == [
+        "`splits.valid_folds` names fold 11, there are 10 (`splits.n_folds`)"
+    ]
+    assert mistakes_of(set_to("splits/valid_folds", [1, 2, 3, 4, 5])) == [
+        "`splits.valid_folds` and `splits.test_folds` leave no fold to train on; raise `splits.n_folds`"
+    ]
+
+
+def test_band() -> None:
+    assert mistakes_of(set_to("signals/sampling_rate_hz", 79)) == [
+        "`signals.band_pass.high_hz` is 40, at most half of `signals.sampling_rate_hz` = 79 can be kept"
+    ]
+    assert mistakes_of(set_to("signals/sampling_rate_hz", 80)) == []
+    assert mistakes_of(set_to("signals/band_pass/low_hz", 40)) == [
+        "`signals.band_pass`: low_hz 40 must lie below high_hz 40"
+    ]

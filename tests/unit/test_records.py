@@ -1,0 +1,226 @@
+"""The index of a data set, in each published layout, from tiny files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.leads import LEADS
+from ecgtransfer.prepare.corpora import datasets_of, is_shuffled, join_records
+from ecgtransfer.prepare.records import COLUMNS, REJECTED_COLUMNS, index_records
+
+N_SAMPLES = 20
+
+PTBXL_STATEMENTS = {"SR": "426783006", "AFIB": "164889003", "AFLT": "164890007", "ALSO_SR": "426783006"}
+PTBXL_ROWS = [
+    "1,15709.0,56.0,1,\"{'SR': 100.0, 'AFIB': 0.0, 'UNKNOWN': 50.0}\",3,records100/00001_lr,records500/00001_hr",
+    "2,13243,300,0,\"{'SR': 0.0, 'ALSO_SR': 0.0}\",10,records100/00002_lr,records500/00002_hr",
+    "3,20372.0,,,{},,records100/00003_lr,records500/00003_hr",
+    "4,20372.0,300.0,0.0,{'AFLT': 15.0},2.0,records100/00004_lr,records500/00004_hr",
+    "5,1.0,34.0,1,no statements,2,records100/00005_lr,records500/00005_hr",
+]
+PTBXL_HEADER = "ecg_id,patient_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"
+LUDB_STATEMENTS = {"Rhythm: Sinus bradycardia": "426177001", "Left ventricular hypertrophy": "164873001"}
+
+
+def write_record(folder: Path, relative: str, comments: list[str] | None = None, n_leads: int = 12) -> str:
+    """Write a record of zeros and return the path of its header within the data set."""
+    path = folder / relative
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f"{path.stem}.dat 16 1000(0)/mV 16 0 0 0 0 {lead}" for lead in LEADS[:n_leads]]
+    comment_lines = [f"#{comment}" for comment in comments or []]
+    path.with_suffix(".hea").write_text(
+        "\n".join([f"{path.stem} {n_leads} 500 {N_SAMPLES}", *lines, *comment_lines, ""])
+    )
+    path.with_suffix(".dat").write_bytes(bytes(2 * n_leads * N_SAMPLES))
+    return f"{relative}.hea"
+
+
+def reasons(rejected: pd.DataFrame) -> dict[str, str]:
+    """Return why each header was rejected."""
+    assert rejected.columns.tolist() == REJECTED_COLUMNS
+    assert all("\n" not in reason for reason in rejected["reason"])
+    return dict(zip(rejected["path"], rejected["reason"], strict=True))
+
+
+class TestPtbXl:
+    """Patients, statements and folds stand in one table."""
+
+    def index(
+        self, folder: Path, paths: list[str], rows: Sequence[str] = PTBXL_ROWS
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        (folder / "ptbxl_database.csv").write_text("\n".join([PTBXL_HEADER, *rows]) + "\n")
+        return index_records("ptbxl", folder, ["ptbxl_database.csv", *paths], PTBXL_STATEMENTS)
+
+    def test_records(self, tmp_path: Path) -> None:
+        paths = [write_record(tmp_path, f"records500/0000{i}_hr") for i in (1, 2, 3, 4)]
+        records, rejected = self.index(tmp_path, paths)
+        assert rejected.empty
+        assert records.columns.tolist() == COLUMNS
+        assert records["record_id"].tolist() == ["1", "2", "3", "4"]
+        assert records["patient_id"].tolist() == ["15709", "13243", "20372", "20372"]
+        assert records["path"].tolist() == paths
+        assert records["sex"].tolist() == ["F", "M", "", "M"]
+        assert records["age_years"].tolist()[:2] == [56, 90]
+        assert records["age_years"].isna().tolist() == [False, False, True, False]
+        assert records["age_years"][3] == 90
+        assert records["codes"].tolist() == ["426783006|164889003", "426783006", "", "164890007"]
+        assert records["fold"].astype(object).where(records["fold"].notna(), None).tolist() == [3, 10, None, 2]
+        assert set(records["sampling_rate_hz"]) == {500.0}
+        assert set(records["n_samples"]) == {N_SAMPLES}
+
+    def test_a_record_that_the_table_does_not_name(self, tmp_path: Path) -> None:
+        paths = [write_record(tmp_path, f"records500/{name}") for name in ("00001_hr", "00009_hr", "00005_hr")]
+        records, rejected = self.index(tmp_path, paths)
+        assert records["record_id"].tolist() == ["1"]
+        told = reasons(rejected)
+        assert told["records500/00009_hr.hea"] == "no row of ptbxl_database.csv names this file in filename_hr"
+        assert told["records500/00005_hr.hea"].startswith("scp_codes 'no statements' in ptbxl_database.csv")
+
+    def test_the_table_is_missing_or_another_one(self, tmp_path: Path) -> None:
+        path = write_record(tmp_path, "records500/00001_hr")
+        with pytest.raises(InputError, match=r"ptbxl_database\.csv: cannot be read"):
+            index_records("ptbxl", tmp_path, [path], {})
+        (tmp_path / "ptbxl_database.csv").write_text("ecg_id,age\n1,50\n")
+        with pytest.raises(InputError, match=r"column patient_id, sex, scp_codes, strat_fold, filename_hr missing"):
+            index_records("ptbxl", tmp_path, [path], {})
+
+    def test_statements_are_read_not_run(self, tmp_path: Path) -> None:
+        rows = ["1,1,50,0,__import__('os').abort(),1,x,records500/00001_hr"]
+        records, rejected = self.index(tmp_path, [write_record(tmp_path, "records500/00001_hr")], rows)
+        assert records.empty
+        assert len(rejected) == 1
+
+
+class TestChallenge:
+    """Everything stands in the header's comments."""
+
+    def index(self, folder: Path, paths: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        return index_records("challenge2021", folder, paths, {})
+
+    def test_records(self, tmp_path: Path) -> None:
+        comments = [
+            ["Age: 74", "Sex: Male", "Dx: 59118001,426783006 , 59118001", "Rx: Unknown"],
+            [" Age: NaN", " Sex: Unknown", " Dx: 426783006"],
+            ["Dx: 1", "Age: 300", "Sex: F"],
+        ]
+        paths = [write_record(tmp_path, f"g1/E0000{i}", lines) for i, lines in enumerate(comments)]
+        records, rejected = self.index(tmp_path, paths)
+        assert rejected.empty
+        assert records["record_id"].tolist() == records["patient_id"].tolist() == ["E00000", "E00001", "E00002"]
+        assert records["codes"].tolist() == ["59118001|426783006", "426783006", "1"]
+        assert records["sex"].tolist() == ["M", "", "F"]
+        assert records["age_years"].fillna(-1).tolist() == [74, -1, -1]
+        assert records["fold"].isna().all()
+
+    @pytest.mark.parametrize(
+        ("comments", "reason"),
+        [
+            (["Age: 50"], "no '#Dx:' comment, so its labels are unknown"),
+            (["Dx: "], "'#Dx: ' is not a list of SNOMED CT codes"),
+            (["Dx: Unknown"], "'#Dx: Unknown' is not a list of SNOMED CT codes"),
+            (["Dx: 426783006,AF"], "'#Dx: 426783006,AF' is not a list of SNOMED CT codes"),
+        ],
+    )
+    def test_labels_that_are_unknown(self, tmp_path: Path, comments: list[str], reason: str) -> None:
+        path = write_record(tmp_path, "g1/E1", comments)
+        records, rejected = self.index(tmp_path, [path])
+        assert records.empty
+        assert reasons(rejected) == {path: reason}
+
+    def test_same_id_twice(self, tmp_path: Path) -> None:
+        paths = [write_record(tmp_path, f"{folder}/E1", ["Dx: 1"]) for folder in ("g1", "g2")]
+        records, rejected = self.index(tmp_path, paths)
+        assert records["path"].tolist() == ["g1/E1.hea"]
+        assert reasons(rejected) == {"g2/E1.hea": "record id E1 is also that of g1/E1.hea"}
+
+
+class TestLudb:
+    """Diagnoses are sentences."""
+
+    def test_records(self, tmp_path: Path) -> None:
+        comments = [
+            "<age>: 51",
+            "<sex>: F",
+            "<diagnoses>:",
+            "Rhythm: Sinus bradycardia.",
+            "Electric axis of the heart: left axis deviation. ",
+            "Left ventricular hypertrophy. ",
+        ]
+        path = write_record(tmp_path, "data/1", comments)
+        records, rejected = index_records("ludb", tmp_path, [path], LUDB_STATEMENTS)
+        assert rejected.empty
+        row = records.iloc[0]
+        assert (row["record_id"], row["patient_id"], row["age_years"], row["sex"]) == ("1", "1", 51, "F")
+        assert row["codes"] == "426177001|164873001"
+
+    def test_a_record_without_diagnoses_stays(self, tmp_path: Path) -> None:
+        path = write_record(tmp_path, "data/2", ["<age>: >89", "<sex>: M"])
+        records, _ = index_records("ludb", tmp_path, [path], LUDB_STATEMENTS)
+        assert records["codes"].tolist() == [""]
+        assert records["age_years"].isna().all()
+
+
+def test_every_header_is_in_one_of_the_tables_once(tmp_path: Path) -> None:
+    dx = ["Dx: 1"]
+    paths = [write_record(tmp_path, f"g1/{name}", dx) for name in ("good", "truncated", "gone", "empty", "Good2")]
+    paths += [write_record(tmp_path, "g2/good", dx), write_record(tmp_path, "g1/eleven", dx, n_leads=11)]
+    paths += [write_record(tmp_path, "g1/unlabelled")]
+    (tmp_path / "g1/truncated.dat").write_bytes(b"123")
+    (tmp_path / "g1/gone.dat").unlink()
+    (tmp_path / "g1/empty.hea").write_text("")
+    manifest = [*paths, "g1/absent.hea", *(path.replace(".hea", ".dat") for path in paths), "RECORDS"]
+    records, rejected = index_records("challenge2021", tmp_path, manifest, {})
+    assert sorted([*records["path"], *rejected["path"]]) == sorted([*paths, "g1/absent.hea"])
+    assert records["path"].tolist() == ["g1/good.hea", "g1/Good2.hea"]
+    told = reasons(rejected)
+    for name, part in {
+        "g1/truncated": "truncated",
+        "g1/gone": "signal file gone.dat is missing",
+        "g1/empty": "the header is empty",
+        "g2/good": "record id good is also that of g1/good.hea",
+        "g1/eleven": "lead V6 missing",
+        "g1/unlabelled": "no '#Dx:' comment",
+        "g1/absent": "header cannot be read",
+    }.items():
+        assert part in told[f"{name}.hea"]
+        assert str(tmp_path) not in told[f"{name}.hea"]  # the table is the same wherever the data lies
+
+
+def test_an_empty_data_set_has_empty_tables(tmp_path: Path) -> None:
+    records, rejected = index_records("challenge2021", tmp_path, [], {})
+    assert records.columns.tolist() == COLUMNS
+    assert rejected.columns.tolist() == REJECTED_COLUMNS
+    assert len(records) == len(rejected) == 0
+
+
+class TestCorpora:
+    """Names of corpora, and their joined tables."""
+
+    def test_names(self) -> None:
+        assert datasets_of("a") == datasets_of("a-shuffled") == ["a"]
+        assert datasets_of("a+b-c-shuffled") == ["a", "b-c"]
+        assert is_shuffled("a+b-shuffled")
+        assert not is_shuffled("shuffled+a")
+
+    def test_one_data_set(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("record_id,patient_id,codes,fold\n00001,007,0123|4,3\n00002,008,,\n")
+        table = join_records("a-shuffled", [tmp_path / "a.csv"])
+        assert table["record_id"].tolist() == ["00001", "00002"]
+        assert table["patient_id"].tolist() == ["007", "008"]
+        assert table["codes"].fillna("").tolist() == ["0123|4", ""]
+
+    def test_several_data_sets_share_no_patient(self, tmp_path: Path) -> None:
+        for name in "ab":
+            (tmp_path / f"{name}.csv").write_text("record_id,patient_id\n1,7\n2,7\n")
+        table = join_records("b+a", [tmp_path / "b.csv", tmp_path / "a.csv"])
+        assert table["record_id"].tolist() == ["b:1", "b:2", "a:1", "a:2"]
+        assert table["patient_id"].tolist() == ["b:7", "b:7", "a:7", "a:7"]
+        assert table.index.tolist() == [0, 1, 2, 3]
+
+    def test_tables_without_patients(self, tmp_path: Path) -> None:
+        for name in "ab":
+            (tmp_path / f"{name}.csv").write_text("record_id,usable\n1,1\n")
+        assert join_records("a+b", [tmp_path / "a.csv", tmp_path / "b.csv"])["record_id"].tolist() == ["a:1", "b:1"]

@@ -1,0 +1,233 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
+
+from ecgtransfer.compare.scores import (
+    LABEL_METRICS,
+    MACRO_METRICS,
+    load_predictions,
+    load_resamples,
+    score_run,
+    write_resamples,
+)
+from ecgtransfer.errors import InputError
+from ecgtransfer.statistics import patient_resamples
+
+LABELS = ["AF", "LBBB", "PAC", "absent", "rare"]
+N_REPLICATES, N_RESAMPLES, SEED = 2, 60, 17
+
+
+@pytest.fixture
+def study():
+    """A run on 60 test and 50 validation records; "absent" has no positive, "rare" one, in the test set."""
+    generator = np.random.default_rng(0)
+    record_ids = np.array([f"r{number:03d}" for number in range(150)])
+    roles = np.array(["test"] * 60 + ["valid"] * 50 + ["train"] * 40)
+    order = generator.permutation(150)
+    record_ids, roles = record_ids[order], roles[order]
+    splits = pd.DataFrame({"record_id": record_ids, "patient_id": generator.integers(100, size=150), "role": roles})
+    splits["rank_0"] = 0.5
+    truth = (generator.random((150, len(LABELS))) < 0.3).astype(int)
+    test, valid = np.flatnonzero(roles == "test"), np.flatnonzero(roles == "valid")[::-1]
+    truth[test, 3] = truth[test, 4] = 0
+    truth[test[5], 4] = 1
+    labels = pd.DataFrame(truth, columns=LABELS)
+    labels.insert(0, "record_id", record_ids)
+
+    def probability(rows):
+        noisy = truth[rows] + generator.normal(size=(N_REPLICATES, len(rows), len(LABELS)))
+        return (1 / (1 + np.exp(-noisy))).round(1 if len(rows) == 50 else 3).astype(np.float32)
+
+    predictions = {
+        "labels": np.array(LABELS),
+        "test_record_id": record_ids[test],
+        "test_probability": probability(test),
+        "valid_record_id": record_ids[valid],
+        "valid_probability": probability(valid),
+        "valid_used": generator.random((N_REPLICATES, len(valid))) < 0.6,
+        "n_train": np.array([30, 31]),
+        "n_train_patients": np.array([20, 21]),
+    }
+    return predictions, labels.sample(frac=1, random_state=1), splits
+
+
+def value(scores, replicate, label, metric):
+    rows = scores[(scores["replicate"] == replicate) & (scores["label"] == label) & (scores["metric"] == metric)]
+    return rows["value"].item()
+
+
+def truth_of(labels, record_ids):
+    return labels.set_index("record_id").loc[record_ids, LABELS].to_numpy()
+
+
+def test_scores_equal_scikit_learn(study):
+    predictions, labels, splits = study
+    scores, _ = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    truth = truth_of(labels, predictions["test_record_id"])
+    for replicate in range(N_REPLICATES):
+        for column in (0, 1, 2, 4):
+            probability = predictions["test_probability"][replicate, :, column]
+            assert value(scores, replicate, LABELS[column], "auroc") == pytest.approx(
+                roc_auc_score(truth[:, column], probability), abs=1e-12
+            )
+            assert value(scores, replicate, LABELS[column], "auprc") == pytest.approx(
+                average_precision_score(truth[:, column], probability), abs=1e-12
+            )
+
+
+def test_f1_uses_the_best_threshold_on_the_validation_records_that_the_replicate_saw(study):
+    predictions, labels, splits = study
+    scores, _ = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    truth = truth_of(labels, predictions["test_record_id"])
+    truth_valid = truth_of(labels, predictions["valid_record_id"])
+    for replicate in range(N_REPLICATES):
+        used = predictions["valid_used"][replicate]
+        for column in (0, 1, 2):
+            seen = predictions["valid_probability"][replicate, used, column]
+            precision, recall, thresholds = precision_recall_curve(truth_valid[used, column], seen)
+            harmonic = 2 * precision * recall / np.maximum(precision + recall, 1e-300)
+            threshold = thresholds[np.flatnonzero(harmonic[:-1] > harmonic[:-1].max() - 1e-12)[0]]
+            row = scores.set_index(["replicate", "label", "metric"]).loc[(replicate, LABELS[column], "f1")]
+            assert row["threshold"] == threshold
+            predicted = predictions["test_probability"][replicate, :, column] >= threshold
+            assert row["value"] == pytest.approx(f1_score(truth[:, column], predicted), abs=1e-12)
+
+
+def test_validation_records_that_a_replicate_did_not_see_change_nothing(study):
+    predictions, labels, splits = study
+    scores, _ = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    hidden = ~predictions["valid_used"]
+    predictions["valid_probability"][hidden] = np.random.default_rng(5).random((hidden.sum(), len(LABELS)))
+    pd.testing.assert_frame_equal(score_run(predictions, labels, splits, N_RESAMPLES, SEED)[0], scores)
+
+
+def test_table_is_tidy_and_leaves_out_labels_that_cannot_be_evaluated(study):
+    scores, _ = score_run(*study, N_RESAMPLES, SEED)
+    assert list(scores) == ["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold"]
+    assert len(scores) == N_REPLICATES * 3 * (len(LABELS) + 1)
+    assert not scores.duplicated(["replicate", "label", "metric"]).any()
+    assert scores.loc[scores["label"] == "absent", "value"].isna().all()
+    assert (scores.loc[scores["label"] == "rare", "n_positive"] == 1).all()
+    assert (scores["n_records"] == 60).all()
+    assert (scores["threshold"].notna() == (scores["metric"] == "f1")).all()
+    for metric in LABEL_METRICS:
+        mean = np.mean([value(scores, 1, label, metric) for label in ("AF", "LBBB", "PAC", "rare")])
+        assert value(scores, 1, "macro", f"macro_{metric}") == pytest.approx(mean, abs=1e-12)
+
+
+def test_resampled_macro_leaves_out_labels_that_vanish_from_the_resample(study):
+    predictions, labels, splits = study
+    _, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    truth = truth_of(labels, predictions["test_record_id"])
+    patients = splits.set_index("record_id").loc[predictions["test_record_id"], "patient_id"].astype(str)
+    weights = patient_resamples(patients.to_numpy(), N_RESAMPLES, SEED)
+    has_rare = weights @ truth[:, 4] > 0
+    assert 0 < has_rare.sum() < N_RESAMPLES  # else this test would not test anything
+    for resample in range(N_RESAMPLES):
+        columns = [0, 1, 2, 4] if has_rare[resample] else [0, 1, 2]
+        expected = np.mean(
+            [
+                roc_auc_score(
+                    truth[:, column], predictions["test_probability"][1, :, column], sample_weight=weights[resample]
+                )
+                for column in columns
+            ]
+        )
+        assert resamples["macro_auroc"][1, resample] == pytest.approx(expected, abs=1e-12)
+
+
+def test_runs_of_one_target_share_their_resamples_whatever_the_order_of_records(study):
+    predictions, labels, splits = study
+    _, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    order = np.random.default_rng(9).permutation(60)
+    reordered = predictions | {
+        "test_record_id": predictions["test_record_id"][order],
+        "test_probability": predictions["test_probability"][:, order],
+    }
+    _, again = score_run(reordered, labels, splits, N_RESAMPLES, SEED)
+    for metric in MACRO_METRICS:
+        assert resamples[metric].shape == (N_REPLICATES, N_RESAMPLES)
+        np.testing.assert_allclose(again[metric], resamples[metric], rtol=0, atol=1e-12)
+
+
+def test_files_come_back_as_written_and_the_same_bytes_each_time(study, tmp_path):
+    predictions, labels, splits = study
+    np.savez(tmp_path / "predictions.npz", **predictions)
+    loaded = load_predictions(tmp_path / "predictions.npz")
+    _, resamples = score_run(loaded, labels, splits, N_RESAMPLES, SEED)
+    write_resamples(tmp_path / "a.npz", resamples)
+    write_resamples(tmp_path / "b.npz", score_run(predictions, labels, splits, N_RESAMPLES, SEED)[1])
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    back = load_resamples(tmp_path / "a.npz")
+    assert set(back) == {*MACRO_METRICS, "n_train", "n_train_patients"}
+    np.testing.assert_array_equal(back["macro_f1"], resamples["macro_f1"])
+    np.testing.assert_array_equal(back["n_train"], [30, 31])
+
+
+def test_a_file_without_an_array_is_named(tmp_path):
+    np.savez(tmp_path / "predictions.npz", labels=np.array(LABELS))
+    with pytest.raises(InputError, match=r"predictions\.npz: array test_record_id"):
+        load_predictions(tmp_path / "predictions.npz")
+
+
+def without_last_test_record(predictions, labels, splits):
+    predictions["test_record_id"] = predictions["test_record_id"][:-1]
+
+
+def with_a_test_record_twice(predictions, labels, splits):
+    predictions["test_record_id"][0] = predictions["test_record_id"][1]
+
+
+def with_a_training_record_as_test_record(predictions, labels, splits):
+    predictions["test_record_id"][0] = splits.loc[splits["role"] == "train", "record_id"].iloc[0]
+
+
+def with_thresholds_from_the_test_set(predictions, labels, splits):
+    predictions["valid_record_id"][0] = predictions["test_record_id"][0]
+
+
+def with_a_nan(predictions, labels, splits):
+    predictions["test_probability"][1, 3, 0] = np.nan
+
+
+def with_a_replicate_less(predictions, labels, splits):
+    predictions["valid_probability"] = predictions["valid_probability"][:1]
+
+
+def with_another_validation_mask(predictions, labels, splits):
+    predictions["valid_used"] = predictions["valid_used"][:, 1:]
+
+
+def with_an_unknown_label(predictions, labels, splits):
+    predictions["labels"][0] = "VT"
+
+
+def with_a_record_unlabelled(predictions, labels, splits):
+    labels.loc[labels["record_id"] == predictions["test_record_id"][0], "record_id"] = "another"
+
+
+def with_a_label_of_two(predictions, labels, splits):
+    labels["AF"] = 2
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (without_last_test_record, "test_record_id must be the 60 test records"),
+        (with_a_test_record_twice, "test_record_id must be the 60 test records"),
+        (with_a_training_record_as_test_record, "test_record_id must be the 60 test records"),
+        (with_thresholds_from_the_test_set, "no validation record"),
+        (with_a_nan, "test_probability of replicate 1, record .*, label AF is not a number"),
+        (with_a_replicate_less, "valid_probability has shape"),
+        (with_another_validation_mask, "valid_used has shape"),
+        (with_an_unknown_label, "no column VT"),
+        (with_a_record_unlabelled, "record r.* missing"),
+        (with_a_label_of_two, "only 0 and 1"),
+    ],
+)
+def test_predictions_that_do_not_fit_the_tables_are_refused_in_one_line(study, spoil, message):
+    spoil(*study)
+    with pytest.raises(InputError, match=message) as caught:
+        score_run(*study, N_RESAMPLES, SEED)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,176 @@
+"""Roles by patient, published folds, and nested fractions."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.splits import split_records, stratified_folds
+
+SETTINGS: dict[str, Any] = {"seed": 1, "n_folds": 10, "valid_folds": [5], "test_folds": [6, 7, 8, 9, 10]}
+
+
+def corpus(seed: int, n_patients: int, with_folds: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return records of patients with one to four recordings each, in random order, and their labels."""
+    rng = np.random.default_rng(seed)
+    patient = rng.permutation(np.repeat(np.arange(n_patients), rng.integers(1, 5, n_patients)))
+    n = len(patient)
+    fold_of = rng.integers(1, 11, n_patients)
+    records = pd.DataFrame(
+        {
+            "record_id": [f"{i:05d}" for i in range(n)],
+            "patient_id": [f"p{p}" for p in patient],
+            "fold": pd.array(fold_of[patient] if with_folds else [None] * n, dtype="Int64"),
+        }
+    )
+    chronic = rng.random((n_patients, 4)) < [0.5, 0.2, 0.08, 0.03]
+    labels = pd.DataFrame((chronic[patient] | (rng.random((n, 4)) < 0.01)).astype(int), columns=list("ABCD"))
+    labels.insert(0, "record_id", records["record_id"])
+    return records, labels
+
+
+def split(records: pd.DataFrame, labels: pd.DataFrame, n_replicates: int = 2, **settings: Any) -> pd.DataFrame:
+    """Return the splits of a corpus named "here"."""
+    return split_records(records, labels, {**SETTINGS, **settings}, n_replicates, "here")
+
+
+@pytest.mark.parametrize("with_folds", [False, True])
+def test_no_patient_has_two_roles_or_two_ranks(with_folds: bool) -> None:
+    for seed in range(12):
+        records, labels = corpus(seed, 20 + 31 * seed, with_folds)
+        splits = split(records, labels, seed=seed)
+        pd.testing.assert_frame_equal(splits[["record_id", "patient_id"]], records[["record_id", "patient_id"]])
+        assert set(splits["role"]) == {"train", "valid", "test"}
+        of_patient = splits.groupby("patient_id")[["role", "rank_0", "rank_1"]].nunique()
+        assert (of_patient == 1).all(axis=None)
+
+
+def test_published_folds_are_kept() -> None:
+    records, labels = corpus(3, 300, with_folds=True)
+    role_of_fold = {5: "valid"} | dict.fromkeys(range(6, 11), "test") | dict.fromkeys(range(1, 5), "train")
+    assert split(records, labels)["role"].tolist() == [role_of_fold[fold] for fold in records["fold"]]
+
+
+def test_published_folds_are_kept_beside_records_without() -> None:
+    records, labels = corpus(3, 300, with_folds=True)
+    some = records["patient_id"].str.endswith(("1", "4"))
+    expected = split(records, labels).loc[~some, "role"]
+    records.loc[some, "fold"] = pd.NA
+    found = split(records, labels)["role"]
+    pd.testing.assert_series_equal(found[~some], expected)
+    assert set(found[some]) == {"train", "valid", "test"}
+
+
+def test_a_patient_whose_published_folds_disagree_has_one_role() -> None:
+    records, labels = corpus(4, 200, with_folds=True)
+    mixed = records["patient_id"].value_counts().index[0]
+    rows = records.index[records["patient_id"] == mixed]
+    assert len(rows) >= 3
+    records.loc[rows, "fold"] = [[1, 5, 6, 7][i % 4] for i in range(len(rows))]
+    assert split(records, labels).loc[rows, "role"].nunique() == 1
+
+
+def test_ranks_are_places_in_a_random_order_of_the_patients_of_a_role() -> None:
+    records, labels = corpus(5, 400)
+    splits = split(records, labels, n_replicates=3)
+    assert splits.columns.tolist() == ["record_id", "patient_id", "role", "rank_0", "rank_1", "rank_2"]
+    patients = splits.drop_duplicates("patient_id")
+    for role in ("train", "valid"):
+        members = patients[patients["role"] == role]
+        for replicate in range(3):
+            ranks = np.sort(members[f"rank_{replicate}"])
+            np.testing.assert_allclose(ranks, np.arange(len(members)) / len(members), atol=1e-9)
+            assert ranks[-1] < 1
+        assert np.corrcoef(members["rank_0"], members["rank_1"])[0, 1] < 0.4
+    assert (splits.loc[splits["role"] == "test", ["rank_0", "rank_1", "rank_2"]] == 0).all(axis=None)
+
+
+def test_a_fraction_is_that_share_of_the_patients_and_fractions_are_nested() -> None:
+    records, labels = corpus(6, 500)
+    splits = split(records, labels)
+    train = splits[splits["role"] == "train"]
+    n_patients = train["patient_id"].nunique()
+    smaller: set[str] = set()
+    for fraction in (0.01, 0.1, 0.3, 0.7, 1.0):
+        chosen = set(train.loc[train["rank_1"] < fraction, "patient_id"])
+        assert len(chosen) == np.ceil(round(fraction * n_patients, 6))
+        assert smaller < chosen
+        smaller = chosen
+
+
+def test_more_replicates_leave_the_former_ones() -> None:
+    records, labels = corpus(7, 100)
+    few, many = split(records, labels, n_replicates=2), split(records, labels, n_replicates=5)
+    pd.testing.assert_frame_equal(few, many[few.columns])
+
+
+def test_same_seed_same_splits() -> None:
+    records, labels = corpus(8, 200)
+    pd.testing.assert_frame_equal(split(records, labels), split(records, labels))
+    other = split(records, labels, seed=2)
+    assert (other["role"] != split(records, labels)["role"]).any()
+
+
+def test_index_of_the_records_does_not_matter() -> None:
+    records, labels = corpus(9, 100)
+    index = pd.Index(np.arange(len(records)) * 3 + 7)
+    pd.testing.assert_frame_equal(split(records.set_index(index), labels.set_index(index)), split(records, labels))
+
+
+def test_prevalence_is_the_same_in_every_fold() -> None:
+    records, labels = corpus(10, 3000)
+    patients, patient_of = np.unique(records["patient_id"], return_inverse=True)
+    values = labels.drop(columns="record_id").to_numpy()
+    counts = np.zeros((len(patients), values.shape[1]), dtype=np.int64)
+    np.add.at(counts, patient_of, values)
+    n_records = np.bincount(patient_of)
+    folds = stratified_folds(counts, n_records, 10, 1)
+    assert set(folds) == set(range(1, 11))
+    size = np.bincount(folds, weights=n_records, minlength=11)[1:]
+    assert size.max() - size.min() <= 8
+    random = np.random.default_rng(0).permutation(folds)
+    for label in range(values.shape[1]):
+
+        def shares(assigned: np.ndarray, label: int = label) -> np.ndarray:
+            return np.array([counts[assigned == f, label].sum() / n_records[assigned == f].sum() for f in range(1, 11)])
+
+        overall = values[:, label].mean()
+        assert np.abs(shares(folds) - overall).max() < max(0.03 * overall, 0.004)
+        assert shares(folds).std() < shares(random).std() / 2
+
+
+def test_a_label_as_rare_as_the_folds_are_many_is_in_each() -> None:
+    counts = np.zeros((200, 2), dtype=np.int64)
+    counts[:10, 0] = 1
+    counts[5:150, 1] = 1
+    folds = stratified_folds(counts, np.ones(200, dtype=np.int64), 10, 3)
+    assert sorted(folds[:10]) == list(range(1, 11))
+    assert np.bincount(folds)[1:].tolist() == [20] * 10
+
+
+def test_without_any_label_folds_have_equal_size() -> None:
+    folds = stratified_folds(np.zeros((57, 0), dtype=np.int64), np.ones(57, dtype=np.int64), 5, 1)
+    assert sorted(np.bincount(folds)[1:]) == [11, 11, 11, 12, 12]
+
+
+@pytest.mark.parametrize(
+    ("settings", "role"),
+    [
+        ({"valid_folds": [11]}, "valid"),
+        ({"test_folds": [12]}, "test"),
+        ({"test_folds": [1, 2, 3, 4, 6, 7, 8, 9, 10]}, "train"),
+    ],
+)
+def test_an_empty_role_is_told(settings: dict[str, Any], role: str) -> None:
+    records, labels = corpus(11, 100)
+    with pytest.raises(InputError, match=f"splits of here: no patient of 100 is in role {role}; check"):
+        split(records, labels, **settings)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_too_few_records(n: int) -> None:
+    records, labels = corpus(12, 50)
+    with pytest.raises(InputError, match="splits of here: no patient of"):
+        split(records.iloc[:n], labels.iloc[:n])

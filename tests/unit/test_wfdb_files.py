@@ -1,0 +1,275 @@
+"""The WFDB reader against the wfdb package, and what it says of files that cannot be read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import scipy.io
+import wfdb
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.leads import LEADS
+from ecgtransfer.prepare.wfdb_files import check_record, read_header, read_signal
+
+N_SAMPLES = 301
+
+
+def write_record(
+    folder: Path,
+    name: str = "r1",
+    sample_format: str = "16",
+    leads: tuple[str, ...] = LEADS,
+    unit: str = "mV",
+    gains: list[float] | None = None,
+    baselines: list[int] | None = None,
+    gaps: bool = False,
+) -> npt.NDArray[np.float64]:
+    """Let wfdb write a record of random samples and return them as it reads them: shape (leads, samples)."""
+    n = len(leads)
+    largest = {"16": 30000, "212": 2000, "24": 8_000_000}[sample_format]
+    digital = np.random.default_rng(7).integers(-largest, largest, (N_SAMPLES, n))
+    if gaps:
+        digital[5:9, 0] = -32768
+        digital[:, n - 1] = -32768
+    wfdb.wrsamp(
+        name,
+        fs=500,
+        units=[unit] * n,
+        sig_name=list(leads),
+        d_signal=digital,
+        fmt=[sample_format] * n,
+        adc_gain=gains or [1000.0] * n,
+        baseline=baselines or [0] * n,
+        comments=["Age: 50", "Dx: 426783006"],
+        write_dir=str(folder),
+    )
+    return wfdb.rdrecord(str(folder / name)).p_signal.T
+
+
+def edit_header(folder: Path, old: str, new: str, count: int = -1) -> Path:
+    """Replace text in the header of r1, which must be there."""
+    path = folder / "r1.hea"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, count))
+    return path
+
+
+def message_of(call: Callable[[], object]) -> str:
+    """Return the one line of the InputError that a call must raise."""
+    with pytest.raises(InputError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(
+    ("gains", "baselines"),
+    [
+        (None, None),
+        ([200.0, 4880.0, 1000.5, 1.0, 1e-2, 333.333, 7.0, 1e6, 819.2, 204.8, 3, 2000.0], None),
+        ([1716.0] * 12, [6, -2, 0, 1000, -32768, 32767, 5, 4, 3, 2, 1, -1]),
+    ],
+    ids=["plain", "gains", "baselines"],
+)
+@pytest.mark.parametrize("gaps", [False, True], ids=["whole", "gaps"])
+def test_format_16_equals_wfdb(
+    tmp_path: Path, gains: list[float] | None, baselines: list[int] | None, gaps: bool
+) -> None:
+    expected = write_record(tmp_path, gains=gains, baselines=baselines, gaps=gaps)
+    found = read_signal(tmp_path / "r1.hea")
+    assert found.shape == (12, N_SAMPLES)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, expected)
+    assert np.isnan(found).sum() == (4 + N_SAMPLES if gaps else 0)
+
+
+@pytest.mark.parametrize("sample_format", ["212", "24"])
+def test_rarer_formats_equal_wfdb(tmp_path: Path, sample_format: str) -> None:
+    shuffled = ("V6", "V5", "aVF", "I", "II", "III", "V1", "V2", "V3", "aVR", "aVL", "V4")
+    expected = write_record(tmp_path, sample_format=sample_format, leads=shuffled, gains=[100.0 + i for i in range(12)])
+    found = read_signal(tmp_path / "r1.hea")
+    np.testing.assert_array_equal(found, expected[[shuffled.index(lead) for lead in LEADS]])
+
+
+def write_matlab_record(folder: Path, record_name: str, order: tuple[str, ...] = LEADS) -> npt.NDArray[np.int16]:
+    """Write r1 as the Challenge does: a MATLAB v4 file and a header that skips its first 24 bytes."""
+    samples = np.random.default_rng(3).integers(-3000, 3000, (12, N_SAMPLES)).astype(np.int16)
+    scipy.io.savemat(folder / "r1.mat", {"val": samples}, format="4")
+    lines = [f"r1.mat 16+24 1000/mV 16 0 {samples[i, 0]} 0 0 {lead}" for i, lead in enumerate(order)]
+    (folder / "r1.hea").write_text("\n".join([f"{record_name} 12 500 {N_SAMPLES} 05-May-2020 09:49:17", *lines, ""]))
+    return samples
+
+
+def test_matlab_file_equals_wfdb_and_scipy(tmp_path: Path) -> None:
+    samples = write_matlab_record(tmp_path, "r1")
+    found = read_signal(tmp_path / "r1.hea")
+    np.testing.assert_array_equal(found, wfdb.rdrecord(str(tmp_path / "r1")).p_signal.T)
+    np.testing.assert_allclose(found, samples / 1000, rtol=1e-15)
+
+
+def test_record_name_that_carries_its_suffix(tmp_path: Path) -> None:
+    samples = write_matlab_record(tmp_path, "r1.mat")
+    with pytest.raises(Exception, match="record line"):
+        wfdb.rdrecord(str(tmp_path / "r1"))
+    np.testing.assert_allclose(read_signal(tmp_path / "r1.hea"), samples / 1000, rtol=1e-15)
+
+
+def test_leads_are_found_by_name(tmp_path: Path) -> None:
+    order = ("v1", "V2", "v3", "V4", "V5", "V6", "AVR", "avl", "aVF", "i", "Iii", "II")
+    samples = write_matlab_record(tmp_path, "r1", order)
+    rows = [[name.lower() for name in order].index(lead.lower()) for lead in LEADS]
+    np.testing.assert_allclose(read_signal(tmp_path / "r1.hea"), samples[rows] / 1000, rtol=1e-15)
+
+
+def test_further_signals_are_left_out_and_their_file_may_be_missing(tmp_path: Path) -> None:
+    expected = write_record(tmp_path, leads=("vx", *LEADS))
+    np.testing.assert_array_equal(read_signal(tmp_path / "r1.hea"), expected[1:])
+    write_record(tmp_path)
+    path = edit_header(tmp_path, "r1 12 500", "r1 13 500")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:13], "gone.xyz 16 2000 16 0 0 0 0 vx", *lines[13:]]))
+    check_record(read_header(path), path)
+    assert read_signal(path).shape == (12, N_SAMPLES)
+
+
+@pytest.mark.parametrize("unit", ["uV", "\u00b5V", "\u03bcV"])
+def test_microvolts_become_millivolts(tmp_path: Path, unit: str) -> None:
+    in_millivolts = write_record(tmp_path, gains=[2.0] * 12)
+    path = edit_header(tmp_path, "/mV", f"/{unit}")
+    np.testing.assert_allclose(read_signal(path), in_millivolts / 1000, rtol=1e-14)
+
+
+def test_volts_become_millivolts(tmp_path: Path) -> None:
+    in_millivolts = write_record(tmp_path)
+    np.testing.assert_allclose(read_signal(edit_header(tmp_path, "/mV", "/V")), in_millivolts * 1000, rtol=1e-14)
+
+
+@pytest.mark.parametrize("gain", ["0(0)/mV", "0"])
+def test_a_gain_of_zero_means_the_default_of_the_specification(tmp_path: Path, gain: str) -> None:
+    write_record(tmp_path)
+    path = edit_header(tmp_path, "1000.0(0)/mV", gain, 1)
+    expected = wfdb.rdrecord(str(tmp_path / "r1"))
+    assert expected.adc_gain[:2] == [200, 1000]
+    np.testing.assert_array_equal(read_signal(path), expected.p_signal.T)
+
+
+def test_a_signal_line_without_gain_has_no_name_either(tmp_path: Path) -> None:
+    write_record(tmp_path)
+    path = tmp_path / "r1.hea"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], "r1.dat 16", *lines[2:]]))
+    assert message_of(lambda: read_signal(path)).startswith(f"{path}: lead I missing, found , II, III")
+
+
+def test_baseline_falls_back_to_the_adc_zero(tmp_path: Path) -> None:
+    write_record(tmp_path)
+    path = edit_header(tmp_path, "1000.0(0)/mV 16 0 ", "1000.0/mV 16 77 ")
+    expected = wfdb.rdrecord(str(tmp_path / "r1"))
+    assert expected.baseline == [77] * 12
+    np.testing.assert_array_equal(read_signal(path), expected.p_signal.T)
+
+
+def test_header(tmp_path: Path) -> None:
+    write_record(tmp_path, gains=[250.0] * 12, baselines=[-4] * 12)
+    header = read_header(tmp_path / "r1.hea")
+    assert (header.sampling_rate_hz, header.n_samples) == (500.0, N_SAMPLES)
+    assert header.comments == ("Age: 50", "Dx: 426783006")
+    assert [lead.name for lead in header.leads] == list(LEADS)
+    assert {(lead.gain, lead.baseline, lead.unit, lead.file_name) for lead in header.leads} == {
+        (250.0, -4, "mV", "r1.dat")
+    }
+
+
+def test_missing_header(tmp_path: Path) -> None:
+    path = tmp_path / "r1.hea"
+    assert message_of(lambda: read_header(path)).startswith(f"{path}: header cannot be read")
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", "# only a comment\n"])
+def test_empty_header(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "r1.hea"
+    path.write_text(content)
+    assert message_of(lambda: read_header(path)) == f"{path}: the header is empty, expected a record line"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (f"r1 12 500 {N_SAMPLES}", "r1 12 500", "is not 'name signals sampling-rate samples'"),
+        (f"r1 12 500 {N_SAMPLES}", "r1 twelve 500 9", "is not 'name signals sampling-rate samples'"),
+        ("r1 12 500", "r1 12 0", "impossible number of signals, rate or samples"),
+        ("r1 12 500", "r1 12 nan", "impossible number of signals, rate or samples"),
+        (f"r1 12 500 {N_SAMPLES}", "r1 12 500 0", "impossible number of signals, rate or samples"),
+        ("r1 12 500", "r1 13 500", "announces 13 signals, 12 follow"),
+        ("r1 12 500", "r1/2 12 500", "multi-segment records are not supported"),
+        ("r1.dat 16 ", "r1.dat ", "cannot be read"),
+        ("r1.dat 16 ", "r1.dat 16x4 ", "cannot be read (several samples per frame)"),
+        ("r1.dat 16 ", "r1.dat 16:3 ", "cannot be read (skewed signals)"),
+        ("1000.0(0)/mV", "1000.0(zero)/mV", "cannot be read (format or gain)"),
+        ("1000.0(0)/mV", "1e999(0)/mV", "has a gain that is no number"),
+    ],
+)
+def test_header_that_cannot_be_read(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    write_record(tmp_path)
+    path = edit_header(tmp_path, old, new, 1)
+    message = message_of(lambda: read_header(path))
+    assert message.startswith(f"{path}: ")
+    assert expected in message
+
+
+@pytest.mark.parametrize(
+    "call", [read_signal, lambda path: check_record(read_header(path), path)], ids=["read", "check"]
+)
+class TestRecordsThatCannotBeUsed:
+    """Each is found without reading samples, and by reading them."""
+
+    def test_missing_signal_file(self, tmp_path: Path, call: Callable[[Path], object]) -> None:
+        write_record(tmp_path)
+        (tmp_path / "r1.dat").unlink()
+        path = tmp_path / "r1.hea"
+        assert message_of(lambda: call(path)) == f"{path}: signal file r1.dat is missing"
+
+    @pytest.mark.parametrize(
+        ("sample_format", "n_bytes"), [("16", 7224), ("212", 5418), ("24", 10836)], ids=["16", "212", "24"]
+    )
+    def test_truncated(self, tmp_path: Path, call: Callable[[Path], object], sample_format: str, n_bytes: int) -> None:
+        write_record(tmp_path, sample_format=sample_format)
+        data = (tmp_path / "r1.dat").read_bytes()
+        path = tmp_path / "r1.hea"
+        call(path)
+        (tmp_path / "r1.dat").write_bytes(data[: n_bytes - 1])
+        expected = f"{path}: signal file r1.dat is truncated, it has {n_bytes - 1} bytes of the {n_bytes} that"
+        assert message_of(lambda: call(path)).startswith(expected)
+
+    def test_truncated_matlab_file(self, tmp_path: Path, call: Callable[[Path], object]) -> None:
+        write_matlab_record(tmp_path, "r1.mat")
+        data = (tmp_path / "r1.mat").read_bytes()
+        assert len(data) == 24 + 2 * 12 * N_SAMPLES
+        (tmp_path / "r1.mat").write_bytes(data[:-2])
+        path = tmp_path / "r1.hea"
+        assert "r1.mat is truncated" in message_of(lambda: call(path))
+
+    def test_eleven_leads(self, tmp_path: Path, call: Callable[[Path], object]) -> None:
+        write_record(tmp_path, leads=LEADS[:4] + LEADS[5:])
+        path = tmp_path / "r1.hea"
+        assert message_of(lambda: call(path)).startswith(f"{path}: lead aVL missing, found I, II, III, aVR, aVF")
+
+    def test_doubled_lead(self, tmp_path: Path, call: Callable[[Path], object]) -> None:
+        write_record(tmp_path, leads=(*LEADS, "x"))
+        path = edit_header(tmp_path, " x\n", " avl\n")
+        assert message_of(lambda: call(path)) == f"{path}: lead aVL occurs more than once"
+
+    def test_a_unit_that_is_no_voltage(self, tmp_path: Path, call: Callable[[Path], object]) -> None:
+        write_record(tmp_path)
+        path = edit_header(tmp_path, "/mV", "/mmHg", 1)
+        assert message_of(lambda: call(path)) == f"{path}: unit 'mmHg' is not one of mV, uV, V"
+
+
+def test_a_file_that_wfdb_cannot_read_either(tmp_path: Path) -> None:
+    write_record(tmp_path, sample_format="212")
+    path = edit_header(tmp_path, "r1.dat 212 ", "r1.dat 999 ")
+    assert message_of(lambda: read_signal(path)).startswith(f"{path}: wfdb cannot read the signals")

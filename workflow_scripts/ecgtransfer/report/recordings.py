@@ -1,0 +1,55 @@
+"""Which recordings of a data set the report draws, and the line that stands above each."""
+
+import textwrap
+from collections.abc import Mapping
+
+import pandas as pd
+
+from ecgtransfer.errors import InputError
+
+_TITLE_LENGTH = 96  # characters, as many as fit beside the scale on the drawn page
+
+
+def choose_recordings(records: pd.DataFrame, n_recordings: int) -> pd.DataFrame:
+    """Return `n_recordings` rows of a records table: one for each of the most frequent sets of diagnoses, then others.
+
+    The choice depends on nothing but the table: of equally frequent sets the one that comes first in it, of each set
+    its first recording; where there are fewer sets than recordings wanted, the first recordings left follow.
+
+    Raises
+    ------
+    InputError
+        If the table has fewer rows.
+    """
+    if len(records) < n_recordings:
+        raise InputError(
+            f"report.recordings.per_dataset is {n_recordings}, but there are only {len(records)} usable recordings;"
+            " lower it or raise `limits` of the data set"
+        )
+    codes = records["codes"].fillna("").map(lambda cell: "|".join(sorted(cell.split("|"))))
+    rank = codes.groupby(codes).transform("size").where(~codes.duplicated(), 0)
+    return records.loc[rank.sort_values(ascending=False, kind="stable").index[:n_recordings]]
+
+
+def recording_title(dataset: str, record: Mapping[str, object], abbreviations: Mapping[str, str]) -> str:
+    """Return data set, record, age, sex and diagnoses of a row of a records table in one line, cut where it is long.
+
+    Parameters
+    ----------
+    dataset : name of the data set
+    record : ``record_id``, ``age_years``, ``sex`` and ``codes`` (SNOMED CT joined by ``|``); blanks are left out
+    abbreviations : label name by SNOMED CT code; a code without one is its own name
+    """
+    codes = [code for code in _text(record["codes"]).split("|") if code]
+    age = _text(record["age_years"])
+    parts = [
+        f"{float(age):.0f} years" if age else "",
+        {"F": "female", "M": "male"}.get(_text(record["sex"]), ""),
+        " ".join(abbreviations.get(code, code) for code in codes) or "no diagnosis",
+    ]
+    title = f"{dataset}, record {_text(record['record_id'])}: " + ", ".join(part for part in parts if part)
+    return textwrap.shorten(title, _TITLE_LENGTH, placeholder=" …")
+
+
+def _text(value: object) -> str:
+    return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]
