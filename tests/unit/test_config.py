@@ -93,17 +93,26 @@ def test_schema_knows_what_the_simulator_knows() -> None:
     assert corpus["properties"]["prevalence"]["propertyNames"]["enum"] == list(SNOMED_CODES)
 
 
-@pytest.mark.parametrize("path", sorted(LEAVES), ids="/".join)
-def test_readme_explains_every_key(path: tuple[str, ...]) -> None:
-    readme = (CONFIG / "README.md").read_text()
+def readme_defaults(path: tuple[str, ...]) -> list[str]:
+    """Return the column "default" of the rows of the README that explain a key."""
     parts = [part for part in path if part != "*"]
-    if parts == ["simulate"]:
-        assert "## `simulate.<corpus>`" in readme
-        return
+    sections = (CONFIG / "README.md").read_text().split("\n## ")[1:]
     # A row of its section's table names the key without the section, a row of a table of several sections names both.
-    of_section = [part for part in readme.split("\n## ")[1:] if f"`{parts[0]}" in part.splitlines()[0]]
-    rows = [line.split("|")[1].strip() for part in of_section or [readme] for line in part.splitlines() if "|" in line]
-    assert f"`{'.'.join(parts[1:])}`" in rows or f"`{'.'.join(parts)}`" in rows
+    of_section = [section for section in sections if f"`{parts[0]}" in section.splitlines()[0]] or sections
+    lines = [line for section in of_section for line in section.splitlines() if line.startswith("|")]
+    rows = [[cell.strip().strip("`") for cell in line.split("|")] for line in lines]
+    return [row[4] for row in rows if row[1] in {".".join(parts[1:]), ".".join(parts)}]
+
+
+@pytest.mark.parametrize("path", sorted(LEAVES - {("simulate",)}), ids="/".join)
+def test_readme_explains_every_key_with_its_default(path: tuple[str, ...]) -> None:
+    (told,) = readme_defaults(path)
+    if told == "per corpus":
+        assert path[0] == "simulate"
+        return
+    if "; " in told:  # pre-training first, then the two sections that share their settings
+        told = told.split("; ")[0 if path[0] == "pretrain" else 1]
+    assert yaml.safe_load(told) == KEYS[path]["default"]
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
@@ -262,23 +271,35 @@ def test_a_simulated_corpus_that_contradicts_itself() -> None:
     assert message.startswith("simulate.sim-hospital.records_per_patient: expected 1, found 2")
 
 
+def folds(n_folds: int, valid: list[int], test: list[int]) -> Callable[[dict[str, Any]], None]:
+    """Return a change of the folds."""
+    return lambda config: config["splits"].update(n_folds=n_folds, valid_folds=valid, test_folds=test)
+
+
 def test_folds() -> None:
-    assert mistakes_of(set_to("splits/valid_folds", [6])) == [
+    assert mistakes_of(folds(4, [2], [3, 4])) == []
+    assert mistakes_of(folds(10, [6], [6, 7])) == [
         "`splits.valid_folds` and `splits.test_folds` share a fold; a patient can only have one role"
     ]
-    assert mistakes_of(set_to("splits/valid_folds", [11])) == [
-        "`splits.valid_folds` names fold 11, there are 10 (`splits.n_folds`)"
-    ]
-    assert mistakes_of(set_to("splits/valid_folds", [1, 2, 3, 4, 5])) == [
+    assert mistakes_of(folds(10, [11], [6])) == ["`splits.valid_folds` names fold 11, there are 10 (`splits.n_folds`)"]
+    assert mistakes_of(folds(3, [1, 2], [3])) == [
         "`splits.valid_folds` and `splits.test_folds` leave no fold to train on; raise `splits.n_folds`"
     ]
 
 
+def band(rate: int, low: float, high: float) -> Callable[[dict[str, Any]], None]:
+    """Return a change of the band-pass and the sampling rate."""
+
+    def change(config: dict[str, Any]) -> None:
+        config["signals"]["sampling_rate_hz"] = rate
+        config["signals"]["band_pass"].update(low_hz=low, high_hz=high)
+
+    return change
+
+
 def test_band() -> None:
-    assert mistakes_of(set_to("signals/sampling_rate_hz", 79)) == [
+    assert mistakes_of(band(80, 0.5, 40)) == []
+    assert mistakes_of(band(79, 0.5, 40)) == [
         "`signals.band_pass.high_hz` is 40, at most half of `signals.sampling_rate_hz` = 79 can be kept"
     ]
-    assert mistakes_of(set_to("signals/sampling_rate_hz", 80)) == []
-    assert mistakes_of(set_to("signals/band_pass/low_hz", 40)) == [
-        "`signals.band_pass`: low_hz 40 must lie below high_hz 40"
-    ]
+    assert mistakes_of(band(80, 40, 40)) == ["`signals.band_pass`: low_hz 40 must lie below high_hz 40"]

@@ -14,7 +14,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 Array = NDArray[Any]
 Verdict = Literal["helps", "hurts", "equivalent", "undecided"]
@@ -180,6 +179,8 @@ def resampled_mean(values: Array, resampled: Array, replicate_weights: Array, co
     over_patients: Array = resampled.mean(axis=0)
     if n_replicates == 1:
         return over_patients
+    from scipy.special import stdtrit  # here, because training imports this module and does without scipy
+
     upper = 0.5 + confidence / 2
     student_to_normal = float(stdtrit(n_replicates - 1, upper)) / NormalDist().inv_cdf(upper)
     inflation = student_to_normal * np.sqrt(n_replicates / (n_replicates - 1))

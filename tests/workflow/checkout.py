@@ -1,0 +1,66 @@
+"""A copy of the working tree in which a test runs the workflow as a user would."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+TINY = "tests/workflow/tiny.yaml"
+_JOB_COUNT = re.compile(r"^(\w+)\s+(\d+)$", re.MULTILINE)
+
+
+class Checkout:
+    """What `git clone` would give, uncommitted changes included, with the environment of this test run as .venv."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        listed = subprocess.run(
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            cwd=REPOSITORY, capture_output=True, text=True, check=True,
+        ).stdout.splitlines()  # fmt: skip
+        for name in listed:
+            if (REPOSITORY / name).is_file():
+                target = folder / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(REPOSITORY / name, target)
+        (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
+        os.utime(folder / "requirements.lock", (0, 0))  # older than the environment, so that make takes it as it is
+
+    def snakemake(self, *arguments: str, config: str = TINY) -> subprocess.CompletedProcess[str]:
+        """Run snakemake on two cores and return what it printed; it may fail."""
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", config, *arguments]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True)
+
+    def run(self, config: str = TINY, *arguments: str) -> str:
+        """Run a study to its end and return what Snakemake printed."""
+        result = self.snakemake(*arguments, config=config)
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
+        return result.stdout + result.stderr
+
+    def planned_jobs(self, edits: Mapping[str, Any] | None = None) -> dict[str, int]:
+        """Return how many jobs of each rule a dry run plans after config edits, given as dotted keys."""
+        study = yaml.safe_load((self.folder / TINY).read_text())
+        for key, value in (edits or {}).items():
+            *parents, last = key.split(".")
+            section = study
+            for parent in parents:
+                section = section.setdefault(parent, {})
+            section[last] = value
+        edited = self.folder / "edited.yaml"
+        edited.write_text(yaml.safe_dump(study))
+        result = self.snakemake("--dry-run", "--quiet", "progress", config="edited.yaml")
+        edited.unlink()
+        assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+        table = result.stdout.partition("Job stats:")[2].partition("\n\n")[0]
+        return {rule: int(n) for rule, n in _JOB_COUNT.findall(table) if rule not in {"all", "total"}}
+
+    def findings(self, study: str = "tiny") -> dict[str, bytes]:
+        """Return every findings table, byte for byte."""
+        return {path.name: path.read_bytes() for path in (self.folder / "results" / study / "findings").iterdir()}

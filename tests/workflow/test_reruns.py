@@ -1,0 +1,123 @@
+"""Only what changed: exact job lists after edits of the config, of code and of tables."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from checkout import Checkout
+
+FINDINGS = {"compare": 1, "plot_curves": 1, "report": 1}
+SCORES = {"score_run": 4, **FINDINGS}
+TRAINING = {"pretrain": 2, "scratch": 2, "finetune": 2, **SCORES}
+SPLITS = {"split_records": 2, **TRAINING}
+LABELS = {"harmonize_labels": 2, **SPLITS}
+ONE_TARGET = {
+    "harmonize_labels": 1, "split_records": 1, "scratch": 2, "finetune": 2, **SCORES,
+}  # fmt: skip
+
+
+@contextmanager
+def edited(path: Path, old: str, new: str) -> Iterator[None]:
+    """Replace text in a file, and put file and times back afterwards."""
+    text, times = path.read_text(), (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    try:
+        yield
+    finally:
+        path.write_text(text)
+        os.utime(path, ns=times)
+
+
+def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
+    assert finished.planned_jobs() == {}
+
+
+@pytest.mark.parametrize(
+    ("edit", "jobs"),
+    [
+        ({"mirror": "file:///elsewhere"}, {}),
+        ({"limits.ptb-xl": 5}, {}),
+        (
+            {"simulate.tiny-clinic.noise": 2.0},
+            {"simulate": 1, "describe_records": 1, "index_records": 1, "prepare_signals": 1, "plot_recordings": 1,
+             **ONE_TARGET},
+        ),
+        ({"signals.crop": "centre"}, {"prepare_signals": 2, **SPLITS}),
+        ({"labels.min_records": 8}, LABELS),
+        ({"splits.seed": 7}, SPLITS),
+        ({"models.gru.head": "flatten"}, {**TRAINING, "pretrain": 1, "scratch": 1, "finetune": 1, "score_run": 2}),
+        ({"transfer.fractions": [0.5, 1.0]}, {"scratch": 2, "finetune": 2, "score_run": 4, **FINDINGS}),
+        ({"transfer.models": ["gru"]}, FINDINGS),
+        ({"transfer.replicates": 3}, {"split_records": 1, "scratch": 2, "finetune": 2, **SCORES}),
+        ({"transfer.seed": 9}, {"scratch": 2, "finetune": 2, **SCORES}),
+        ({"transfer.sources": ["tiny-hospital", "tiny-hospital-shuffled"]},
+         {"harmonize_labels": 1, "split_records": 1, "pretrain": 2, "finetune": 2, "score_run": 2, **FINDINGS}),
+        ({"pretrain.epochs": 2}, {"pretrain": 2, "finetune": 2, "score_run": 2, **FINDINGS}),
+        ({"scratch.epochs": 2}, {"scratch": 2, "score_run": 2, **FINDINGS}),
+        ({"finetune.learning_rate": 0.01}, {"finetune": 2, "score_run": 2, **FINDINGS}),
+        ({"score.n_resamples": 200}, SCORES),
+        ({"compare.margin": 0.02}, FINDINGS),
+        ({"report.recordings.per_dataset": 2}, {"plot_recordings": 2, "report": 1}),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) and "." in next(iter(value), "") else None,
+)  # fmt: skip
+def test_config_edit_reruns_its_stage_and_what_follows(
+    finished: Checkout, edit: dict[str, object], jobs: dict[str, int]
+) -> None:
+    assert finished.planned_jobs(edit) == jobs
+
+
+LIBRARY = "workflow_scripts/ecgtransfer/"
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "jobs"),
+    [
+        (LIBRARY + "prepare/filters.py", "0.95 *", "0.9 *", {"prepare_signals": 2, **SPLITS}),
+        (LIBRARY + "prepare/filters.py", "high_hz = min(", "# why\n    high_hz = min(", {}),
+        (LIBRARY + "prepare/filters.py", '"""Return the signal after', '"""Return it after', {}),
+        (LIBRARY + "train/models/recurrent.py", "HIDDEN_SIZE = 100", "HIDDEN_SIZE = 90",
+         {**TRAINING, "pretrain": 1, "scratch": 1, "finetune": 1, "score_run": 2}),
+        (LIBRARY + "train/loop.py", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128", TRAINING),
+        (LIBRARY + "report/curves_figure.py", "import", "x = 1\nimport", {"plot_curves": 1, "report": 1}),
+        ("workflow_scripts/score_run.py", "with job", "x = 1\nwith job", SCORES),
+    ],
+)  # fmt: skip
+def test_code_edit_reruns_the_rules_that_use_it(
+    finished: Checkout, module: str, old: str, new: str, jobs: dict[str, int]
+) -> None:
+    with edited(finished.folder / module, old, new):
+        assert finished.planned_jobs() == jobs
+
+
+def test_table_edit_reruns_what_reads_it(finished: Checkout) -> None:
+    with edited(finished.folder / "config/labels/equivalent.csv", "164909002", "164909999"):
+        assert finished.planned_jobs() == LABELS
+
+
+def test_edit_of_a_data_sets_label_table_never_filters_signals_again(finished: Checkout) -> None:
+    with edited(finished.folder / "config/labels/scp.csv", "LVH,164873001", "LVH,266249003"):
+        assert finished.planned_jobs() == {"index_records": 1, "plot_recordings": 1, **ONE_TARGET}
+
+
+@pytest.mark.parametrize(
+    "touched",
+    [
+        "config/labels/snomed.csv",
+        "workflow_scripts/prepare_signals.py",
+        "results/tiny/raw/tiny-clinic.csv",
+        "results/tiny/signals/tiny-clinic.npy",
+        "results/tiny/splits/tiny-clinic.csv",
+    ],
+)
+def test_touched_file_with_the_same_content_reruns_nothing(finished: Checkout, touched: str) -> None:
+    path = finished.folder / touched
+    times = (path.stat().st_atime_ns, path.stat().st_mtime_ns)
+    path.touch()
+    try:
+        assert finished.planned_jobs() == {}
+    finally:
+        os.utime(path, ns=times)

@@ -1,0 +1,137 @@
+"""The verdicts in words: what pre-training brings at the fewest labels, where that ends, and whether the controls hold.
+
+A verdict's own word (helps, hurts, equivalent, undecided) stands in every sentence that rests on it.
+"""
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import pandas as pd
+
+from ecgtransfer.prepare.corpora import is_shuffled
+from ecgtransfer.report.curves_figure import METRIC_NAMES, series_name
+from ecgtransfer.statistics import Verdict
+
+ANSWERED_METRIC = "macro_auroc"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one pre-training does for one target and model, at the smallest fraction and beyond."""
+
+    target: str
+    verdict: Verdict  # at the smallest fraction
+    text: str
+
+
+@dataclass(frozen=True)
+class Control:
+    """Whether a pre-training on shuffled labels came out as it must: never as `helps`."""
+
+    target: str
+    passed: bool
+    text: str
+
+
+def answers(verdicts: pd.DataFrame, margin: float) -> list[Answer]:
+    """Return one answer per target, source, model and arm of a verdicts table; controls are left out."""
+    return [
+        Answer(rows[0].target, rows[0].verdict, f"{_at_first(rows[0], margin)} {_beyond(rows, margin)}".strip())
+        for rows in _rows_by_comparison(verdicts)
+        if not is_shuffled(rows[0].source)
+    ]
+
+
+def controls(verdicts: pd.DataFrame) -> list[Control]:
+    """Return whether each comparison whose source has shuffled labels stays without `helps` at every fraction."""
+    found = []
+    for rows in _rows_by_comparison(verdicts):
+        if not is_shuffled(rows[0].source):
+            continue
+        subject = f"{rows[0].model} {_start(rows[0])} on {rows[0].target}"
+        helped = [row for row in rows if row.verdict == "helps"]
+        if helped:
+            where = ", ".join(f"{row.n_train:,} ({signed_interval(row)})" for row in helped)
+            text = (
+                f"WARNING, control: {subject} came out as helps at {where} labelled recordings. Its labels hold nothing"
+                " to learn, so something else carries over, or chance; until it is explained, trust no helps of this"
+                " target and model."
+            )
+        else:
+            text = f"Control: {subject} helps at no number of labelled recordings, as it must."
+        found.append(Control(rows[0].target, not helped, text))
+    return found
+
+
+def number(value: float) -> str:
+    """Return a value with three decimals, never "-0.000"; a dash where there is none."""
+    return "–" if pd.isna(value) else f"{value:.3f}".replace("-0.000", "0.000")
+
+
+def interval(row: Any) -> str:
+    """Return ``[low, high]`` of a row."""
+    return f"[{number(row.ci_low)}, {number(row.ci_high)}]"
+
+
+def signed_interval(row: Any) -> str:
+    """Return difference and interval of a row of a verdicts table."""
+    return f"{number(row.delta)} {interval(row)}"
+
+
+def _rows_by_comparison(verdicts: pd.DataFrame) -> list[list[Any]]:
+    """Return the rows of each target, model and arm in the order of their fractions."""
+    rows = verdicts[verdicts["metric"] == ANSWERED_METRIC].sort_values(["target", "model", "arm", "fraction"])
+    return [list(group.itertuples()) for _, group in rows.groupby(["target", "model", "arm"], sort=False)]
+
+
+def _start(row: Any) -> str:
+    return series_name(row.arm)
+
+
+def _at_first(row: Any, margin: float) -> str:
+    """Return the sentence on the smallest fraction."""
+    metric = METRIC_NAMES[ANSWERED_METRIC]
+    opening = f"With {row.n_train:,} labelled recordings of {row.target}, {row.model} {_start(row)}"
+    match row.verdict:
+        case "helps":
+            return f"{opening} gains {signed_interval(row)} {metric} over training from scratch (helps)."
+        case "hurts":
+            return f"{opening} changes {metric} by {signed_interval(row)} against training from scratch (hurts)."
+        case "equivalent":
+            return (
+                f"{opening} does as well as training from scratch: the difference of {signed_interval(row)} {metric}"
+                f" lies within ±{margin:g} (equivalent)."
+            )
+    if pd.isna(row.delta):
+        return f"{opening} has no {metric}: no label is both present and absent among the test recordings (undecided)."
+    return f"{opening} differs by {signed_interval(row)} {metric}: the interval does not decide (undecided)."
+
+
+def _beyond(rows: list[Any], margin: float) -> str:
+    """Return what larger fractions say, runs of the same verdict together; empty where there is one fraction."""
+    groups = [list(group) for _, group in groupby(rows, key=lambda row: row.verdict)]
+    sentences = []
+    for position, group in enumerate(groups):
+        first, last = group[0].n_train, group[-1].n_train
+        if position == 0:
+            if len(group) > 1:
+                sentences.append(f"The same holds up to {last:,}.")
+            continue
+        is_end = group[-1] is rows[-1]
+        where = f"At {last:,}" if len(group) == 1 else f"From {first:,} to {last:,}"
+        where = f"From {first:,} on" if is_end and len(group) > 1 else where
+        sentences.append(f"{where} {_later(group, margin)}.")
+    return " ".join(sentences)
+
+
+def _later(group: list[Any], margin: float) -> str:
+    numbers = f", {signed_interval(group[0])}" if len(group) == 1 else ""
+    match group[0].verdict:
+        case "helps":
+            return f"it helps{numbers}"
+        case "hurts":
+            return f"it hurts{numbers}"
+        case "equivalent":
+            return f"the two are equivalent (within ±{margin:g})"
+    return "no difference is shown (undecided)"

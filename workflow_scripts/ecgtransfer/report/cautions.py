@@ -1,0 +1,156 @@
+"""What the numbers of a study cannot say, found in its config and its tables."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ecgtransfer.prepare.corpora import datasets_of, is_shuffled
+from ecgtransfer.report.answers import ANSWERED_METRIC, number
+from ecgtransfer.study import corpora_of
+
+FEW_TEST_PATIENTS = 100
+FEW_TEST_POSITIVES = 10
+FEW_REPLICATES = 5
+NEAR_CHANCE = 0.6  # macro AUROC
+
+
+@dataclass(frozen=True)
+class Caution:
+    """One thing that the numbers cannot say; a severe one also stands beside the answer."""
+
+    text: str
+    severe: bool = False
+
+
+def cautions(
+    config: Mapping[str, Any],
+    published: Mapping[str, Mapping[str, Any]],
+    curves: pd.DataFrame,
+    verdicts: pd.DataFrame,
+    labels: Mapping[str, pd.DataFrame],
+    splits: Mapping[str, pd.DataFrame],
+) -> list[Caution]:
+    """Return everything that a reader must know before using a study's numbers, severe things first.
+
+    Parameters
+    ----------
+    config : the study's config
+    published : entries of config/datasets.yaml of the study's published data sets
+    curves, verdicts : tables of `ecgtransfer.compare.findings`
+    labels, splits : tables of each corpus by its name
+    """
+    found = [
+        *_simulated(config),
+        *_replicates(config["transfer"]["replicates"]),
+        *_small_tests(config["transfer"]["targets"], labels, splits),
+        *_near_chance(curves),
+        _one_pretraining(config),
+        *_unknown_patients(published),
+        _leakage(config),
+        _many_intervals(verdicts, config["compare"]["confidence"]),
+    ]
+    return sorted(found, key=lambda caution: not caution.severe)
+
+
+def _simulated(config: Mapping[str, Any]) -> Iterable[Caution]:
+    studied = dict.fromkeys(dataset for corpus in corpora_of(config) for dataset in datasets_of(corpus))
+    simulated = [dataset for dataset in studied if dataset in config["simulate"]]
+    if simulated:
+        yield Caution(
+            f"{_listed(simulated)} {'is' if len(simulated) == 1 else 'are'} simulated: what comes out shows that the"
+            " workflow works, and is no evidence about real patients.",
+            severe=True,
+        )
+
+
+def _replicates(n_replicates: int) -> Iterable[Caution]:
+    if n_replicates == 1:
+        yield Caution(
+            "Every cell was trained once (transfer.replicates: 1). The intervals hold the variation of test patients"
+            " alone and ignore that of training, which is often the larger one: helps and hurts are not to be trusted.",
+            severe=True,
+        )
+    elif n_replicates < FEW_REPLICATES:
+        yield Caution(
+            f"Every cell was trained {n_replicates} times. So few replicates say little about the variance of training:"
+            " the intervals are widened for it, and more replicates (transfer.replicates) would narrow them."
+        )
+
+
+def _small_tests(
+    targets: Iterable[str], labels: Mapping[str, pd.DataFrame], splits: Mapping[str, pd.DataFrame]
+) -> Iterable[Caution]:
+    for target in targets:
+        test = splits[target][splits[target]["role"] == "test"]
+        n_patients = test["patient_id"].nunique()
+        if n_patients < FEW_TEST_PATIENTS:
+            yield Caution(f"{target} has only {n_patients} test patients. Its numbers mean little.", severe=True)
+        positives = labels[target].set_index("record_id").loc[test["record_id"]].sum()
+        absent = [str(label) for label in positives[positives == 0].index]
+        if absent:
+            yield Caution(
+                f"{target}: no test recording has {_listed(absent)}, so macro scores leave"
+                f" {'it' if len(absent) == 1 else 'them'} out."
+            )
+        rare = positives[(positives > 0) & (positives < FEW_TEST_POSITIVES)]
+        if len(rare):
+            counts = _listed([f"{label} ({count})" for label, count in rare.items()])
+            yield Caution(
+                f"{target}: fewer than {FEW_TEST_POSITIVES} test recordings have {counts}. Their part of a macro score"
+                " means little, and it weighs as much as that of any other label."
+            )
+
+
+def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
+    """Warn of models that nowhere get far above the 0.5 of guessing: what transfer does there says nothing."""
+    rows = curves[curves["metric"] == ANSWERED_METRIC]
+    rows = rows[~rows["source"].map(is_shuffled)]
+    for (target, model), cell in rows.groupby(["target", "model"]):
+        best = cell["score"].max()
+        if best < NEAR_CHANCE:
+            yield Caution(
+                f"{model} hardly learns on {target}: its best macro AUROC is {number(best)}, where guessing gives 0.5."
+                " Whether pre-training helps cannot be told from a model that does not learn.",
+                severe=True,
+            )
+
+
+def _one_pretraining(config: Mapping[str, Any]) -> Caution:
+    return Caution(
+        f"Each source was pre-trained once per model (pretrain.seed: {config['pretrain']['seed']}). The intervals do not"
+        " contain the variance of pre-training: another seed could give other weights and another difference."
+    )
+
+
+def _unknown_patients(published: Mapping[str, Mapping[str, Any]]) -> Iterable[Caution]:
+    unknown = [entry["title"] for entry in published.values() if patients_unknown(entry)]
+    if unknown:
+        yield Caution(
+            f"{_listed(unknown)}: no patients are published, each recording counts as its own patient. Recordings of one"
+            " person may train and test, and intervals may be too narrow."
+        )
+
+
+def patients_unknown(entry: Mapping[str, Any]) -> bool:
+    """Tell whether an entry of config/datasets.yaml says that its patients are not published."""
+    return str(entry["patients"]).startswith("not published")
+
+
+def _leakage(config: Mapping[str, Any]) -> Caution:
+    several = len({dataset for corpus in corpora_of(config) for dataset in datasets_of(corpus)}) > 1
+    between = "in source and target at once" if several else "twice"
+    return Caution(f"The data sets were not searched for recordings that occur {between}.")
+
+
+def _many_intervals(verdicts: pd.DataFrame, confidence: float) -> Caution:
+    n_intervals = len(verdicts[verdicts["metric"] == ANSWERED_METRIC])
+    return Caution(
+        f"Each interval stands for itself. Of the {n_intervals} comparisons of macro AUROC, about {1 - confidence:.0%}"
+        " would come out as helps or hurts even if pre-training never made a difference."
+    )
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,0 +1,171 @@
+"""The tables of the page: rows of text from a study's data frames, ready to be laid out."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from ecgtransfer.prepare.corpora import is_shuffled
+from ecgtransfer.prepare.splits import ROLES
+from ecgtransfer.report.answers import interval, number
+from ecgtransfer.report.cautions import patients_unknown
+from ecgtransfer.report.curves_figure import series_name
+
+_MOST_REASONS = 5  # of a data set; the rest is summed up
+_MOST_REASON_CHARACTERS = 160
+
+
+@dataclass(frozen=True)
+class Table:
+    """Column heads and cells; the first `n_words` columns hold words, the others numbers."""
+
+    heads: list[str]
+    rows: list[list[str]]
+    n_words: int = 1
+
+
+def verdict_table(verdicts: pd.DataFrame, metric: str) -> Table:
+    """Return the rows of one metric; the last column is the verdict, which the page colours."""
+    rows = verdicts[verdicts["metric"] == metric].assign(control=lambda table: table["source"].map(is_shuffled))
+    rows = rows.sort_values(["target", "model", "control", "arm", "fraction"])
+    return Table(
+        ["target", "model", "start", "fraction", "recordings", "scratch", "transfer", "difference", "interval", ""],
+        [
+            [
+                *(row.target, row.model, series_name(row.arm), f"{row.fraction:g}", f"{row.n_train:,}"),
+                *(number(row.scratch), number(row.transfer), number(row.delta), interval(row), row.verdict),
+            ]
+            for row in rows.itertuples()
+        ],
+        n_words=3,
+    )
+
+
+def curve_table(curves: pd.DataFrame, metric: str) -> Table:
+    """Return the rows of one metric of the learning curves."""
+    rows = curves[curves["metric"] == metric].sort_values(["target", "model", "arm", "fraction"])
+    return Table(
+        ["target", "model", "start", "fraction", "recordings", "patients", "score", "interval", "sd", "replicates"],
+        [
+            [
+                *(row.target, row.model, series_name(row.arm), f"{row.fraction:g}"),
+                *(f"{row.n_train:,}", f"{row.n_train_patients:,}", number(row.score), interval(row)),
+                *(number(row.replicate_sd), str(row.n_replicates)),
+            ]
+            for row in rows.itertuples()
+        ],
+        n_words=3,
+    )
+
+
+def dataset_table(
+    published: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, pd.DataFrame],
+    rejected: Mapping[str, pd.DataFrame],
+    recipes: Mapping[str, Mapping[str, Any]],
+) -> Table:
+    """Return how many recordings of each data set were taken, rejected and found unusable, and how many patients."""
+    rows = []
+    for name, table in records.items():
+        recipe, entry = recipes.get(name), published.get(name)
+        rows.append(
+            [
+                name,
+                f"{entry['n_records']:,}" if entry else "–",
+                f"{len(table) + len(rejected[name]):,}",
+                f"{len(rejected[name]):,}",
+                f"{recipe['records'] - recipe['usable']:,}" if recipe else "–",
+                f"{recipe['usable']:,}" if recipe else "only drawn",
+                f"{table['patient_id'].nunique():,}" + (" *" if entry and patients_unknown(entry) else ""),
+            ]
+        )
+    return Table(["data set", "published", "taken", "rejected", "not usable", "kept", "patients"], rows)
+
+
+def rejections(rejected: Mapping[str, pd.DataFrame], recipes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """Yield why recordings were left out: most frequent reasons first, rare ones summed up."""
+    for name, table in rejected.items():
+        yield from _most_frequent(name, "rejected", table["reason"].value_counts().to_dict())
+        yield from _most_frequent(name, "not usable", recipes.get(name, {}).get("not_usable", {}))
+
+
+def _most_frequent(dataset: str, what: str, counts: Mapping[str, int]) -> Iterator[str]:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    for reason, count in ordered[:_MOST_REASONS]:
+        short = reason if len(reason) <= _MOST_REASON_CHARACTERS else reason[:_MOST_REASON_CHARACTERS] + " …"
+        yield f"{dataset}, {count:,} {what}: {short}"
+    if len(ordered) > _MOST_REASONS:
+        n_left = sum(count for _, count in ordered[_MOST_REASONS:])
+        yield f"{dataset}, {n_left:,} {what} for {len(ordered) - _MOST_REASONS} other reasons"
+
+
+def role_table(splits: Mapping[str, pd.DataFrame]) -> Table:
+    """Return recordings and patients of each role of each corpus."""
+    rows = []
+    for corpus, table in splits.items():
+        members = [table[table["role"] == role] for role in ROLES]
+        counts = [(len(rows_of_role), rows_of_role["patient_id"].nunique()) for rows_of_role in members]
+        rows.append([corpus, *(f"{n_records:,} ({n_patients:,})" for n_records, n_patients in counts)])
+    return Table(["corpus", "training", "validation", "test"], rows)
+
+
+def label_table(
+    labels: Mapping[str, pd.DataFrame],
+    splits: Mapping[str, pd.DataFrame],
+    targets: Iterable[str],
+    names: Mapping[str, str],
+) -> Table:
+    """Return in how many kept recordings of each corpus a label occurs, and for targets in how many test recordings.
+
+    Corpora with shuffled labels are left out, having the counts of their originals. `names` says labels in full.
+    """
+    columns: dict[str, pd.Series] = {}
+    for corpus in (corpus for corpus in labels if not is_shuffled(corpus)):
+        by_record = labels[corpus].set_index("record_id")
+        columns[corpus] = by_record.loc[splits[corpus]["record_id"]].sum()
+        if corpus in targets:
+            test = splits[corpus].loc[splits[corpus]["role"] == "test", "record_id"]
+            columns[f"{corpus}, test"] = by_record.loc[test].sum()
+    counts = pd.DataFrame(columns).sort_index(key=lambda index: index.str.casefold())
+    rows = [
+        [str(label), names.get(str(label), ""), *("–" if pd.isna(count) else f"{count:,.0f}" for count in row)]
+        for label, row in zip(counts.index, counts.to_numpy(), strict=True)
+    ]
+    return Table(["label", "", *counts.columns], rows, n_words=2)
+
+
+def budget_table(
+    cells: Iterable[tuple[str, str, str, float]], facts: Iterable[Mapping[str, Any]], scratch: str
+) -> Table:
+    """Return how many recordings each fraction of each target gives, as means over the replicates from scratch.
+
+    Parameters
+    ----------
+    cells : target, model, arm and fraction of every run
+    facts : what the ``run.json`` of every run says
+    scratch : the arm that is looked at; the others have the same recordings
+    """
+    rows: dict[tuple[str, float], list[str]] = {}
+    for (target, _, arm, fraction), fact in zip(cells, facts, strict=True):
+        if arm == scratch:
+            means = pd.DataFrame(fact["replicates"])[["n_train", "n_train_patients", "n_valid"]].mean()
+            rows[target, fraction] = [target, f"{fraction:g}", *(f"{mean:,.0f}" for mean in means)]
+    heads = ["target", "fraction", "training recordings", "training patients", "validation recordings"]
+    return Table(heads, [rows[key] for key in sorted(rows)])
+
+
+def time_table(
+    cells: Iterable[tuple[str, str, str, float]],
+    facts: Iterable[Mapping[str, Any]],
+    pretraining: Iterable[Mapping[str, Any]],
+) -> Table:
+    """Return the summed seconds of training by model and start."""
+    spent = [(fact["model"], f"pre-training on {fact['source']}", 1, fact["wall_seconds"]) for fact in pretraining]
+    for (_, model, arm, _), fact in zip(cells, facts, strict=True):
+        spent.append((model, series_name(arm), len(fact["replicates"]), fact["wall_seconds"]))
+    table = pd.DataFrame(spent, columns=["model", "what", "trainings", "seconds"])
+    sums = table.groupby(["model", "what"], sort=False).sum().sort_index(level="model", sort_remaining=False)
+    rows = [[str(model), str(what), f"{row.trainings:,.0f}", f"{row.seconds:,.0f}"] for (model, what), row in sums.iterrows()]
+    rows.append(["all", "", f"{table['trainings'].sum():,}", f"{table['seconds'].sum():,.0f}"])
+    return Table(["model", "what", "trainings", "seconds"], rows, n_words=2)
