@@ -11,7 +11,7 @@ from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config import check_config
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.corpora import SHUFFLED_SUFFIX, datasets_of
-from ecgtransfer.study import cells_of, corpora_of, studied_datasets
+from ecgtransfer.study import FINETUNE, SCRATCH, cells_of, corpora_of, studied_datasets
 from ecgtransfer.train.registry import REGISTRY
 
 
@@ -58,7 +58,9 @@ def training_code_of(rule_name):
     """Return a function of the wildcards: the fingerprint of a training rule with the one model that it trains."""
 
     def code(wildcards):
-        return code_fingerprint(SCRIPTS / f"{rule_name}.py", [REGISTRY[wildcards.model].module])
+        return code_fingerprint(
+            SCRIPTS / f"{rule_name}.py", [REGISTRY[wildcards.model].module]
+        )
 
     return code
 
@@ -78,7 +80,9 @@ def simulation_settings(wildcards):
 def download_entry(wildcards):
     """Return what decides which files of a published data set are fetched."""
     entry = DATASETS[wildcards.published]
-    return {key: entry[key] for key in ("version", "path", "folders", "suffixes", "tables")}
+    return {
+        key: entry[key] for key in ("version", "path", "folders", "suffixes", "tables")
+    }
 
 
 def download_limit(wildcards):
@@ -106,6 +110,12 @@ def of_corpus(pattern, wildcard):
     return files
 
 
+def replicates_of(wildcards):
+    """Return how many ranks the patients of a corpus need: none, if it is only a source."""
+    transfer = config["transfer"]
+    return transfer["replicates"] if wildcards.corpus in transfer["targets"] else 0
+
+
 def model_options(wildcards):
     """Return what the config says of a model beyond its name."""
     return config["models"].get(wildcards.model, {})
@@ -113,7 +123,9 @@ def model_options(wildcards):
 
 def replicate_settings():
     """Return what decides the replicates of a cell, whatever its arm."""
-    return {key: config["transfer"][key] for key in ("replicates", "seed", "validation")}
+    return {
+        key: config["transfer"][key] for key in ("replicates", "seed", "validation")
+    }
 
 
 def cell_files(name):
@@ -126,17 +138,64 @@ def cell_files(name):
 
 def cell_keys():
     """Return target, model, arm and fraction of every cell, in the order of the plan."""
-    return [(cell.target, cell.model, cell.arm, cell.fraction) for cell in cells_of(config)]
+    return [
+        (cell.target, cell.model, cell.arm, cell.fraction) for cell in cells_of(config)
+    ]
 
 
 def recording_figures(form):
     """Return the pattern of the drawn recordings of a data set, one file each."""
     numbers = range(1, config["report"]["recordings"]["per_dataset"] + 1)
-    return [f"<results>/figures/recordings/{{dataset}}/{number}.{form}" for number in numbers]
+    return [
+        f"<results>/figures/recordings/{{dataset}}/{number}.{form}"
+        for number in numbers
+    ]
 
 
 def drawn_datasets():
     """Return the data sets of which the report shows recordings."""
     return list(
-        dict.fromkeys([*studied_datasets(config), *config["report"]["recordings"]["datasets"]])
+        dict.fromkeys(
+            [*studied_datasets(config), *config["report"]["recordings"]["datasets"]]
+        )
     )
+
+
+def drawn_recordings(form):
+    """Return the drawn recordings of all data sets, data set by data set."""
+    return [
+        path
+        for dataset in drawn_datasets()
+        for path in expand(recording_figures(form), dataset=dataset)
+    ]
+
+
+def published_facts():
+    """Return what the report says of each published data set; how it is fetched and read is left out."""
+    keys = ("title", "version", "licence", "citation", "n_records", "patients")
+    return {
+        name: {key: DATASETS[name][key] for key in keys}
+        for name in drawn_datasets()
+        if name in DATASETS
+    }
+
+
+def run_facts():
+    """Return the facts of every cell of the study, in the order of the plan."""
+    return [
+        f"<results>/runs/{cell.target}/{cell.model}/{cell.arm}/{cell.fraction}/run.json"
+        for cell in cells_of(config)
+    ]
+
+
+def pretraining_facts():
+    """Return the facts of every pre-training that some cell starts from."""
+    starts = [
+        (cell.arm.removeprefix(FINETUNE), cell.model)
+        for cell in cells_of(config)
+        if cell.arm != SCRATCH
+    ]
+    return [
+        f"<results>/pretrained/{source}/{model}/run.json"
+        for source, model in dict.fromkeys(starts)
+    ]

@@ -1,18 +1,16 @@
 # From verified files to signals, labels and splits.
 
 
-rule index_records:
+rule describe_records:
     input:
         manifest="<results>/raw/{dataset}.csv",
-        label_table=label_table_of,
     output:
-        records="<results>/records/{dataset}.csv",
+        described="<results>/records/{dataset}.described.csv",
         rejected="<results>/records/{dataset}.rejected.csv",
-        headers="<results>/records/{dataset}.headers.csv",
     log:
-        "<logs>/index_records/{dataset}.log",
+        "<logs>/describe_records/{dataset}.log",
     benchmark:
-        "<benchmarks>/index_records/{dataset}.tsv"
+        "<benchmarks>/describe_records/{dataset}.tsv"
     conda:
         "../envs/prepare.yaml"
     threads: 1
@@ -22,15 +20,37 @@ rule index_records:
     params:
         reader=reader_of,
         folder="data/{dataset}",
+        code=code_of("describe_records"),
+    script:
+        "../workflow_scripts/describe_records.py"
+
+
+rule index_records:
+    input:
+        described="<results>/records/{dataset}.described.csv",
+        label_table=label_table_of,
+    output:
+        records="<results>/records/{dataset}.csv",
+    log:
+        "<logs>/index_records/{dataset}.log",
+    benchmark:
+        "<benchmarks>/index_records/{dataset}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
         code=code_of("index_records"),
     script:
         "../workflow_scripts/index_records.py"
 
 
-# It reads the headers table, not the records table: an edit of labels must not filter the signals again.
+# It reads what files say, not the records table: an edit of labels must not filter the signals again.
 rule prepare_signals:
     input:
-        headers="<results>/records/{dataset}.headers.csv",
+        described="<results>/records/{dataset}.described.csv",
     output:
         signals="<results>/signals/{dataset}.npy",
         quality="<results>/signals/{dataset}.csv",
@@ -96,7 +116,7 @@ rule split_records:
         runtime=30,
     params:
         settings=config["splits"],
-        n_replicates=config["transfer"]["replicates"],
+        n_replicates=replicates_of,
         code=code_of("split_records"),
     script:
         "../workflow_scripts/split_records.py"

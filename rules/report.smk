@@ -55,3 +55,52 @@ rule plot_recordings:
         code=code_of("plot_recordings"),
     script:
         "../workflow_scripts/plot_recordings.py"
+
+
+# The template is an input, so that an edit of it makes the page again. The mirror changes no result, hence no page.
+rule report:
+    input:
+        curves="<results>/findings/curves.csv",
+        verdicts="<results>/findings/verdicts.csv",
+        curves_figure="<results>/figures/curves.svg",
+        recordings=drawn_recordings("png"),
+        records=expand("<results>/records/{dataset}.csv", dataset=drawn_datasets()),
+        rejected=expand(
+            "<results>/records/{dataset}.rejected.csv", dataset=drawn_datasets()
+        ),
+        recipes=expand(
+            "<results>/signals/{dataset}.json", dataset=studied_datasets(config)
+        ),
+        labels=expand("<results>/labels/{corpus}.csv", corpus=corpora_of(config)),
+        splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(config)),
+        runs=run_facts(),
+        pretraining=pretraining_facts(),
+        snomed="config/labels/snomed.csv",
+        template="workflow_scripts/ecgtransfer/report/page.html.j2",
+    output:
+        page=report(
+            "<results>/report/index.html",
+            caption="captions/page.rst",
+            category="Findings",
+            labels={"figure": "the whole page"},
+        ),
+    log:
+        "<logs>/report.log",
+    benchmark:
+        "<benchmarks>/report.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        config={key: value for key, value in config.items() if key != "mirror"},
+        published=published_facts(),
+        drawn=drawn_datasets(),
+        studied=studied_datasets(config),
+        corpora=corpora_of(config),
+        cells=cell_keys(),
+        code=code_of("report"),
+    script:
+        "../workflow_scripts/report.py"

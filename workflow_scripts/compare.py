@@ -13,6 +13,4 @@ with job(snakemake.log[0]):
         )
     ]
     write_csv(learning_curves(runs, settings["confidence"], settings["seed"]), snakemake.output.curves)
-    write_csv(
-        verdicts(runs, settings["confidence"], settings["margin"], settings["seed"]), snakemake.output.verdicts
-    )
+    write_csv(verdicts(runs, settings["confidence"], settings["margin"], settings["seed"]), snakemake.output.verdicts)

@@ -9,9 +9,9 @@ from ecgtransfer.job import job
 from ecgtransfer.prepare.signals import prepare_signals, recipe
 
 with job(snakemake.log[0]):
-    headers = pd.read_csv(snakemake.input.headers, dtype={"record_id": str})
+    described = pd.read_csv(snakemake.input.described, dtype={"record_id": str})
     quality = prepare_signals(
-        headers, Path(snakemake.params.folder), snakemake.params.settings, Path(snakemake.output.signals)
+        described, Path(snakemake.params.folder), snakemake.params.settings, Path(snakemake.output.signals)
     )
     write_csv(quality, snakemake.output.quality)
     write_json(recipe(quality, snakemake.params.settings), snakemake.output.recipe)

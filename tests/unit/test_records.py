@@ -9,9 +9,10 @@ import pytest
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.corpora import datasets_of, is_shuffled, join_records
-from ecgtransfer.prepare.records import COLUMNS, REJECTED_COLUMNS, index_records
+from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records, index_records
 
 N_SAMPLES = 20
+COLUMNS = ["codes" if column == "statements" else column for column in DESCRIBED_COLUMNS]
 
 PTBXL_STATEMENTS = {"SR": "426783006", "AFIB": "164889003", "AFLT": "164890007", "ALSO_SR": "426783006"}
 PTBXL_ROWS = [
@@ -38,6 +39,14 @@ def write_record(folder: Path, relative: str, comments: list[str] | None = None,
     return f"{relative}.hea"
 
 
+def described_and_indexed(
+    reader: str, folder: Path, paths: list[str], snomed_by_statement: dict[str, str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the records table with its codes, and the rejected ones."""
+    described, rejected = describe_records(reader, folder, paths)
+    return index_records(described, snomed_by_statement), rejected
+
+
 def reasons(rejected: pd.DataFrame) -> dict[str, str]:
     """Return why each header was rejected."""
     assert rejected.columns.tolist() == REJECTED_COLUMNS
@@ -52,7 +61,7 @@ class TestPtbXl:
         self, folder: Path, paths: list[str], rows: Sequence[str] = PTBXL_ROWS
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         (folder / "ptbxl_database.csv").write_text("\n".join([PTBXL_HEADER, *rows]) + "\n")
-        return index_records("ptbxl", folder, ["ptbxl_database.csv", *paths], PTBXL_STATEMENTS)
+        return described_and_indexed("ptbxl", folder, ["ptbxl_database.csv", *paths], PTBXL_STATEMENTS)
 
     def test_records(self, tmp_path: Path) -> None:
         paths = [write_record(tmp_path, f"records500/0000{i}_hr") for i in (1, 2, 3, 4)]
@@ -82,10 +91,10 @@ class TestPtbXl:
     def test_the_table_is_missing_or_another_one(self, tmp_path: Path) -> None:
         path = write_record(tmp_path, "records500/00001_hr")
         with pytest.raises(InputError, match=r"ptbxl_database\.csv: cannot be read"):
-            index_records("ptbxl", tmp_path, [path], {})
+            described_and_indexed("ptbxl", tmp_path, [path], {})
         (tmp_path / "ptbxl_database.csv").write_text("ecg_id,age\n1,50\n")
         with pytest.raises(InputError, match=r"column patient_id, sex, scp_codes, strat_fold, filename_hr missing"):
-            index_records("ptbxl", tmp_path, [path], {})
+            described_and_indexed("ptbxl", tmp_path, [path], {})
 
     def test_statements_are_read_not_run(self, tmp_path: Path) -> None:
         rows = ["1,1,50,0,__import__('os').abort(),1,x,records500/00001_hr"]
@@ -98,7 +107,7 @@ class TestChallenge:
     """Everything stands in the header's comments."""
 
     def index(self, folder: Path, paths: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return index_records("challenge2021", folder, paths, {})
+        return described_and_indexed("challenge2021", folder, paths, {})
 
     def test_records(self, tmp_path: Path) -> None:
         comments = [
@@ -150,7 +159,7 @@ class TestLudb:
             "Left ventricular hypertrophy. ",
         ]
         path = write_record(tmp_path, "data/1", comments)
-        records, rejected = index_records("ludb", tmp_path, [path], LUDB_STATEMENTS)
+        records, rejected = described_and_indexed("ludb", tmp_path, [path], LUDB_STATEMENTS)
         assert rejected.empty
         row = records.iloc[0]
         assert (row["record_id"], row["patient_id"], row["age_years"], row["sex"]) == ("1", "1", 51, "F")
@@ -158,7 +167,7 @@ class TestLudb:
 
     def test_a_record_without_diagnoses_stays(self, tmp_path: Path) -> None:
         path = write_record(tmp_path, "data/2", ["<age>: >89", "<sex>: M"])
-        records, _ = index_records("ludb", tmp_path, [path], LUDB_STATEMENTS)
+        records, _ = described_and_indexed("ludb", tmp_path, [path], LUDB_STATEMENTS)
         assert records["codes"].tolist() == [""]
         assert records["age_years"].isna().all()
 
@@ -172,7 +181,7 @@ def test_every_header_is_in_one_of_the_tables_once(tmp_path: Path) -> None:
     (tmp_path / "g1/gone.dat").unlink()
     (tmp_path / "g1/empty.hea").write_text("")
     manifest = [*paths, "g1/absent.hea", *(path.replace(".hea", ".dat") for path in paths), "RECORDS"]
-    records, rejected = index_records("challenge2021", tmp_path, manifest, {})
+    records, rejected = described_and_indexed("challenge2021", tmp_path, manifest, {})
     assert sorted([*records["path"], *rejected["path"]]) == sorted([*paths, "g1/absent.hea"])
     assert records["path"].tolist() == ["g1/good.hea", "g1/Good2.hea"]
     told = reasons(rejected)
@@ -190,7 +199,7 @@ def test_every_header_is_in_one_of_the_tables_once(tmp_path: Path) -> None:
 
 
 def test_an_empty_data_set_has_empty_tables(tmp_path: Path) -> None:
-    records, rejected = index_records("challenge2021", tmp_path, [], {})
+    records, rejected = described_and_indexed("challenge2021", tmp_path, [], {})
     assert records.columns.tolist() == COLUMNS
     assert rejected.columns.tolist() == REJECTED_COLUMNS
     assert len(records) == len(rejected) == 0

@@ -1,5 +1,7 @@
 """The index of a data set: which recordings can be used, whose they are, what they show; and which cannot, and why."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,16 +12,18 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.layouts import Layout, challenge2021, ludb, ptbxl
 from ecgtransfer.prepare.wfdb_files import check_record, read_header
 
+logger = logging.getLogger(__name__)
+
 LAYOUTS: dict[str, Layout] = {"ptbxl": ptbxl.layout, "challenge2021": challenge2021.layout, "ludb": ludb.layout}
 """The layouts by the name that ``reader`` has in config/datasets.yaml."""
 
-COLUMNS = ["record_id", "patient_id", "path", "sampling_rate_hz", "n_samples", "age_years", "sex", "codes", "fold"]
+DESCRIBED_COLUMNS = [
+    "record_id", "patient_id", "path", "sampling_rate_hz", "n_samples", "age_years", "sex", "statements", "fold",
+]  # fmt: skip
 REJECTED_COLUMNS = ["record_id", "path", "reason"]
 
 
-def index_records(
-    reader: str, folder: Path, manifest_paths: Iterable[str], snomed_by_statement: Mapping[str, str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def describe_records(reader: str, folder: Path, manifest_paths: Iterable[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the usable records of a data set and the rejected ones; every header of the manifest is in one of them.
 
     Parameters
@@ -30,18 +34,16 @@ def index_records(
         Where the data set lies.
     manifest_paths
         The files that were verified, relative to `folder`.
-    snomed_by_statement
-        The data set's label table; empty where its labels are SNOMED CT already.
 
     Returns
     -------
-    records : pandas.DataFrame
-        The columns `COLUMNS`; ``codes`` are SNOMED CT codes joined by ``|``.
+    described : pandas.DataFrame
+        The columns `DESCRIBED_COLUMNS`; ``statements`` are the data set's own, joined by ``|``.
     rejected : pandas.DataFrame
         The columns `REJECTED_COLUMNS`.
     """
-    describe = LAYOUTS[reader](folder, snomed_by_statement)
-    records, rejected = [], []
+    describe = LAYOUTS[reader](folder)
+    described, rejected = [], []
     seen: dict[str, str] = {}
     for relative in (path for path in manifest_paths if path.endswith(".hea")):
         path = folder / relative
@@ -57,12 +59,37 @@ def index_records(
             rejected.append({"record_id": path.stem, "path": relative, "reason": reason})
             continue
         seen[record_id] = relative
-        description["codes"] = "|".join(description["codes"])
+        description["statements"] = "|".join(description["statements"])
         rate = header.sampling_rate_hz
-        records.append({**description, "path": relative, "sampling_rate_hz": rate, "n_samples": header.n_samples})
-    table = pd.DataFrame(records, columns=COLUMNS)
+        described.append({**description, "path": relative, "sampling_rate_hz": rate, "n_samples": header.n_samples})
+    table = pd.DataFrame(described, columns=DESCRIBED_COLUMNS)
     table["fold"] = table["fold"].astype("Int64")
     return table, pd.DataFrame(rejected, columns=REJECTED_COLUMNS)
+
+
+def index_records(described: pd.DataFrame, snomed_by_statement: Mapping[str, str]) -> pd.DataFrame:
+    """Return the described records with SNOMED CT ``codes``, joined by ``|``, in place of ``statements``.
+
+    Statements that the label table does not have are left out; the log counts them.
+
+    Parameters
+    ----------
+    described
+        As from `describe_records`.
+    snomed_by_statement
+        The data set's label table; empty where its statements are SNOMED CT codes already.
+    """
+    stated = [[s for s in str(cell).split("|") if s] for cell in described["statements"].fillna("")]
+    if snomed_by_statement:
+        unknown = Counter(s for row in stated for s in row if s not in snomed_by_statement)
+        if unknown:
+            counts = ", ".join(f"{statement} ({n})" for statement, n in unknown.most_common())
+            logger.info("statements without a SNOMED CT code in the label table, left out: %s", counts)
+        stated = [
+            list(dict.fromkeys(snomed_by_statement[s] for s in row if s in snomed_by_statement)) for row in stated
+        ]
+    codes = pd.Series(["|".join(row) for row in stated], index=described.index, dtype=str)
+    return described.assign(statements=codes).rename(columns={"statements": "codes"})
 
 
 def read_label_table(path: str | Path | None) -> dict[str, str]:

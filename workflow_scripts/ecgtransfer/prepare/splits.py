@@ -58,12 +58,12 @@ def split_records(
                 f"splits of {corpus}: no patient of {len(patients)} is in role {role}; check splits.n_folds,"
                 " splits.valid_folds and splits.test_folds, or use more records"
             )
-    ranks = np.column_stack([_ranks(roles, np.random.default_rng([settings["seed"], r])) for r in range(n_replicates)])
     table = pd.DataFrame(
         {"record_id": records["record_id"], "patient_id": records["patient_id"], "role": roles[patient_of]}
-    )
-    rank_columns = pd.DataFrame(ranks[patient_of], columns=[f"rank_{r}" for r in range(n_replicates)])
-    return pd.concat([table.reset_index(drop=True), rank_columns], axis=1)
+    ).reset_index(drop=True)
+    for replicate in range(n_replicates):
+        table[f"rank_{replicate}"] = _ranks(roles, np.random.default_rng([settings["seed"], replicate]))[patient_of]
+    return table
 
 
 def stratified_folds(

@@ -119,8 +119,8 @@ def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
 
 def _one_pretraining(config: Mapping[str, Any]) -> Caution:
     return Caution(
-        f"Each source was pre-trained once per model (pretrain.seed: {config['pretrain']['seed']}). The intervals do not"
-        " contain the variance of pre-training: another seed could give other weights and another difference."
+        f"Each source was pre-trained once per model (pretrain.seed: {config['pretrain']['seed']}). The intervals do"
+        " not contain the variance of pre-training: another seed could give other weights and another difference."
     )
 
 
@@ -128,8 +128,8 @@ def _unknown_patients(published: Mapping[str, Mapping[str, Any]]) -> Iterable[Ca
     unknown = [entry["title"] for entry in published.values() if patients_unknown(entry)]
     if unknown:
         yield Caution(
-            f"{_listed(unknown)}: no patients are published, each recording counts as its own patient. Recordings of one"
-            " person may train and test, and intervals may be too narrow."
+            f"{_listed(unknown)}: no patients are published, each recording counts as its own patient. Recordings of"
+            " one person may train and test, and intervals may be too narrow."
         )
 
 

@@ -1,5 +1,6 @@
 """The tables of the page: rows of text from a study's data frames, ready to be laid out."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,13 +31,24 @@ def verdict_table(verdicts: pd.DataFrame, metric: str) -> Table:
     rows = verdicts[verdicts["metric"] == metric].assign(control=lambda table: table["source"].map(is_shuffled))
     rows = rows.sort_values(["target", "model", "control", "arm", "fraction"])
     return Table(
-        ["target", "model", "start", "fraction", "recordings", "scratch", "transfer", "difference", "interval", ""],
+        [
+            "target",
+            "model",
+            "start",
+            "fraction",
+            "recordings",
+            "scratch",
+            "transfer",
+            "difference",
+            "interval",
+            "verdict",
+        ],
         [
             [
                 *(row.target, row.model, series_name(row.arm), f"{row.fraction:g}", f"{row.n_train:,}"),
                 *(number(row.scratch), number(row.transfer), number(row.delta), interval(row), row.verdict),
             ]
-            for row in rows.itertuples()
+            for row in _rows(rows)
         ],
         n_words=3,
     )
@@ -53,7 +65,7 @@ def curve_table(curves: pd.DataFrame, metric: str) -> Table:
                 *(f"{row.n_train:,}", f"{row.n_train_patients:,}", number(row.score), interval(row)),
                 *(number(row.replicate_sd), str(row.n_replicates)),
             ]
-            for row in rows.itertuples()
+            for row in _rows(rows)
         ],
         n_words=3,
     )
@@ -86,7 +98,7 @@ def dataset_table(
 def rejections(rejected: Mapping[str, pd.DataFrame], recipes: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """Yield why recordings were left out: most frequent reasons first, rare ones summed up."""
     for name, table in rejected.items():
-        yield from _most_frequent(name, "rejected", table["reason"].value_counts().to_dict())
+        yield from _most_frequent(name, "rejected", Counter(table["reason"]))
         yield from _most_frequent(name, "not usable", recipes.get(name, {}).get("not_usable", {}))
 
 
@@ -132,7 +144,7 @@ def label_table(
         [str(label), names.get(str(label), ""), *("–" if pd.isna(count) else f"{count:,.0f}" for count in row)]
         for label, row in zip(counts.index, counts.to_numpy(), strict=True)
     ]
-    return Table(["label", "", *counts.columns], rows, n_words=2)
+    return Table(["label", "meaning", *counts.columns], rows, n_words=2)
 
 
 def budget_table(
@@ -165,7 +177,14 @@ def time_table(
     for (_, model, arm, _), fact in zip(cells, facts, strict=True):
         spent.append((model, series_name(arm), len(fact["replicates"]), fact["wall_seconds"]))
     table = pd.DataFrame(spent, columns=["model", "what", "trainings", "seconds"])
-    sums = table.groupby(["model", "what"], sort=False).sum().sort_index(level="model", sort_remaining=False)
-    rows = [[str(model), str(what), f"{row.trainings:,.0f}", f"{row.seconds:,.0f}"] for (model, what), row in sums.iterrows()]
+    rows = []
+    for model in sorted(table["model"].unique()):
+        for what, jobs in table[table["model"] == model].groupby("what", sort=False):
+            rows.append([model, str(what), f"{jobs['trainings'].sum():,}", f"{jobs['seconds'].sum():,.0f}"])
     rows.append(["all", "", f"{table['trainings'].sum():,}", f"{table['seconds'].sum():,.0f}"])
     return Table(["model", "what", "trainings", "seconds"], rows, n_words=2)
+
+
+def _rows(table: pd.DataFrame) -> Iterator[Any]:
+    """Yield the rows as named tuples, whose fields pandas cannot type."""
+    yield from table.itertuples()

@@ -42,9 +42,13 @@ def load_all_but_head(model: nn.Module, model_name: str, path: Path) -> Transfer
         raise InputError(f"{path}: holds the weights of '{name_in_file}', expected '{model_name}'")
     own = model.state_dict()
     wanted = {name: tensor for name, tensor in own.items() if not name.startswith(HEAD)}
-    wrong = [name for name, tensor in wanted.items() if name not in pretrained or pretrained[name].shape != tensor.shape]
+    wrong = [
+        name for name, tensor in wanted.items() if name not in pretrained or pretrained[name].shape != tensor.shape
+    ]
     if wrong:
-        raise InputError(f"{path}: layers {', '.join(wrong[:5])} are missing or of another shape than in '{model_name}'")
+        raise InputError(
+            f"{path}: layers {', '.join(wrong[:5])} are missing or of another shape than in '{model_name}'"
+        )
     model.load_state_dict({**own, **{name: pretrained[name] for name in wanted}})
     new = sum(parameter.numel() for name, parameter in model.named_parameters() if name.startswith(HEAD))
     everything = sum(parameter.numel() for parameter in model.parameters())

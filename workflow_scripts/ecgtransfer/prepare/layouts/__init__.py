@@ -1,10 +1,10 @@
 """One module per published layout: how a data set says who a recording is from and what it shows.
 
-A layout is a function that takes the data set's folder and its label table (published statement -> SNOMED CT) and
-returns a function from a record's path and header to its `Description`.
+A layout is a function that takes the data set's folder and returns a function from a record's path and header to its
+`Description`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,18 +13,18 @@ from ecgtransfer.prepare.wfdb_files import Header
 
 @dataclass(frozen=True)
 class Description:
-    """What a data set says of one recording. Codes are SNOMED CT; `age_years`, `sex` and `fold` may be unknown."""
+    """What a data set says of one recording, in its own words; `age_years`, `sex` and `fold` may be unknown."""
 
     record_id: str
     patient_id: str
     age_years: float | None
     sex: str
-    codes: tuple[str, ...]
+    statements: tuple[str, ...]
     fold: int | None = None
 
 
 Describe = Callable[[Path, Header], Description]
-Layout = Callable[[Path, Mapping[str, str]], Describe]
+Layout = Callable[[Path], Describe]
 
 OLDEST_AGE = 120
 
@@ -44,9 +44,9 @@ def sex_letter(text: str) -> str:
     return first if first in {"F", "M"} else ""
 
 
-def unique_codes(codes: list[str]) -> tuple[str, ...]:
-    """Return the codes without repetitions and blanks, in the order given."""
-    return tuple(dict.fromkeys(code for code in codes if code))
+def unique(statements: list[str]) -> tuple[str, ...]:
+    """Return the statements without repetitions and blanks, in the order given."""
+    return tuple(dict.fromkeys(statement for statement in statements if statement))
 
 
 def comment_value(header: Header, name: str) -> str | None:

@@ -4,15 +4,14 @@ The Challenge publishes no patient ids, so every record counts as its own patien
 Source: https://physionet.org/content/challenge-2021/1.0.3/
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, comment_value, sex_letter, unique_codes
+from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, comment_value, sex_letter, unique
 from ecgtransfer.prepare.wfdb_files import Header
 
 
-def layout(_folder: Path, _snomed_by_statement: Mapping[str, str]) -> Describe:
+def layout(_folder: Path) -> Describe:
     """Return the description of a record from its header comments alone."""
     return describe
 
@@ -28,7 +27,7 @@ def describe(path: Path, header: Header) -> Description:
     diagnoses = comment_value(header, "Dx")
     if diagnoses is None:
         raise InputError(f"{path}: no '#Dx:' comment, so its labels are unknown")
-    codes = unique_codes([code.strip() for code in diagnoses.split(",")])
+    codes = unique([code.strip() for code in diagnoses.split(",")])
     if not codes or not all(code.isdecimal() for code in codes):
         raise InputError(f"{path}: '#Dx: {diagnoses[:60]}' is not a list of SNOMED CT codes")
     return Description(
@@ -36,5 +35,5 @@ def describe(path: Path, header: Header) -> Description:
         patient_id=path.stem,
         age_years=age_in_years(comment_value(header, "Age") or ""),
         sex=sex_letter(comment_value(header, "Sex") or ""),
-        codes=codes,
+        statements=codes,
     )

@@ -3,17 +3,16 @@
 Source: Kalyakulina et al. 2020, https://doi.org/10.1109/ACCESS.2020.3029211
 """
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, comment_value, sex_letter, unique_codes
+from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, comment_value, sex_letter, unique
 from ecgtransfer.prepare.wfdb_files import Header
 
 _NOT_DIAGNOSES = {"age", "sex", "diagnoses"}
 
 
-def layout(_folder: Path, snomed_by_statement: Mapping[str, str]) -> Describe:
-    """Return the description of a record from its header comments, statements translated by the label table."""
+def layout(_folder: Path) -> Describe:
+    """Return the description of a record from its header comments."""
 
     def describe(path: Path, header: Header) -> Description:
         return Description(
@@ -21,7 +20,7 @@ def layout(_folder: Path, snomed_by_statement: Mapping[str, str]) -> Describe:
             patient_id=path.stem,
             age_years=age_in_years(comment_value(header, "age") or ""),
             sex=sex_letter(comment_value(header, "sex") or ""),
-            codes=unique_codes([snomed_by_statement.get(statement, "") for statement in statements(header)]),
+            statements=unique(statements(header)),
         )
 
     return describe

@@ -4,14 +4,13 @@ Source: Wagner et al. 2020, https://doi.org/10.1038/s41597-020-0495-6
 """
 
 import ast
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, unique_codes
+from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, unique
 from ecgtransfer.prepare.wfdb_files import Header
 
 TABLE = "ptbxl_database.csv"
@@ -20,7 +19,7 @@ AGE_OVER_89 = 300
 """How the table hides the age of patients older than 89; they count as 90 here."""
 
 
-def layout(folder: Path, snomed_by_statement: Mapping[str, str]) -> Describe:
+def layout(folder: Path) -> Describe:
     """Return the description of a record from its row in ``ptbxl_database.csv``.
 
     All statements count, whatever likelihood stands beside them.
@@ -41,7 +40,7 @@ def layout(folder: Path, snomed_by_statement: Mapping[str, str]) -> Describe:
             patient_id=row["patient_id"].removesuffix(".0"),
             age_years=_age(row["age"]),
             sex={"0": "M", "1": "F"}.get(row["sex"].removesuffix(".0"), ""),
-            codes=unique_codes([snomed_by_statement.get(s, "") for s in _statements(row["scp_codes"], path)]),
+            statements=unique(_statements(row["scp_codes"], path)),
             fold=_fold(row["strat_fold"].removesuffix(".0")),
         )
 

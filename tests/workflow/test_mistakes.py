@@ -1,0 +1,73 @@
+"""A user's mistake ends in one clear line, never in a traceback."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from checkout import TINY, Checkout
+from physionet import publish
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path / "checkout")
+
+
+def write_study(checkout: Checkout, **sections: object) -> str:
+    """Write the tiny study with some sections replaced, and return its path."""
+    study = yaml.safe_load((checkout.folder / TINY).read_text()) | sections
+    (checkout.folder / "study.yaml").write_text(yaml.safe_dump(study))
+    return "study.yaml"
+
+
+def failure(checkout: Checkout, config: str, *arguments: str) -> str:
+    """Run a study that must fail, and return what the user sees."""
+    result = checkout.snakemake(*arguments, config=config)
+    assert result.returncode != 0
+    seen = result.stdout + result.stderr
+    assert "Traceback" not in seen, seen
+    return seen
+
+
+def test_unknown_key(checkout: Checkout) -> None:
+    config = write_study(checkout, transfer={"fractoins": [1.0]})
+    seen = failure(checkout, config, "--dry-run")
+    assert "`fractoins` is not a key of `transfer`; did you mean `fractions`?" in seen.splitlines()[-1]
+
+
+def test_empty_label_set(checkout: Checkout) -> None:
+    config = write_study(checkout, labels={"min_records": 50})
+    seen = failure(checkout, config, "--", "results/tiny/labels/tiny-clinic.csv")
+    line = next(line for line in seen.splitlines() if line.startswith("error:"))
+    assert "labels of tiny-clinic: no label" in line
+    assert "lower labels.min_records" in line
+
+
+def test_wrong_checksum_and_bad_recordings(checkout: Checkout, tmp_path: Path) -> None:
+    publish(tmp_path / "mirror")
+    root = tmp_path / "mirror" / "files" / "ptb-xl" / "1.0.3"
+    config = write_study(checkout, mirror=f"file://{tmp_path}/mirror", transfer={"targets": ["ptb-xl"]})
+    target = "results/tiny/records/ptb-xl.csv"
+    victim = root / "records500" / "00000" / "00001_hr.dat"
+    content = victim.read_bytes()
+    victim.write_bytes(content[:-1] + b"!")
+    seen = failure(checkout, config, "--", target)
+    line = next(line for line in seen.splitlines() if line.startswith("error:"))
+    assert "00001_hr.dat" in line
+    assert "sha256" in line
+
+    victim.write_bytes(content)
+    checkout.run(config, "--", "results/tiny/raw/ptb-xl.csv")
+    data = checkout.folder / "data" / "ptb-xl" / "records500" / "00000"
+    (data / "00001_hr.dat").write_bytes(content[:-2])
+    (data / "00002_hr.hea").unlink()
+    header = (data / "00003_hr.hea").read_text().splitlines()
+    (data / "00003_hr.hea").write_text("\n".join([header[0].replace(" 12 ", " 11 "), *header[1:12]]) + "\n")
+    checkout.run(config, "--", target)
+    rejected = (checkout.folder / "results/tiny/records/ptb-xl.rejected.csv").read_text().splitlines()[1:]
+    assert len(rejected) == 3
+    for line, reason in zip(rejected, ("truncated", "cannot be read", "lead V6 missing"), strict=True):
+        assert reason in line
+    described = (checkout.folder / target).read_text()
+    assert "00001_hr" not in described
+    assert "00004_hr" in described

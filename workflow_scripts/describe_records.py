@@ -1,0 +1,16 @@
+"""Rule `describe_records`: what a data set says of its recordings; those that cannot be used, with the reason."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ecgtransfer.files import write_csv
+from ecgtransfer.job import job
+from ecgtransfer.prepare.records import describe_records
+
+with job(snakemake.log[0]):
+    described, rejected = describe_records(
+        snakemake.params.reader, Path(snakemake.params.folder), pd.read_csv(snakemake.input.manifest)["path"]
+    )
+    write_csv(described, snakemake.output.described)
+    write_csv(rejected, snakemake.output.rejected)

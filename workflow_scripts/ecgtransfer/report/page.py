@@ -1,0 +1,137 @@
+"""The page of a study: one HTML file with the answer, the figures, the tables, the methods and the limits.
+
+What stands where, and all prose about methods, is in the template `page.html.j2` beside this module.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from ecgtransfer.compare.scores import MACRO_METRICS
+from ecgtransfer.report import tables
+from ecgtransfer.report.answers import ANSWERED_METRIC, answers, controls
+from ecgtransfer.report.cautions import cautions
+from ecgtransfer.report.curves_figure import METRIC_NAMES
+from ecgtransfer.study import SCRATCH, studied_datasets
+
+_DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
+_NOT_SHOWN = ("study", "mirror")  # the title has the one, and the other decides nothing
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything that the page shows, read but not yet put into words."""
+
+    config: Mapping[str, Any]
+    published: Mapping[str, Mapping[str, Any]]  # data set -> its entry of config/datasets.yaml
+    curves: pd.DataFrame
+    verdicts: pd.DataFrame
+    curves_figure: str  # data URI
+    recordings: Mapping[str, Sequence[tuple[str, str]]]  # data set -> title and data URI of each drawn recording
+    records: Mapping[str, pd.DataFrame]  # data set -> records table; the same order everywhere
+    rejected: Mapping[str, pd.DataFrame]
+    recipes: Mapping[str, Mapping[str, Any]]  # data set -> what was done to its signals; studied data sets only
+    label_names: Mapping[str, str]  # abbreviation -> name
+    labels: Mapping[str, pd.DataFrame]  # corpus -> labels table
+    splits: Mapping[str, pd.DataFrame]
+    cells: Sequence[tuple[str, str, str, float]]  # target, model, arm, fraction
+    runs: Sequence[Mapping[str, Any]]  # run.json of each cell
+    pretraining: Sequence[Mapping[str, Any]]  # run.json of each pre-training
+    versions: Mapping[str, str]  # software -> version
+
+
+def render_page(template: str, results: StudyResults) -> str:
+    """Return the page as HTML that loads nothing from elsewhere and needs no scripts.
+
+    Parameters
+    ----------
+    template : text of `page.html.j2`
+    results : what the study found
+    """
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["doi_links"] = doi_links
+    config, verdicts, curves = results.config, results.verdicts, results.curves
+    found = cautions(config, results.published, curves, verdicts, results.labels, results.splits)
+    other_metrics = [metric for metric in MACRO_METRICS if metric != ANSWERED_METRIC]
+    return environment.from_string(template).render(
+        config=config,
+        targets=config["transfer"]["targets"],
+        answers=answers(verdicts, config["compare"]["margin"]),
+        controls=controls(verdicts),
+        cautions=found,
+        metric_name=METRIC_NAMES[ANSWERED_METRIC],
+        curves_figure=results.curves_figure,
+        curve_table=tables.curve_table(curves, ANSWERED_METRIC),
+        verdict_table=tables.verdict_table(verdicts, ANSWERED_METRIC),
+        other_verdicts={METRIC_NAMES[metric]: tables.verdict_table(verdicts, metric) for metric in other_metrics},
+        recordings=results.recordings,
+        sources=list(sources(results)),
+        dataset_table=tables.dataset_table(results.published, results.records, results.rejected, results.recipes),
+        rejections=list(tables.rejections(results.rejected, results.recipes)),
+        role_table=tables.role_table(results.splits),
+        label_table=tables.label_table(
+            results.labels, results.splits, config["transfer"]["targets"], results.label_names
+        ),
+        budget_table=tables.budget_table(results.cells, results.runs, SCRATCH),
+        settings=settings(config, list(results.recordings)),
+        time_table=tables.time_table(results.cells, results.runs, results.pretraining),
+        devices=devices([*results.pretraining, *results.runs]),
+        versions=results.versions,
+        seeds=dict(seeds(config)),
+    )
+
+
+def sources(results: StudyResults) -> Iterator[dict[str, str]]:
+    """Yield ``name``, ``about`` and ``citation`` of each data set; a simulated one has nothing to cite."""
+    for name in results.recordings:
+        entry = results.published.get(name)
+        if entry:
+            about = f"{entry['title']} {entry['version']}, licence {entry['licence']}. Patients: {entry['patients']}."
+            yield {"name": name, "about": about, "citation": entry["citation"]}
+        else:
+            made = ", ".join(f"{key} {value}" for key, value in _flat(results.config["simulate"][name]))
+            yield {"name": name, "about": f"Simulated: {made}.", "citation": ""}
+
+
+def settings(config: Mapping[str, Any], shown_datasets: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+    """Return every setting of a config as text, by section; simulated corpora that take no part are left out."""
+    shown = {key: value for key, value in config.items() if key not in _NOT_SHOWN and key != "simulate"}
+    used = {name: corpus for name, corpus in config["simulate"].items() if name in shown_datasets}
+    shown |= {f"simulate.{name}": corpus for name, corpus in used.items()}
+    return {key: list(_flat(value)) or [("", "none")] for key, value in shown.items()}
+
+
+def seeds(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield every seed of a config under its dotted key, simulated corpora that take no part left out."""
+    studied = studied_datasets(config)
+    for key, value in _flat(config):
+        unused = key.startswith("simulate.") and key.split(".")[1] not in studied
+        if key.endswith("seed") and not unused:
+            yield key, value
+
+
+def devices(facts: Iterable[Mapping[str, Any]]) -> str:
+    """Return on what the runs were trained, most frequent first."""
+    names = pd.Series([f"{fact['device']}, {fact['threads']} threads, torch {fact['torch']}" for fact in facts])
+    return "; ".join(f"{name} ({count} jobs)" for name, count in names.value_counts().items())
+
+
+def doi_links(text: str) -> Markup:
+    """Return the text as HTML in which every ``doi:10...`` is a link."""
+    return Markup(_DOI.sub(r'<a href="https://doi.org/\1">doi:\1</a>', str(escape(text))))
+
+
+def _flat(section: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    """Yield dotted key and value in words of every setting below a section."""
+    for key, value in section.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{before}{key}.")
+        elif isinstance(value, Mapping | list):
+            yield f"{before}{key}", ", ".join(map(str, value)) or "none"
+        else:
+            yield f"{before}{key}", {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

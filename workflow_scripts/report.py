@@ -1,0 +1,44 @@
+"""Rule `report`: one page with the answer of the study and what stands behind it."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from ecgtransfer.files import written_whole
+from ecgtransfer.job import job
+from ecgtransfer.report.embedded import svg_uri
+from ecgtransfer.report.inputs import (
+    read_facts,
+    read_findings,
+    read_names,
+    read_tables,
+    software_versions,
+    titled_recordings,
+)
+from ecgtransfer.report.page import StudyResults, render_page
+
+with job(snakemake.log[0]):
+    files, plan = snakemake.input, snakemake.params
+    snomed = pd.read_csv(files.snomed, dtype=str)
+    records = read_tables(plan.drawn, files.records)
+    results = StudyResults(
+        config=plan.config,
+        published=plan.published,
+        curves=read_findings(files.curves),
+        verdicts=read_findings(files.verdicts),
+        curves_figure=svg_uri(files.curves_figure),
+        recordings=titled_recordings(records, snomed, files.recordings),
+        records=records,
+        rejected=read_tables(plan.drawn, files.rejected),
+        recipes=dict(zip(plan.studied, read_facts(files.recipes), strict=True)),
+        label_names=read_names(snomed),
+        labels=read_tables(plan.corpora, files.labels),
+        splits=read_tables(plan.corpora, files.splits),
+        cells=plan.cells,
+        runs=read_facts(files.runs),
+        pretraining=read_facts(files.pretraining),
+        versions=software_versions(),
+    )
+    page = render_page(Path(files.template).read_text(encoding="utf-8"), results)
+    with written_whole(snakemake.output.page) as temporary:
+        temporary.write_text(page, encoding="utf-8")
