@@ -1,5 +1,5 @@
 # From the config to the plan: which data sets, which corpora, which cells, and the code that each rule runs.
-# No rule lives here, and no knowledge of ECGs: that is in the library.
+# Rules stand in the other files, and all knowledge of ECGs in the library.
 import re
 import yaml
 from pathlib import Path
@@ -8,7 +8,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from ecgtransfer.code_fingerprint import code_fingerprint
-from ecgtransfer.config import check_config
+from ecgtransfer.config import check_config, in_key_order
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.corpora import SHUFFLED_SUFFIX, datasets_of
 from ecgtransfer.study import FINETUNE, SCRATCH, cells_of, corpora_of, studied_datasets
@@ -25,6 +25,9 @@ try:
     check_config(config, read_yaml("config/schema.yaml"), DATASETS, REGISTRY)
 except InputError as mistakes:
     sys.exit(f"error in the config: {mistakes}")
+sections = in_key_order(config)
+config.clear()
+config.update(sections)
 
 LAYOUT_READERS = {
     "ptb-xl": {"reader": "ptbxl", "label_table": "scp.csv"},

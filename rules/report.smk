@@ -9,7 +9,7 @@ rule plot_curves:
             "<results>/figures/curves.svg",
             caption="captions/curves.rst",
             category="Findings",
-            labels={"figure": "learning curves"},
+            labels={"what": "learning curves"},
         ),
         png="<results>/figures/curves.png",
     log:
@@ -82,7 +82,7 @@ rule report:
             "<results>/report/index.html",
             caption="captions/page.rst",
             category="Findings",
-            labels={"figure": "the whole page"},
+            labels={"what": "the whole page"},
         ),
     log:
         "<logs>/report.log",

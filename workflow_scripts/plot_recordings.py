@@ -13,7 +13,7 @@ from ecgtransfer.report.recordings import choose_recordings, recording_title
 with job(snakemake.log[0]):
     records = pd.read_csv(snakemake.input.records, dtype={"record_id": str, "codes": str})
     abbreviations = pd.read_csv(snakemake.input.snomed, dtype=str).set_index("snomed_ct")["abbreviation"].to_dict()
-    chosen = choose_recordings(records, len(snakemake.output.svg)).to_dict("records")
+    chosen = choose_recordings(records, len(snakemake.output.svg))
     for record, svg, png in zip(chosen, snakemake.output.svg, snakemake.output.png, strict=True):
         signal_mv = read_signal(Path(snakemake.params.folder, record["path"]))
         title = recording_title(snakemake.wildcards.dataset, record, abbreviations)

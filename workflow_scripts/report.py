@@ -8,12 +8,12 @@ from ecgtransfer.files import written_whole
 from ecgtransfer.job import job
 from ecgtransfer.report.embedded import svg_uri
 from ecgtransfer.report.inputs import (
+    drawn_recordings,
     read_facts,
     read_findings,
     read_names,
     read_tables,
     software_versions,
-    titled_recordings,
 )
 from ecgtransfer.report.page import StudyResults, render_page
 
@@ -27,7 +27,7 @@ with job(snakemake.log[0]):
         curves=read_findings(files.curves),
         verdicts=read_findings(files.verdicts),
         curves_figure=svg_uri(files.curves_figure),
-        recordings=titled_recordings(records, snomed, files.recordings),
+        recordings=drawn_recordings(records, snomed, files.recordings),
         records=records,
         rejected=read_tables(plan.drawn, files.rejected),
         recipes=dict(zip(plan.studied, read_facts(files.recipes), strict=True)),

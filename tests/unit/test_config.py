@@ -11,7 +11,7 @@ from jsonschema import Draft202012Validator
 from snakemake.utils import update_config
 
 from ecgtransfer.acquire.simulate import LAYOUTS, SNOMED_CODES
-from ecgtransfer.config import check_config
+from ecgtransfer.config import check_config, in_key_order
 from ecgtransfer.errors import InputError
 
 CONFIG = Path(__file__).parents[2] / "config"
@@ -303,3 +303,10 @@ def test_band() -> None:
         "`signals.band_pass.high_hz` is 40, at most half of `signals.sampling_rate_hz` = 79 can be kept"
     ]
     assert mistakes_of(band(80, 40, 40)) == ["`signals.band_pass`: low_hz 40 must lie below high_hz 40"]
+
+
+def test_order_of_keys_is_no_difference() -> None:
+    first = {"b": {"d": [{"y": 1, "x": 2}], "c": 1}, "a": 0}
+    second = {"a": 0, "b": {"c": 1, "d": [{"x": 2, "y": 1}]}}
+    assert repr(in_key_order(first)) == repr(in_key_order(second))
+    assert in_key_order(first) == first

@@ -55,11 +55,16 @@ class Checkout:
             section[last] = value
         edited = self.folder / "edited.yaml"
         edited.write_text(yaml.safe_dump(study))
-        result = self.snakemake("--dry-run", "--quiet", "progress", config="edited.yaml")
+        result = self.snakemake("--dry-run", "--quiet", "rules", config="edited.yaml")
         edited.unlink()
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
-        table = result.stdout.partition("Job stats:")[2].partition("\n\n")[0]
-        return {rule: int(n) for rule, n in _JOB_COUNT.findall(table) if rule not in {"all", "total"}}
+        printed = result.stdout + result.stderr
+        if "Nothing to be done" in printed:
+            return {}
+        table = printed.partition("Job stats:")[2].partition("\n\n")[0]
+        jobs = {rule: int(n) for rule, n in _JOB_COUNT.findall(table)}
+        assert jobs.pop("total") == sum(jobs.values()), printed
+        return {rule: n for rule, n in jobs.items() if rule != "all"}
 
     def findings(self, study: str = "tiny") -> dict[str, bytes]:
         """Return every findings table, byte for byte."""

@@ -39,7 +39,7 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
     ("edit", "jobs"),
     [
         ({"mirror": "file:///elsewhere"}, {}),
-        ({"limits.ptb-xl": 5}, {}),
+        ({"limits.ptb-xl": 5}, {"report": 1}),  # the page shows every setting
         (
             {"simulate.tiny-clinic.noise": 2.0},
             {"simulate": 1, "describe_records": 1, "index_records": 1, "prepare_signals": 1, "plot_recordings": 1,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.prepare.corpora import is_shuffled
+from ecgtransfer.prepare.corpora import SHUFFLED_SUFFIX, is_shuffled
 from ecgtransfer.report.curves_figure import METRIC_NAMES, series_name
 from ecgtransfer.statistics import Verdict
 
@@ -49,17 +49,17 @@ def controls(verdicts: pd.DataFrame) -> list[Control]:
     for rows in _rows_by_comparison(verdicts):
         if not is_shuffled(rows[0].source):
             continue
-        subject = f"{rows[0].model} {_start(rows[0])} on {rows[0].target}"
+        subject = f"{rows[0].model} pre-trained on shuffled labels of {rows[0].source.removesuffix(SHUFFLED_SUFFIX)}"
         helped = [row for row in rows if row.verdict == "helps"]
         if helped:
             where = ", ".join(f"{row.n_train:,} ({signed_interval(row)})" for row in helped)
             text = (
-                f"WARNING, control: {subject} came out as helps at {where} labelled recordings. Its labels hold nothing"
-                " to learn, so something else carries over, or chance; until it is explained, trust no helps of this"
-                " target and model."
+                f"WARNING, control: {subject} came out as helps on {rows[0].target} at {where} recordings. Such labels"
+                " hold nothing to learn, so something else carries over, or chance; until it is explained, trust no"
+                " helps of this target and model."
             )
         else:
-            text = f"Control: {subject} helps at no number of labelled recordings, as it must."
+            text = f"Control: {subject} helps on {rows[0].target} at no number of recordings, as it must."
         found.append(Control(rows[0].target, not helped, text))
     return found
 
@@ -85,14 +85,10 @@ def _rows_by_comparison(verdicts: pd.DataFrame) -> list[list[Any]]:
     return [list(group.itertuples()) for _, group in rows.groupby(["target", "model", "arm"], sort=False)]
 
 
-def _start(row: Any) -> str:
-    return series_name(row.arm)
-
-
 def _at_first(row: Any, margin: float) -> str:
     """Return the sentence on the smallest fraction."""
     metric = METRIC_NAMES[ANSWERED_METRIC]
-    opening = f"With {row.n_train:,} labelled recordings of {row.target}, {row.model} {_start(row)}"
+    opening = f"With {row.n_train:,} labelled recordings of {row.target}, {row.model} {series_name(row.arm)}"
     match row.verdict:
         case "helps":
             return f"{opening} gains {signed_interval(row)} {metric} over training from scratch (helps)."

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,22 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.report.embedded import png_uri
-from ecgtransfer.report.recordings import choose_recordings, recording_title
+from ecgtransfer.report.recordings import choose_recordings, diagnoses_in_words, recording_title
 
 FilePath = str | os.PathLike[str]
 
 _WORDS = dict.fromkeys(("record_id", "patient_id", "path", "codes", "reason"), str)
 _SOFTWARE = ("snakemake", "numpy", "scipy", "pandas", "matplotlib")
+
+
+@dataclass(frozen=True)
+class DrawnRecording:
+    """A recording that the page shows: its id, the line on its drawing, its diagnoses in words, the drawing's URI."""
+
+    record_id: str
+    title: str
+    diagnoses: str
+    uri: str
 
 
 def read_tables(names: Sequence[str], paths: Sequence[FilePath]) -> dict[str, pd.DataFrame]:
@@ -39,10 +50,10 @@ def read_names(snomed: pd.DataFrame) -> dict[str, str]:
     return dict(zip(snomed["abbreviation"][::-1], snomed["name"][::-1], strict=True))
 
 
-def titled_recordings(
+def drawn_recordings(
     records: Mapping[str, pd.DataFrame], snomed: pd.DataFrame, figures: Sequence[FilePath]
-) -> dict[str, list[tuple[str, str]]]:
-    """Return title and data URI of the drawn recordings of each data set.
+) -> dict[str, list[DrawnRecording]]:
+    """Return the drawn recordings of each data set.
 
     Parameters
     ----------
@@ -51,16 +62,21 @@ def titled_recordings(
     figures : PNG files, as many for each data set, in the order of `records`
     """
     abbreviations = dict(zip(snomed["snomed_ct"], snomed["abbreviation"], strict=True))
+    names = dict(zip(snomed["snomed_ct"], snomed["name"], strict=True))
     per_dataset = len(figures) // len(records)
-    titled = {}
+    drawn = {}
     for position, (dataset, table) in enumerate(records.items()):
-        chosen = choose_recordings(table, per_dataset).to_dict("records")
         paths = figures[position * per_dataset :][:per_dataset]
-        titled[dataset] = [
-            (recording_title(dataset, {str(key): value for key, value in record.items()}, abbreviations), png_uri(path))
-            for record, path in zip(chosen, paths, strict=True)
+        drawn[dataset] = [
+            DrawnRecording(
+                record["record_id"],
+                recording_title(dataset, record, abbreviations),
+                diagnoses_in_words(record["codes"], names),
+                png_uri(path),
+            )
+            for record, path in zip(choose_recordings(table, per_dataset), paths, strict=True)
         ]
-    return titled
+    return drawn
 
 
 def software_versions() -> dict[str, str]:

@@ -15,8 +15,9 @@ from markupsafe import Markup, escape
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import ANSWERED_METRIC, answers, controls
-from ecgtransfer.report.cautions import cautions
+from ecgtransfer.report.cautions import cautions, patients_unknown
 from ecgtransfer.report.curves_figure import METRIC_NAMES
+from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.study import SCRATCH, studied_datasets
 
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
@@ -32,7 +33,7 @@ class StudyResults:
     curves: pd.DataFrame
     verdicts: pd.DataFrame
     curves_figure: str  # data URI
-    recordings: Mapping[str, Sequence[tuple[str, str]]]  # data set -> title and data URI of each drawn recording
+    recordings: Mapping[str, Sequence[DrawnRecording]]  # data set -> what is drawn of it
     records: Mapping[str, pd.DataFrame]  # data set -> records table; the same order everywhere
     rejected: Mapping[str, pd.DataFrame]
     recipes: Mapping[str, Mapping[str, Any]]  # data set -> what was done to its signals; studied data sets only
@@ -72,6 +73,7 @@ def render_page(template: str, results: StudyResults) -> str:
         recordings=results.recordings,
         sources=list(sources(results)),
         dataset_table=tables.dataset_table(results.published, results.records, results.rejected, results.recipes),
+        patients_unknown=any(map(patients_unknown, results.published.values())),
         rejections=list(tables.rejections(results.rejected, results.recipes)),
         role_table=tables.role_table(results.splits),
         label_table=tables.label_table(
@@ -79,6 +81,7 @@ def render_page(template: str, results: StudyResults) -> str:
         ),
         budget_table=tables.budget_table(results.cells, results.runs, SCRATCH),
         settings=settings(config, list(results.recordings)),
+        transferred_shares=transferred_shares(results.runs),
         time_table=tables.time_table(results.cells, results.runs, results.pretraining),
         devices=devices([*results.pretraining, *results.runs]),
         versions=results.versions,
@@ -94,8 +97,9 @@ def sources(results: StudyResults) -> Iterator[dict[str, str]]:
             about = f"{entry['title']} {entry['version']}, licence {entry['licence']}. Patients: {entry['patients']}."
             yield {"name": name, "about": about, "citation": entry["citation"]}
         else:
-            made = ", ".join(f"{key} {value}" for key, value in _flat(results.config["simulate"][name]))
-            yield {"name": name, "about": f"Simulated: {made}.", "citation": ""}
+            layout = results.config["simulate"][name]["layout"]
+            about = f"Simulated, in the layout of {layout}; its settings stand under Methods. Patients: known."
+            yield {"name": name, "about": about, "citation": ""}
 
 
 def settings(config: Mapping[str, Any], shown_datasets: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
@@ -103,7 +107,7 @@ def settings(config: Mapping[str, Any], shown_datasets: Sequence[str]) -> dict[s
     shown = {key: value for key, value in config.items() if key not in _NOT_SHOWN and key != "simulate"}
     used = {name: corpus for name, corpus in config["simulate"].items() if name in shown_datasets}
     shown |= {f"simulate.{name}": corpus for name, corpus in used.items()}
-    return {key: list(_flat(value)) or [("", "none")] for key, value in shown.items()}
+    return {key: list(_flat(value)) or [("", "nothing set")] for key, value in shown.items()}
 
 
 def seeds(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -121,6 +125,17 @@ def devices(facts: Iterable[Mapping[str, Any]]) -> str:
     return "; ".join(f"{name} ({count} jobs)" for name, count in names.value_counts().items())
 
 
+def transferred_shares(runs: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """Return the share of each model's weights that came from a source, where one was used."""
+    shares = {}
+    for run in runs:
+        first = run["replicates"][0]
+        if "transferred_weights" in first:
+            taken = first["transferred_weights"]
+            shares[run["model"]] = taken / (taken + first["new_weights"])
+    return shares
+
+
 def doi_links(text: str) -> Markup:
     """Return the text as HTML in which every ``doi:10...`` is a link."""
     return Markup(_DOI.sub(r'<a href="https://doi.org/\1">doi:\1</a>', str(escape(text))))
@@ -132,6 +147,6 @@ def _flat(section: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, s
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{before}{key}.")
         elif isinstance(value, Mapping | list):
-            yield f"{before}{key}", ", ".join(map(str, value)) or "none"
+            yield f"{before}{key}", ", ".join(map(str, value)) or "nothing set"
         else:
             yield f"{before}{key}", {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

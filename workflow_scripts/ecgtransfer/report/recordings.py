@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from ecgtransfer.errors import InputError
 _TITLE_LENGTH = 96  # characters, as many as fit beside the scale on the drawn page
 
 
-def choose_recordings(records: pd.DataFrame, n_recordings: int) -> pd.DataFrame:
+def choose_recordings(records: pd.DataFrame, n_recordings: int) -> list[dict[str, Any]]:
     """Return `n_recordings` rows of a records table: one for each of the most frequent sets of diagnoses, then others.
 
     The choice depends on nothing but the table: of equally frequent sets the one that comes first in it, of each set
@@ -28,7 +29,8 @@ def choose_recordings(records: pd.DataFrame, n_recordings: int) -> pd.DataFrame:
         )
     codes = records["codes"].fillna("").map(lambda cell: "|".join(sorted(cell.split("|"))))
     rank = codes.groupby(codes).transform("size").where(~codes.duplicated(), 0)
-    return records.loc[rank.sort_values(ascending=False, kind="stable").index[:n_recordings]]
+    chosen = records.loc[rank.sort_values(ascending=False, kind="stable").index[:n_recordings]]
+    return [{str(column): value for column, value in row.items()} for row in chosen.to_dict("records")]
 
 
 def recording_title(dataset: str, record: Mapping[str, object], abbreviations: Mapping[str, str]) -> str:
@@ -49,6 +51,11 @@ def recording_title(dataset: str, record: Mapping[str, object], abbreviations: M
     ]
     title = f"{dataset}, record {_text(record['record_id'])}: " + ", ".join(part for part in parts if part)
     return textwrap.shorten(title, _TITLE_LENGTH, placeholder=" …")
+
+
+def diagnoses_in_words(codes: object, names: Mapping[str, str]) -> str:
+    """Return the names of the diagnoses of a record, ``codes`` as in its table; a code without a name stays a code."""
+    return ", ".join(names.get(code, code) for code in _text(codes).split("|") if code) or "no diagnosis"
 
 
 def _text(value: object) -> str:

@@ -13,6 +13,7 @@ from ecgtransfer.report.answers import interval, number
 from ecgtransfer.report.cautions import patients_unknown
 from ecgtransfer.report.curves_figure import series_name
 
+_VERDICT_HEADS = ("scratch", "transfer", "difference", "interval", "verdict")
 _MOST_REASONS = 5  # of a data set; the rest is summed up
 _MOST_REASON_CHARACTERS = 160
 
@@ -31,21 +32,11 @@ def verdict_table(verdicts: pd.DataFrame, metric: str) -> Table:
     rows = verdicts[verdicts["metric"] == metric].assign(control=lambda table: table["source"].map(is_shuffled))
     rows = rows.sort_values(["target", "model", "control", "arm", "fraction"])
     return Table(
-        [
-            "target",
-            "model",
-            "start",
-            "fraction",
-            "recordings",
-            "scratch",
-            "transfer",
-            "difference",
-            "interval",
-            "verdict",
-        ],
+        ["target", "model", "pre-trained on", "fraction", "recordings", *_VERDICT_HEADS],
         [
             [
-                *(row.target, row.model, series_name(row.arm), f"{row.fraction:g}", f"{row.n_train:,}"),
+                *(row.target, row.model, _source_and_kind(row)),
+                *(f"{row.fraction:g}", f"{row.n_train:,}"),
                 *(number(row.scratch), number(row.transfer), number(row.delta), interval(row), row.verdict),
             ]
             for row in _rows(rows)
@@ -54,11 +45,17 @@ def verdict_table(verdicts: pd.DataFrame, metric: str) -> Table:
     )
 
 
+def _source_and_kind(row: Any) -> str:
+    """Return the source as the config names it, and how it was used where that is not fine-tuning."""
+    kind = row.arm.removesuffix(row.source).rstrip("-")
+    return str(row.source) if kind == "finetune" else f"{row.source} ({kind})"
+
+
 def curve_table(curves: pd.DataFrame, metric: str) -> Table:
     """Return the rows of one metric of the learning curves."""
     rows = curves[curves["metric"] == metric].sort_values(["target", "model", "arm", "fraction"])
     return Table(
-        ["target", "model", "start", "fraction", "recordings", "patients", "score", "interval", "sd", "replicates"],
+        ["target", "model", "trained", "fraction", "recordings", "patients", "score", "interval", "sd", "replicates"],
         [
             [
                 *(row.target, row.model, series_name(row.arm), f"{row.fraction:g}"),

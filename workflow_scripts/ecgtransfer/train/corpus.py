@@ -10,8 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ecgtransfer.errors import InputError
+
 MILLIVOLTS_PER_STEP = 1e-3
 """Signals are stored as int16 at 1 µV per step."""
+
+_BLOCK_RECORDS = 256  # summed at a time, so that the constants of any corpus take little memory
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,11 @@ class Examples:
     def to(self, device: torch.device) -> "Examples":
         """Return the same records on a device."""
         return Examples(self.record_id, self.signals.to(device), self.labels.to(device))
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> "Examples":
+        """Return the records that a mask of shape (records,) picks, on the device that they are on."""
+        picked = torch.from_numpy(mask).to(self.signals.device)
+        return Examples(self.record_id[mask], self.signals[picked], self.labels[picked])
 
 
 @dataclass(frozen=True)
@@ -62,16 +71,26 @@ class Corpus:
         return members[members[f"rank_{replicate}"] < fraction]
 
     def load(self, record_ids: Sequence[str]) -> Examples:
-        """Return some records, read into memory in the order asked for."""
+        """Return some records, read into memory in the order asked for.
+
+        Raises
+        ------
+        InputError
+            If a record is not in the labels table.
+        """
         rows = self.labels.index.get_indexer(pd.Index(record_ids))
-        if (rows < 0).any():
-            raise KeyError(f"{(rows < 0).sum()} records of the splits are not in the labels")
+        absent = np.flatnonzero(rows < 0)
+        if len(absent):
+            raise InputError(
+                f"label table: record {record_ids[absent[0]]} missing, which the split table has ({len(absent)} in"
+                " all); delete both files so that they are made again"
+            )
         starts = np.cumsum([0, *(len(array) for array in self.arrays)])
         signals = np.empty((len(rows), *self.arrays[0].shape[1:]), dtype=np.int16)
         for array, start, stop in zip(self.arrays, starts[:-1], starts[1:], strict=True):
             here = np.flatnonzero((rows >= start) & (rows < stop))
-            in_file_order = here[np.argsort(rows[here])]
-            signals[in_file_order] = array[rows[in_file_order] - start]
+            for place in here[np.argsort(rows[here])]:  # in file order, and without a second copy of them all
+                signals[place] = array[rows[place] - start]
         labels = self.labels.to_numpy(dtype=np.float32)[rows]
         return Examples(np.asarray(record_ids, dtype=np.str_), torch.from_numpy(signals), torch.from_numpy(labels))
 
@@ -81,14 +100,17 @@ def open_corpus(signals: Sequence[Path], labels: Path, splits: Path) -> Corpus:
 
     Raises
     ------
-    ValueError
+    InputError
         If the arrays do not hold one row per row of the labels table.
     """
     arrays = tuple(np.load(path, mmap_mode="r", allow_pickle=False) for path in signals)
     label_table = pd.read_csv(labels, dtype={"record_id": str}).set_index("record_id")
     n_rows = sum(len(array) for array in arrays)
     if n_rows != len(label_table):
-        raise ValueError(f"{labels} has {len(label_table)} records, the signals have {n_rows}")
+        raise InputError(
+            f"{labels}: has {len(label_table)} records, but {', '.join(map(str, signals))} have {n_rows}; delete these"
+            " files so that they are made again"
+        )
     split_table = pd.read_csv(splits, dtype={"record_id": str, "patient_id": str})
     return Corpus(arrays, label_table, split_table)
 
@@ -111,9 +133,21 @@ class Normalization:
 
 
 def normalization_of(signals: Tensor) -> Normalization:
-    """Return the constants of some training records; a lead that never moves gets a deviation of 1 mV."""
-    as_float = signals.double() * MILLIVOLTS_PER_STEP
-    mean = as_float.mean(dim=(0, 2))
-    deviation = as_float.std(dim=(0, 2), correction=0)
-    deviation = torch.where(deviation > MILLIVOLTS_PER_STEP, deviation, torch.ones_like(deviation))
-    return Normalization(mean.float(), deviation.float())
+    """Return the constants of some training records; a lead that never moves gets a deviation of 1 mV.
+
+    Parameters
+    ----------
+    signals
+        int16, shape (records, 12, samples). Sums are of integers, hence exact, whatever the order and the device.
+    """
+    n_leads = signals.shape[1]
+    total = torch.zeros(n_leads, dtype=torch.int64, device=signals.device)
+    squares = torch.zeros_like(total)
+    for block in torch.split(signals, _BLOCK_RECORDS):
+        total += block.sum(dim=(0, 2), dtype=torch.int64)
+        squares += block.int().square().sum(dim=(0, 2), dtype=torch.int64)  # at most 2^30 each
+    n_values = signals.shape[0] * signals.shape[2]
+    mean = total.double() / n_values
+    deviation = (squares.double() / n_values - mean.square()).clamp(min=0).sqrt()
+    deviation_mv = torch.where(deviation > 1, deviation * MILLIVOLTS_PER_STEP, 1.0)
+    return Normalization((mean * MILLIVOLTS_PER_STEP).float(), deviation_mv.float())

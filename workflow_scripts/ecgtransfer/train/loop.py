@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import time
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from ecgtransfer.errors import InputError
 from ecgtransfer.statistics import auroc, macro
 from ecgtransfer.train.corpus import Examples, Normalization
 
@@ -48,7 +50,12 @@ class Epoch:
 
     @property
     def rank(self) -> tuple[float, float]:
-        """How good the epoch is: by validation macro AUROC, and where that is equal or undefined, by lower loss."""
+        """How good the epoch is: by validation macro AUROC, and where that is equal or undefined, by lower loss.
+
+        An epoch without a finite loss is the worst: its weights are no numbers, whatever their ranking scores.
+        """
+        if not math.isfinite(self.valid_loss):
+            return -math.inf, -math.inf
         score = -math.inf if math.isnan(self.valid_macro_auroc) else round(self.valid_macro_auroc, 9)
         return score, -self.valid_loss
 
@@ -59,8 +66,13 @@ def training_device() -> torch.device:
 
 
 def fix_seeds(*seeds: int) -> None:
-    """Make what follows depend on nothing but `seeds`: weights, order of batches, and the algorithms chosen."""
-    torch.manual_seed(int(np.random.SeedSequence(seeds).generate_state(1, np.uint64)[0] >> 1))
+    """Make what follows depend on nothing but `seeds`: weights, order of batches, and the algorithms chosen.
+
+    On a GPU this holds as far as its libraries let it: what has no deterministic algorithm warns.
+    """
+    entropy = [len(seeds), *seeds]  # a sequence is padded with zeros: (1,) would be the same as (1, 0)
+    torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1))
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when first called
     torch.use_deterministic_algorithms(True, warn_only=True)
 
 
@@ -76,13 +88,18 @@ def fit(
     -------
     list of Epoch
         One per epoch that was run.
+
+    Raises
+    ------
+    InputError
+        If no epoch has a finite loss on the validation records.
     """
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
     )
     epochs, patience = settings.for_size(len(train))
     history: list[Epoch] = []
-    best_weights = _copy_of(model)
+    best_weights: dict[str, Tensor] = {}
     for number in range(1, epochs + 1):
         start = time.perf_counter()
         train_loss = _train_one_epoch(model, train, normalize, optimizer, settings.batch_size)
@@ -98,6 +115,11 @@ def fit(
         )  # fmt: skip
         if number - best_epoch(history).epoch >= patience:
             break
+    if not math.isfinite(best_epoch(history).valid_loss):
+        raise InputError(
+            f"learning_rate: training diverged at {settings.learning_rate}, no epoch has a finite validation loss;"
+            " lower it"
+        )
     model.load_state_dict(best_weights)
     return history
 
@@ -110,24 +132,30 @@ def best_epoch(history: list[Epoch]) -> Epoch:
 def _train_one_epoch(
     model: nn.Module, train: Examples, normalize: Normalization, optimizer: torch.optim.Optimizer, batch_size: int
 ) -> float:
+    """Return the mean loss over the records.
+
+    All batches are of the same size, give or take one: a last batch of a single record would leave batch normalisation
+    nothing to compare it with.
+    """
     model.train()
-    total = 0.0
-    order = torch.randperm(len(train)).to(train.signals.device)
-    for batch in order.split(batch_size):
+    device = train.signals.device
+    total = torch.zeros((), dtype=torch.float64, device=device)  # stays there: reading it would wait for the device
+    order = torch.randperm(len(train)).to(device)
+    for batch in order.tensor_split(math.ceil(len(train) / batch_size)):
         logits = model(normalize(train.signals[batch]))
         loss = binary_cross_entropy_with_logits(logits, train.labels[batch])
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        total += loss.item() * len(batch)
-    return total / len(train)
+        total += loss.detach().double() * len(batch)
+    return total.item() / len(train)
 
 
 @torch.no_grad()
 def predict_logits(model: nn.Module, examples: Examples, normalize: Normalization) -> Tensor:
     """Return the logits of some records, shape (records, labels)."""
     model.eval()
-    return torch.cat([model(normalize(batch)) for batch in examples.signals.split(EVALUATION_BATCH)])
+    return torch.cat([model(normalize(batch)) for batch in torch.split(examples.signals, EVALUATION_BATCH)])
 
 
 def macro_auroc(labels: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]) -> float:

@@ -14,6 +14,7 @@ from torch import nn
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv, write_json, written_whole
+from ecgtransfer.leads import LEADS
 from ecgtransfer.train.corpus import Corpus, Examples, Normalization, normalization_of
 from ecgtransfer.train.loop import (
     Epoch,
@@ -39,6 +40,17 @@ class CellResult:
     facts: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Replicate:
+    """One training of a cell; probabilities are of shape (records, labels)."""
+
+    history: list[Epoch]
+    test_probability: np.ndarray
+    valid_probability: np.ndarray
+    valid_used: np.ndarray
+    facts: dict[str, Any]
+
+
 def pretrain(
     corpus: Corpus, model_name: str, options: Mapping[str, Any], settings: TrainingSettings, seed: int
 ) -> tuple[nn.Module, pd.DataFrame, dict[str, Any]]:
@@ -52,7 +64,7 @@ def pretrain(
     train = corpus.load(corpus.outside_role("valid")["record_id"].tolist())
     valid = corpus.load(corpus.in_role("valid")["record_id"].tolist())
     fix_seeds(seed)
-    model = build_model(model_name, 12, corpus.n_samples, len(corpus.label_names), options)
+    model = _new_model(corpus, model_name, options)
     start = time.perf_counter()
     history, _ = _fit_on_device(model, train, valid, settings)
     facts = {
@@ -99,51 +111,37 @@ def train_cell(
         The config section ``scratch`` or ``finetune``.
     pretrained
         Weights of the source; None trains from scratch.
+
+    Raises
+    ------
+    InputError
+        If the fraction leaves fewer than two records to train on, or the weights do not fit the model.
     """
-    test = corpus.load(corpus.in_role("test")["record_id"].tolist())
-    valid_all = corpus.load(corpus.in_role("valid")["record_id"].tolist())
-    replicates: list[dict[str, Any]] = []
-    histories, test_probability, valid_probability, valid_used = [], [], [], []
+    device = training_device()
+    test = corpus.load(corpus.in_role("test")["record_id"].tolist()).to(device)
+    valid = corpus.load(corpus.in_role("valid")["record_id"].tolist()).to(device)
+    valid_fraction = 1.0 if transfer["validation"] == "full" else fraction
     start = time.perf_counter()
+    trained: list[_Replicate] = []
     for replicate in range(transfer["replicates"]):
-        subset = corpus.subset("train", replicate, fraction)
-        budget = 1.0 if transfer["validation"] == "full" else fraction
-        used = np.isin(valid_all.record_id, corpus.subset("valid", replicate, budget)["record_id"].to_numpy(dtype=str))
-        train = corpus.load(subset["record_id"].tolist())
-        valid = Examples(valid_all.record_id[used], valid_all.signals[used], valid_all.labels[used])
-        if len(train) < 2:
-            raise InputError(
-                f"transfer.fractions: {fraction} of the training patients are {len(train)} records, at least 2 are"
-                " needed; use larger fractions or more recordings"
-            )
-        logger.info("replicate %d: %d records to train, %d to validate", replicate, len(train), len(valid))
+        subset = _training_subset(corpus, replicate, fraction)
+        used = np.isin(valid.record_id, corpus.subset("valid", replicate, valid_fraction)["record_id"].tolist())
+        logger.info("replicate %d: %d records to train, %d to validate", replicate, len(subset), used.sum())
         fix_seeds(transfer["seed"], replicate)
-        model = build_model(model_name, 12, corpus.n_samples, len(corpus.label_names), options)
+        model = _new_model(corpus, model_name, options)
         taken_over = asdict(load_all_but_head(model, model_name, pretrained)) if pretrained else {}
-        history, normalize = _fit_on_device(model, train, valid, settings)
-        histories += [{"replicate": replicate, **asdict(epoch)} for epoch in history]
-        test_probability.append(_probabilities(model, test, normalize))
-        valid_probability.append(_probabilities(model, valid_all, normalize))
-        valid_used.append(used)
-        replicates.append(
-            {
-                "n_train": len(train),
-                "n_train_patients": int(subset["patient_id"].nunique()),
-                "n_valid": len(valid),
-                "best_epoch": best_epoch(history).epoch,
-                **taken_over,
-            }
+        history, normalize = _fit_on_device(
+            model, corpus.load(subset["record_id"].tolist()), valid.where(used), settings
         )
-    predictions = {
-        "labels": np.asarray(corpus.label_names, dtype=np.str_),
-        "test_record_id": test.record_id,
-        "test_probability": np.stack(test_probability),
-        "valid_record_id": valid_all.record_id,
-        "valid_probability": np.stack(valid_probability),
-        "valid_used": np.stack(valid_used),
-        "n_train": np.asarray([r["n_train"] for r in replicates]),
-        "n_train_patients": np.asarray([r["n_train_patients"] for r in replicates]),
-    }
+        trained.append(
+            _Replicate(
+                history=history,
+                test_probability=_probabilities(model, test, normalize),
+                valid_probability=_probabilities(model, valid, normalize),
+                valid_used=used,
+                facts=_facts_of_replicate(subset, used, history) | taken_over,
+            )
+        )
     facts = {
         "model": model_name,
         "options": dict(options),
@@ -151,23 +149,73 @@ def train_cell(
         "labels": corpus.label_names,
         "seed": transfer["seed"],
         "settings": asdict(settings),
-        "replicates": replicates,
+        "replicates": [replicate.facts for replicate in trained],
         **_how_it_ran(start),
     }
-    return CellResult(predictions, pd.DataFrame(histories), facts)
+    return CellResult(_predictions(corpus.label_names, test, valid, trained), _histories(trained), facts)
+
+
+def _new_model(corpus: Corpus, model_name: str, options: Mapping[str, Any]) -> nn.Module:
+    return build_model(model_name, len(LEADS), corpus.n_samples, len(corpus.label_names), options)
+
+
+def _training_subset(corpus: Corpus, replicate: int, fraction: float) -> pd.DataFrame:
+    """Return the rows of the splits table that a replicate is trained on; InputError if they are too few."""
+    subset = corpus.subset("train", replicate, fraction)
+    if len(subset) < 2:
+        raise InputError(
+            f"transfer.fractions: {fraction} of the training patients are {len(subset)} records, at least 2 are"
+            " needed; use larger fractions or more recordings"
+        )
+    return subset
 
 
 def _fit_on_device(
     model: nn.Module, train: Examples, valid: Examples, settings: TrainingSettings
 ) -> tuple[list[Epoch], Normalization]:
+    """Train `model` on the device of this job, where it stays, and return the constants of its training records."""
     device = training_device()
     normalize = normalization_of(train.signals).to(device)
     return fit(model.to(device), train.to(device), valid.to(device), normalize, settings), normalize
 
 
 def _probabilities(model: nn.Module, examples: Examples, normalize: Normalization) -> np.ndarray:
-    logits = predict_logits(model, examples.to(training_device()), normalize)
-    return torch.sigmoid(logits).cpu().numpy().astype(np.float32)
+    """Return float32 probabilities, shape (records, labels)."""
+    return torch.sigmoid(predict_logits(model, examples, normalize)).cpu().numpy()
+
+
+def _facts_of_replicate(subset: pd.DataFrame, valid_used: np.ndarray, history: list[Epoch]) -> dict[str, Any]:
+    return {
+        "n_train": len(subset),
+        "n_train_patients": int(subset["patient_id"].nunique()),
+        "n_valid": int(valid_used.sum()),
+        "best_epoch": best_epoch(history).epoch,
+    }
+
+
+def _predictions(
+    label_names: list[str], test: Examples, valid: Examples, trained: list[_Replicate]
+) -> dict[str, np.ndarray]:
+    """Return the arrays of ``predictions.npz``, replicates first."""
+    return {
+        "labels": np.asarray(label_names, dtype=np.str_),
+        "test_record_id": test.record_id,
+        "test_probability": np.stack([replicate.test_probability for replicate in trained]),
+        "valid_record_id": valid.record_id,
+        "valid_probability": np.stack([replicate.valid_probability for replicate in trained]),
+        "valid_used": np.stack([replicate.valid_used for replicate in trained]),
+        "n_train": np.asarray([replicate.facts["n_train"] for replicate in trained]),
+        "n_train_patients": np.asarray([replicate.facts["n_train_patients"] for replicate in trained]),
+    }
+
+
+def _histories(trained: list[_Replicate]) -> pd.DataFrame:
+    """Return the rows of ``history.csv``: one per replicate and epoch."""
+    return pd.DataFrame(
+        {"replicate": number, **asdict(epoch)}
+        for number, replicate in enumerate(trained)
+        for epoch in replicate.history
+    )
 
 
 def _how_it_ran(start: float) -> dict[str, Any]:
@@ -183,6 +231,6 @@ def _how_it_ran(start: float) -> dict[str, Any]:
 def write_cell(result: CellResult, predictions: Path, history: Path, facts: Path) -> None:
     """Write the three files of a cell, each whole."""
     with written_whole(predictions) as temporary, temporary.open("wb") as file:
-        np.savez(file, **result.predictions)
+        np.savez(file, allow_pickle=False, **result.predictions)
     write_csv(result.history, history)
     write_json(result.facts, facts)

@@ -12,6 +12,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.files import written_whole
 
 HEAD = "head."
+_ENTRY = "ecgtransfer"  # one entry of metadata: safetensors writes several in an order that changes from file to file
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ def save_weights(model: nn.Module, model_name: str, label_names: list[str], path
     """Write all weights and buffers of a model, with its name and labels as metadata."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     with written_whole(path) as temporary:
-        save_file(tensors, temporary, metadata={"model": model_name, "labels": json.dumps(label_names)})
+        save_file(tensors, temporary, metadata={_ENTRY: json.dumps({"model": model_name, "labels": label_names})})
 
 
 def load_all_but_head(model: nn.Module, model_name: str, path: Path) -> Transfer:
@@ -35,7 +36,7 @@ def load_all_but_head(model: nn.Module, model_name: str, path: Path) -> Transfer
     Raises
     ------
     InputError
-        If the file is no safetensors file, holds another model, or a layer has another shape; the layers are named.
+        If the file is no safetensors file, holds another model, or has other layers or shapes; the layers are named.
     """
     pretrained, name_in_file = _read(path)
     if name_in_file != model_name:
@@ -45,9 +46,11 @@ def load_all_but_head(model: nn.Module, model_name: str, path: Path) -> Transfer
     wrong = [
         name for name, tensor in wanted.items() if name not in pretrained or pretrained[name].shape != tensor.shape
     ]
+    wrong += [name for name in pretrained if name not in own and not name.startswith(HEAD)]
     if wrong:
         raise InputError(
-            f"{path}: layers {', '.join(wrong[:5])} are missing or of another shape than in '{model_name}'"
+            f"{path}: layers {', '.join(wrong[:5])} are not those of '{model_name}' (missing, too many or of another"
+            " shape); delete the file so that it is made again"
         )
     model.load_state_dict({**own, **{name: pretrained[name] for name in wanted}})
     new = sum(parameter.numel() for name, parameter in model.named_parameters() if name.startswith(HEAD))
@@ -58,6 +61,9 @@ def load_all_but_head(model: nn.Module, model_name: str, path: Path) -> Transfer
 def _read(path: Path) -> tuple[dict[str, Tensor], str]:
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, (file.metadata() or {}).get("model", "")
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            return tensors, json.loads((file.metadata() or {}).get(_ENTRY, "{}")).get("model", "")
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path}: is not a readable safetensors file ({error})") from error
+        raise InputError(
+            f"{path}: is not a readable safetensors file ({error}); delete it so that it is made again"
+        ) from error

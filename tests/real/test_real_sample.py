@@ -1,0 +1,27 @@
+"""The study on real recordings runs to its report, from a folder laid out as PhysioNet."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkout import REPOSITORY, Checkout
+
+MIRROR = REPOSITORY.parent / "shared" / "mirror"
+
+
+@pytest.mark.skipif(not MIRROR.is_dir(), reason="no mirror of real recordings beside the repository")
+def test_real_sample_study(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    checkout.run("config/studies/real-sample.yaml", "--config", f"mirror=file://{MIRROR}")
+    results = tmp_path / "results" / "real-sample"
+    assert (results / "report" / "index.html").is_file()
+    prepared = [pd.read_csv(path) for path in sorted((results / "signals").glob("*.csv"))]
+    assert sum(len(table) for table in prepared) >= 600
+    for described in (results / "records").glob("*.described.csv"):
+        name = described.name.removesuffix(".described.csv")
+        kept, rejected = pd.read_csv(described), pd.read_csv(results / "records" / f"{name}.rejected.csv")
+        manifest = pd.read_csv(results / "raw" / f"{name}.csv")
+        headers = set(manifest.loc[manifest["path"].str.endswith(".hea"), "path"])
+        assert sorted([*kept["path"], *rejected["path"]]) == sorted(headers)
+    verdicts = pd.read_csv(results / "findings" / "verdicts.csv")
+    assert set(verdicts["target"]) == {"ludb", "georgia+ningbo"}

@@ -1,0 +1,101 @@
+"""The house rules that no linter knows: rules and adapters belong together, environments equal the lock file."""
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+RULES = {
+    name: body
+    for path in sorted((REPOSITORY / "rules").glob("*.smk"))
+    for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(), re.MULTILINE)
+}
+LOCK = dict(
+    line.lower().split("==") for line in (REPOSITORY / "requirements.lock").read_text().splitlines() if "==" in line
+)
+NAME_ON_PYPI = {"pytorch": "torch"}
+NAME_IN_PYTHON = {"pytorch": "torch", "pillow": "PIL"}
+
+
+def test_snakefile_is_a_table_of_contents() -> None:
+    assert len((REPOSITORY / "Snakefile").read_text().splitlines()) < 40
+
+
+def test_every_rule_has_an_adapter_of_its_name_and_every_adapter_a_rule() -> None:
+    assert set(RULES) == {path.stem for path in (REPOSITORY / "workflow_scripts").glob("*.py")}
+    for name, body in RULES.items():
+        assert f'"../workflow_scripts/{name}.py"' in body
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_says_what_it_costs_and_where_it_logs(rule: str) -> None:
+    for directive in ("log", "benchmark", "conda", "threads", "resources", "params"):
+        assert re.search(rf"^    {directive}:", RULES[rule], re.MULTILINE), f"{rule} lacks {directive}"
+    assert re.search(r"code=(training_)?code_of\(\"" + rule, RULES[rule])
+    assert "mem_mb=" in RULES[rule]
+    assert "runtime=" in RULES[rule]
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "envs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_environments_have_the_versions_of_the_lock_file(path: Path) -> None:
+    pinned = [d for d in yaml.safe_load(path.read_text())["dependencies"] if not d.startswith("python ")]
+    assert pinned
+    for dependency in pinned:
+        name, version = dependency.split(" ==")
+        assert LOCK[NAME_ON_PYPI.get(name, name)] == version
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_environments_hold_what_a_rule_imports(rule: str) -> None:
+    """The conda environment of a rule must hold every package that its adapter reaches."""
+    root = REPOSITORY / "workflow_scripts"
+    (environment,) = re.findall(r'"\.\./envs/(\w+)\.yaml"', RULES[rule])
+    text = (REPOSITORY / "envs" / f"{environment}.yaml").read_text()
+    held = {NAME_IN_PYTHON.get(name, name) for name in re.findall(r"^  - ([\w-]+) ", text, re.MULTILINE)}
+    waiting, seen, external = [root / f"{rule}.py"], set(), set()
+    while waiting:
+        path = waiting.pop()
+        if path in seen or not path.is_file():
+            continue
+        seen.add(path)
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            for name in names:
+                module = root.joinpath(*name.split("."))
+                waiting += [module.with_suffix(".py"), module / "__init__.py"]
+                external.add(name.split(".")[0])
+    foreign = external - set(sys.stdlib_module_names) - {"ecgtransfer"}
+    assert foreign <= held, f"envs/{environment}.yaml lacks {sorted(foreign - held)}"
+
+
+def test_library_knows_neither_snakemake_nor_results_paths() -> None:
+    for path in (REPOSITORY / "workflow_scripts" / "ecgtransfer").rglob("*.py"):
+        text = path.read_text()
+        assert not re.search(r"^\s*(import|from) snakemake", text, re.MULTILINE), path
+        assert not re.search(r"[\"']results/", text), path
+
+
+def test_training_needs_only_torch_numpy_and_pandas() -> None:
+    train = REPOSITORY / "workflow_scripts" / "ecgtransfer" / "train"
+    allowed = {"torch", "numpy", "pandas", "safetensors", "ecgtransfer", *sys.stdlib_module_names}
+    for path in [*train.rglob("*.py"), train.parent / "statistics.py", train.parent / "files.py"]:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import):
+                assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                assert node.module.split(".")[0] in allowed, path
+
+
+def test_data_sets_say_where_they_come_from_and_what_may_be_done_with_them() -> None:
+    keys = {"title", "version", "path", "folders", "suffixes", "tables", "reader", "licence", "citation", "n_records",
+            "patients"}  # fmt: skip
+    for name, entry in yaml.safe_load((REPOSITORY / "config" / "datasets.yaml").read_text()).items():
+        assert set(entry) - {"label_table"} == keys, name
+        if "label_table" in entry:
+            assert (REPOSITORY / "config" / "labels" / entry["label_table"]).is_file()

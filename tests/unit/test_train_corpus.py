@@ -1,0 +1,160 @@
+"""A corpus as training sees it: what is read, in which order, and its normalisation."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny_corpus import N_REPLICATES, CorpusFiles, write_corpus
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.files import sha256_of
+from ecgtransfer.train.corpus import Examples, normalization_of, open_corpus
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> CorpusFiles:
+    return write_corpus(tmp_path, array_sizes=(20, 31))
+
+
+def test_records_come_in_the_order_asked_for_from_several_arrays(files: CorpusFiles) -> None:
+    corpus = files.open()
+    everything = np.concatenate([np.load(path) for path in files.signals])
+    labels = pd.read_csv(files.labels, index_col="record_id")
+    assert len(corpus.arrays) == 3
+    assert corpus.label_names == ["fast", "tall"]
+    assert corpus.n_samples == everything.shape[2]
+    rows = np.random.default_rng(0).permutation(len(labels))[:40]
+    assert min(rows) < 20 and max(rows) >= 51  # of the first and of the last array
+    loaded = corpus.load(labels.index[rows].tolist())
+    assert loaded.record_id.tolist() == labels.index[rows].tolist()
+    assert loaded.record_id.dtype.kind == "U"
+    assert loaded.signals.dtype == torch.int16
+    assert loaded.labels.dtype == torch.float32
+    np.testing.assert_array_equal(loaded.signals.numpy(), everything[rows])
+    np.testing.assert_array_equal(loaded.labels.numpy(), labels.to_numpy()[rows])
+    assert len(loaded) == 40
+
+
+def test_record_ids_stay_text(tmp_path: Path) -> None:
+    files = write_corpus(tmp_path)
+    for path in (files.labels, files.splits):
+        path.write_text(path.read_text().replace("r0", "00").replace("r1", "01"))
+    corpus = files.open()
+    train = corpus.in_role("train")["record_id"].tolist()
+    assert all(len(record_id) == 4 for record_id in train)
+    assert corpus.load(train).record_id.tolist() == train
+
+
+def test_arrays_are_mapped_and_never_written(files: CorpusFiles) -> None:
+    before = [sha256_of(path) for path in files.signals]
+    corpus = files.open()
+    assert all(isinstance(array, np.memmap) and not array.flags.writeable for array in corpus.arrays)
+    loaded = corpus.load(corpus.splits["record_id"].tolist())
+    loaded.signals.zero_()
+    loaded.labels.fill_(7)
+    assert [sha256_of(path) for path in files.signals] == before
+    assert corpus.load(["r000"]).signals.any()
+    assert corpus.load(["r000"]).labels.max() <= 1
+
+
+def test_roles(files: CorpusFiles) -> None:
+    corpus = files.open()
+    role_of = pd.read_csv(files.splits, index_col="record_id")["role"]
+    for role in ("train", "valid", "test"):
+        inside, outside = corpus.in_role(role)["record_id"], corpus.outside_role(role)["record_id"]
+        assert set(role_of[inside]) == {role}
+        assert role not in set(role_of[outside])
+        assert sorted([*inside, *outside]) == sorted(role_of.index)
+
+
+@pytest.mark.parametrize("role", ["train", "valid"])
+def test_fractions_are_nested_and_of_whole_patients(files: CorpusFiles, role: str) -> None:
+    corpus = files.open()
+    n_patients = corpus.in_role(role)["patient_id"].nunique()
+    for replicate in range(N_REPLICATES):
+        smaller: set[str] = set()
+        for fraction in (0.05, 0.1, 0.3, 0.35, 1.0):
+            subset = corpus.subset(role, replicate, fraction)
+            assert set(subset["role"]) == {role}
+            assert subset["patient_id"].nunique() == np.ceil(fraction * n_patients - 1e-9)
+            others = corpus.splits[~corpus.splits["record_id"].isin(subset["record_id"])]
+            assert not set(others["patient_id"]) & set(subset["patient_id"])
+            assert smaller <= set(subset["record_id"])
+            smaller = set(subset["record_id"])
+        assert smaller == set(corpus.in_role(role)["record_id"])
+    halves = [set(corpus.subset(role, replicate, 0.5)["record_id"]) for replicate in range(N_REPLICATES)]
+    assert halves[0] != halves[1] != halves[2]
+
+
+def test_mask_picks_records(files: CorpusFiles) -> None:
+    corpus = files.open()
+    examples = corpus.load(corpus.in_role("valid")["record_id"].tolist())
+    mask = np.arange(len(examples)) % 3 == 1
+    picked = examples.where(mask)
+    expected = corpus.load(examples.record_id[mask].tolist())
+    assert picked.record_id.tolist() == expected.record_id.tolist()
+    assert torch.equal(picked.signals, expected.signals)
+    assert torch.equal(picked.labels, expected.labels)
+
+
+def test_tables_that_do_not_belong_to_the_signals_are_refused(files: CorpusFiles) -> None:
+    with pytest.raises(InputError, match=r"labels\.csv: has \d+ records, but .*signals0\.npy.* have 51; delete"):
+        open_corpus(files.signals[:2], files.labels, files.splits)
+    with pytest.raises(InputError, match=r"record r998 missing, .* \(2 in all\)"):
+        files.open().load(["r001", "r998", "r999"])
+
+
+@pytest.mark.parametrize("n_records", [1, 255, 256, 700])
+def test_normalization_equals_numpy(n_records: int) -> None:
+    rng = np.random.default_rng(n_records)
+    offset, height = rng.uniform(-20_000, 20_000, 12), rng.uniform(2, 3000, 12)
+    steps = rng.normal(offset[:, None], height[:, None], (n_records, 12, 40)).round().clip(-32_768, 32_767)
+    signals = torch.from_numpy(steps.astype(np.int16))
+    normalize = normalization_of(signals)
+    millivolts = steps / 1000
+    mean, deviation = millivolts.mean(axis=(0, 2)), millivolts.std(axis=(0, 2))
+    np.testing.assert_allclose(normalize.mean_mv.numpy(), mean, rtol=1e-6)
+    np.testing.assert_allclose(normalize.deviation_mv.numpy(), deviation, rtol=1e-6)
+    normalized = normalize(signals)
+    assert normalized.dtype == torch.float32
+    expected = (millivolts - mean[:, None]) / deviation[:, None]
+    # float32 has 24 bits for a value and its lead's offset together
+    tolerance = 4e-7 * (np.abs(expected) + np.abs(mean / deviation)[:, None])
+    assert (np.abs(normalized.numpy() - expected) <= tolerance).all()
+
+
+def test_normalization_holds_at_the_ends_of_int16() -> None:
+    signals = torch.tensor([-32_768, 32_767], dtype=torch.int16).repeat(300, 12, 50)
+    normalize = normalization_of(signals)
+    assert normalize.mean_mv.tolist() == pytest.approx([-0.0005] * 12)
+    assert normalize.deviation_mv.tolist() == pytest.approx([32.7675] * 12)
+
+
+@pytest.mark.parametrize("level", [0, 7, -32_768])
+def test_lead_that_never_moves_is_only_shifted(level: int) -> None:
+    signals = torch.randint(-500, 500, (300, 12, 33), dtype=torch.int16)
+    signals[:, 4] = level
+    normalize = normalization_of(signals)
+    assert normalize.deviation_mv[4] == 1
+    assert (normalize.deviation_mv[[3, 5]] < 1).all()
+    assert normalize(signals)[:, 4].abs().max() <= 4e-6
+
+
+def test_lead_that_moves_less_than_a_step_is_only_shifted() -> None:
+    signals = torch.full((20, 12, 50), 100, dtype=torch.int16)
+    signals[0, 3, 7] = 101
+    signals[:, 5, ::2] = 104
+    normalize = normalization_of(signals)
+    assert normalize.deviation_mv[3] == 1
+    assert normalize.deviation_mv[5] == pytest.approx(0.002)
+
+
+def test_normalization_leaves_its_input_alone() -> None:
+    examples = Examples(np.array(["a"]), torch.randint(-9, 9, (1, 12, 8), dtype=torch.int16), torch.zeros(1, 2))
+    before = examples.signals.clone()
+    normalization_of(examples.signals)(examples.signals)
+    assert torch.equal(examples.signals, before)

@@ -1,0 +1,58 @@
+"""`make run` on a fresh clone: the embedded default study, its controls and its page."""
+
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkout import Checkout
+
+
+@pytest.fixture(scope="module")
+def default(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, str]:
+    """A checkout in which `make run` has ended, and what it printed."""
+    checkout = Checkout(tmp_path_factory.mktemp("default"))
+    return checkout, make_run(checkout)
+
+
+def make_run(checkout: Checkout) -> str:
+    result = subprocess.run(["make", "run"], cwd=checkout.folder, capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
+    return result.stdout + result.stderr
+
+
+def test_ends_with_the_path_of_the_report(default: tuple[Checkout, str]) -> None:
+    checkout, printed = default
+    assert "report: results/default/report/index.html" in printed
+    page = (checkout.folder / "results/default/report/index.html").read_text()
+    assert "<svg" in page or "data:image/svg" in page
+
+
+def test_second_run_has_nothing_to_do(default: tuple[Checkout, str]) -> None:
+    assert "Nothing to be done" in make_run(default[0])
+
+
+def test_controls_come_out_as_they_must(default: tuple[Checkout, str]) -> None:
+    verdicts = pd.read_csv(default[0].folder / "results/default/findings/verdicts.csv")
+    verdicts = verdicts[verdicts["metric"] == "macro_auroc"]
+    control = verdicts["source"].str.endswith("-shuffled")
+    assert control.any()
+    assert "helps" not in set(verdicts.loc[control, "verdict"])
+    smallest = verdicts["fraction"] == verdicts["fraction"].min()
+    assert "helps" in set(verdicts.loc[~control & smallest, "verdict"])
+    assert verdicts["ci_low"].le(verdicts["delta"]).all()
+    assert verdicts["ci_high"].ge(verdicts["delta"]).all()
+
+
+def test_verdicts_follow_the_contract(default: tuple[Checkout, str]) -> None:
+    folder = default[0].folder / "results" / "default"
+    columns = "target,source,model,arm,fraction,n_train,metric,scratch,transfer,delta,ci_low,ci_high,verdict"
+    assert (folder / "findings" / "verdicts.csv").read_text().splitlines()[0] == columns
+    assert set(pd.read_csv(folder / "findings" / "verdicts.csv")["fraction"]) == {0.1, 0.3, 1.0}
+    assert (folder / "runs/sim-clinic/gru/finetune-sim-hospital/0.3/predictions.npz").is_file()
+
+
+def test_snakemakes_own_report(default: tuple[Checkout, str], tmp_path: Path) -> None:
+    report = tmp_path / "report.zip"
+    default[0].run("config/config.yaml", "--report", str(report))
+    assert report.stat().st_size > 100_000
