@@ -1,6 +1,5 @@
 """A copy of the working tree in which a test runs the workflow as a user would."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -30,8 +29,12 @@ class Checkout:
                 target = folder / name
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(REPOSITORY / name, target)
-        (folder / ".venv").symlink_to(Path(sys.executable).parents[1])
-        os.utime(folder / "requirements.lock", (0, 0))  # older than the environment, so that make takes it as it is
+        environment = folder / ".venv"
+        environment.mkdir()
+        for part in Path(sys.prefix).iterdir():
+            (environment / part.name).symlink_to(part)
+        (environment / "installed").unlink(missing_ok=True)
+        (environment / "installed").touch()  # newer than the lock file, so that make takes the environment as it is
 
     def snakemake(self, *arguments: str, config: str = TINY) -> subprocess.CompletedProcess[str]:
         """Run snakemake on two cores and return what it printed; it may fail."""
