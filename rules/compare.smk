@@ -32,7 +32,12 @@ rule compare:
         resamples=cell_files(".resamples.npz"),
     output:
         curves="<results>/findings/curves.csv",
-        verdicts="<results>/findings/verdicts.csv",
+        verdicts=report(
+            "<results>/findings/verdicts.csv",
+            caption="captions/verdicts.rst",
+            category="Findings",
+            labels={"figure": "verdicts"},
+        ),
     log:
         "<logs>/compare.log",
     benchmark:

@@ -1,6 +1,7 @@
 """Rule `finetune`: train the replicates of a cell from the weights of a source, all layers, with a new last layer."""
 
 import torch
+
 from ecgtransfer.job import job
 from ecgtransfer.train.corpus import open_corpus
 from ecgtransfer.train.loop import TrainingSettings

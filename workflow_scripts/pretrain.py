@@ -1,6 +1,7 @@
 """Rule `pretrain`: train a model on a source."""
 
 import torch
+
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
 from ecgtransfer.train.corpus import open_corpus

@@ -1,6 +1,7 @@
 """Rule `scratch`: train the replicates of a cell from random weights."""
 
 import torch
+
 from ecgtransfer.job import job
 from ecgtransfer.train.corpus import open_corpus
 from ecgtransfer.train.loop import TrainingSettings

@@ -7,7 +7,7 @@ _BY_LOWER_CASE = {lead.lower(): lead for lead in LEADS}
 
 
 def standard_lead_name(name: str) -> str | None:
-    """Return the standard spelling of a lead name (``AVR``, ``avr`` -> ``aVR``), or None if it is not one of the twelve."""
+    """Return the standard spelling of a lead name (``AVR``, ``avr`` -> ``aVR``); None if it is none of the twelve."""
     return _BY_LOWER_CASE.get(name.strip().lower())
 
 
