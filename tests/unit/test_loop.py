@@ -66,15 +66,10 @@ def epoch(number: int, valid_macro_auroc: float, valid_loss: float) -> Epoch:
     return Epoch(number, 0.5, valid_loss, valid_macro_auroc, 0.1)
 
 
-def with_losses(monkeypatch: pytest.MonkeyPatch, losses: list[float]) -> None:
-    """Let the epochs of the next `fit` have these validation losses; the last one stays."""
-    left = iter(losses)
-    real = loop.binary_cross_entropy_with_logits
-
-    def loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        return real(logits, labels) if logits.requires_grad else torch.tensor(next(left, losses[-1]))
-
-    monkeypatch.setattr(loop, "binary_cross_entropy_with_logits", loss)
+def with_scores(monkeypatch: pytest.MonkeyPatch, scores: list[float]) -> None:
+    """Let the epochs of the next `fit` score so on the validation records; the last score stays."""
+    left = iter(scores)
+    monkeypatch.setattr(loop, "macro_auroc", lambda labels, logits: next(left, scores[-1]))
 
 
 def test_equals_plain_torch_on_the_same_order_of_batches() -> None:
@@ -131,26 +126,30 @@ def test_every_sequence_of_seeds_is_its_own() -> None:
 
 @pytest.mark.parametrize("best", [1, 2, 4])
 def test_weights_and_buffers_of_the_best_epoch_are_kept(monkeypatch: pytest.MonkeyPatch, best: int) -> None:
-    with_losses(monkeypatch, [0.1 if number == best else 0.4 - number / 100 for number in range(1, 5)])
+    with_scores(monkeypatch, [0.9 if number == best else 0.6 + number / 100 for number in range(1, 5)])
     model, history = trained()
     assert len(history) == 4
     assert best_epoch(history).epoch == best
     for n_epochs in (best, best + 1):  # trained for so long and no longer: the order of batches is the same
-        with_losses(monkeypatch, [0.9, 0.8, 0.7, 0.6, 0.5])
+        with_scores(monkeypatch, [0.1, 0.2, 0.3, 0.4, 0.5])
         last = trained(replace(SETTINGS, epochs=n_epochs))[0]
         assert (bytes_of(model) == bytes_of(last)) == (n_epochs == best)
 
 
-def test_best_epoch_is_the_first_of_lowest_loss() -> None:
+def test_best_epoch_is_by_auroc_then_loss_then_first() -> None:
     nan = math.nan
-    assert best_epoch([epoch(1, 0.9, 0.3), epoch(2, 0.8, 0.2), epoch(3, nan, 0.4)]).epoch == 2
-    assert best_epoch([epoch(1, 0.8, 0.3), epoch(2, 0.9, 0.3)]).epoch == 1
+    assert best_epoch([epoch(1, 0.7, 0.1), epoch(2, 0.8, 0.9), epoch(3, 0.75, 0.2)]).epoch == 2
+    assert best_epoch([epoch(1, 0.8, 0.3), epoch(2, 0.8, 0.2), epoch(3, 0.8, 0.4)]).epoch == 2
+    assert best_epoch([epoch(1, 0.8, 0.3), epoch(2, 0.8 + 1e-13, 0.5)]).epoch == 1
+    assert best_epoch([epoch(1, 0.8, 0.3), epoch(2, 0.8, 0.3)]).epoch == 1
+    assert best_epoch([epoch(1, nan, 0.5), epoch(2, nan, 0.3), epoch(3, nan, 0.4)]).epoch == 2
+    assert best_epoch([epoch(1, nan, 0.1), epoch(2, 0.4, 0.9)]).epoch == 2
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_epoch_that_diverged_is_never_the_best(loss: float) -> None:
-    assert best_epoch([epoch(1, 0.5, loss), epoch(2, 0.4, 0.9)]).epoch == 2
     assert best_epoch([epoch(1, 0.4, 0.9), epoch(2, 0.5, loss)]).epoch == 1
+    assert best_epoch([epoch(1, 0.5, loss), epoch(2, math.nan, 0.9)]).epoch == 2
 
 
 def test_training_that_diverges_is_one_clear_line() -> None:
@@ -162,7 +161,7 @@ def test_training_that_diverges_is_one_clear_line() -> None:
         fit(model, TRAIN, VALID, NORMALIZE, SETTINGS)
 
 
-def test_auroc_is_empty_where_no_label_has_both_classes() -> None:
+def test_without_auroc_the_lowest_loss_is_kept() -> None:
     only_negatives = Examples(VALID.record_id, VALID.signals, torch.zeros_like(VALID.labels))
     model, history = trained(replace(SETTINGS, epochs=6, patience=6), valid=only_negatives)
     assert all(math.isnan(row.valid_macro_auroc) for row in history)
@@ -172,19 +171,19 @@ def test_auroc_is_empty_where_no_label_has_both_classes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("losses", "patience", "n_epochs"),
+    ("scores", "patience", "n_epochs"),
     [
-        ([0.1, 0.2], 1, 2),
-        ([0.1, 0.2], 3, 4),
-        ([0.4, 0.3, 0.1, 0.2], 2, 5),
-        ([0.4, 0.5, 0.3, 0.4, 0.2, 0.9], 2, 7),
-        ([0.5 - number / 100 for number in range(12)], 1, 12),
+        ([0.9, 0.8], 1, 2),
+        ([0.9, 0.8], 3, 4),
+        ([0.6, 0.7, 0.9, 0.8], 2, 5),
+        ([0.6, 0.5, 0.7, 0.6, 0.8, 0.1], 2, 7),
+        ([0.5 + number / 100 for number in range(12)], 1, 12),
     ],
 )
 def test_stops_after_epochs_without_a_better_one(
-    monkeypatch: pytest.MonkeyPatch, losses: list[float], patience: int, n_epochs: int
+    monkeypatch: pytest.MonkeyPatch, scores: list[float], patience: int, n_epochs: int
 ) -> None:
-    with_losses(monkeypatch, losses)
+    with_scores(monkeypatch, scores)
     _, history = trained(replace(SETTINGS, epochs=12, patience=patience))
     assert len(history) == n_epochs
 

@@ -28,7 +28,7 @@ _BOUNDS = {
 
 
 def in_key_order(value: Any) -> Any:
-    """Return a config with the keys of every section sorted: the order in which they were written must rerun nothing."""
+    """Return a config with the keys of every section sorted: the order in which they stood must rerun nothing."""
     if isinstance(value, dict):
         return {key: in_key_order(value[key]) for key in sorted(value)}
     return [in_key_order(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The training loop: AdamW on binary cross-entropy, stopped and chosen by the loss on the validation records."""
+"""The training loop: AdamW on binary cross-entropy, stopped and chosen by the score on the validation records."""
 
 import logging
 import math
@@ -48,6 +48,17 @@ class Epoch:
     valid_macro_auroc: float
     seconds: float
 
+    @property
+    def rank(self) -> tuple[float, float]:
+        """How good the epoch is: by validation macro AUROC, and where that is equal or undefined, by lower loss.
+
+        An epoch without a finite loss is the worst: its weights are no numbers, whatever their ranking scores.
+        """
+        if not math.isfinite(self.valid_loss):
+            return -math.inf, -math.inf
+        score = -math.inf if math.isnan(self.valid_macro_auroc) else round(self.valid_macro_auroc, 9)
+        return score, -self.valid_loss
+
 
 def training_device() -> torch.device:
     """Return the GPU that this job was given, or the CPU."""
@@ -68,7 +79,7 @@ def fix_seeds(*seeds: int) -> None:
 def fit(
     model: nn.Module, train: Examples, valid: Examples, normalize: Normalization, settings: TrainingSettings
 ) -> list[Epoch]:
-    """Train `model` in place and leave it with the weights of the epoch of lowest validation loss.
+    """Train `model` in place and leave it with the weights of its best epoch on the validation records.
 
     Training ends early once ``patience`` epochs in a row brought no better one. The order of batches comes from torch's
     own generator.
@@ -114,11 +125,8 @@ def fit(
 
 
 def best_epoch(history: list[Epoch]) -> Epoch:
-    """Return the epoch whose weights `fit` keeps: the first of lowest finite validation loss.
-
-    The loss, not the AUROC: a small validation role has few positives, and often only one class of a label.
-    """
-    return min(history, key=lambda epoch: epoch.valid_loss if math.isfinite(epoch.valid_loss) else math.inf)
+    """Return the epoch whose weights `fit` keeps: the first of the best ones."""
+    return max(history, key=lambda epoch: epoch.rank)
 
 
 def _train_one_epoch(
