@@ -11,6 +11,7 @@ from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config import check_config, in_key_order
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.corpora import SHUFFLED_SUFFIX, datasets_of
+from ecgtransfer.prepare.layouts import LAYOUTS
 from ecgtransfer.study import FINETUNE, SCRATCH, cells_of, corpora_of, studied_datasets
 from ecgtransfer.train.registry import REGISTRY
 
@@ -63,6 +64,17 @@ def training_code_of(rule_name):
     def code(wildcards):
         return code_fingerprint(
             SCRIPTS / f"{rule_name}.py", [REGISTRY[wildcards.model].module]
+        )
+
+    return code
+
+
+def layout_code_of(rule_name):
+    """Return a function of the wildcards: the fingerprint of a rule with the one layout that it reads."""
+
+    def code(wildcards):
+        return code_fingerprint(
+            SCRIPTS / f"{rule_name}.py", [f"{LAYOUTS}.{reader_of(wildcards)}"]
         )
 
     return code

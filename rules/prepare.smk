@@ -20,7 +20,7 @@ rule describe_records:
     params:
         reader=reader_of,
         folder="data/{dataset}",
-        code=code_of("describe_records"),
+        code=layout_code_of("describe_records"),
     script:
         "../workflow_scripts/describe_records.py"
 

@@ -81,6 +81,8 @@ LIBRARY = "workflow_scripts/ecgtransfer/"
         (LIBRARY + "prepare/filters.py", '"""Return the signal after', '"""Return it after', {}),
         (LIBRARY + "train/models/recurrent.py", "HIDDEN_SIZE = 100", "HIDDEN_SIZE = 90",
          {**TRAINING, "pretrain": 1, "scratch": 1, "finetune": 1, "score_run": 2}),
+        (LIBRARY + "prepare/layouts/ludb.py", "def layout", "x = 1\n\n\ndef layout", {}),
+        (LIBRARY + "train/registry.csv", "\ngru,", "\nnew,ecgtransfer.train.models.recurrent,none\ngru,", {}),
         (LIBRARY + "train/loop.py", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128", TRAINING),
         (LIBRARY + "report/curves_figure.py", "import", "x = 1\nimport", {"plot_curves": 1, "report": 1}),
         ("workflow_scripts/score_run.py", "with job", "x = 1\nwith job", SCORES),

@@ -4,18 +4,16 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.layouts import Layout, challenge2021, ludb, ptbxl
+from ecgtransfer.prepare.layouts import LAYOUTS, Layout
 from ecgtransfer.prepare.wfdb_files import check_record, read_header
 
 logger = logging.getLogger(__name__)
-
-LAYOUTS: dict[str, Layout] = {"ptbxl": ptbxl.layout, "challenge2021": challenge2021.layout, "ludb": ludb.layout}
-"""The layouts by the name that ``reader`` has in config/datasets.yaml."""
 
 DESCRIBED_COLUMNS = [
     "record_id", "patient_id", "path", "sampling_rate_hz", "n_samples", "age_years", "sex", "statements", "fold",
@@ -29,7 +27,7 @@ def describe_records(reader: str, folder: Path, manifest_paths: Iterable[str]) -
     Parameters
     ----------
     reader
-        A key of `LAYOUTS`.
+        A module of `ecgtransfer.prepare.layouts`.
     folder
         Where the data set lies.
     manifest_paths
@@ -42,7 +40,7 @@ def describe_records(reader: str, folder: Path, manifest_paths: Iterable[str]) -
     rejected : pandas.DataFrame
         The columns `REJECTED_COLUMNS`.
     """
-    describe = LAYOUTS[reader](folder)
+    describe = _layout(reader)(folder)
     described, rejected = [], []
     seen: dict[str, str] = {}
     for relative in (path for path in manifest_paths if path.endswith(".hea")):
@@ -65,6 +63,17 @@ def describe_records(reader: str, folder: Path, manifest_paths: Iterable[str]) -
     table = pd.DataFrame(described, columns=DESCRIBED_COLUMNS)
     table["fold"] = table["fold"].astype("Int64")
     return table, pd.DataFrame(rejected, columns=REJECTED_COLUMNS)
+
+
+def _layout(reader: str) -> Layout:
+    """Return the layout of a name. It is loaded by name, so that an edit of one layout leaves the others alone."""
+    try:
+        layout: Layout = import_module(f"{LAYOUTS}.{reader}").layout
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"config/datasets.yaml: reader '{reader}' is no module of {LAYOUTS}; mend the name or write it"
+        ) from error
+    return layout
 
 
 def index_records(described: pd.DataFrame, snomed_by_statement: Mapping[str, str]) -> pd.DataFrame:

@@ -1,10 +1,12 @@
-"""The registry of models: a name, the module that builds it, and its paper."""
+"""The registry of models, read from registry.csv: a name, the module that builds it, and its paper."""
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ecgtransfer.errors import InputError
@@ -21,17 +23,14 @@ class ModelEntry:
     paper: str
 
 
-REGISTRY = {
-    "resnet1d18": ModelEntry(
-        "ecgtransfer.train.models.resnet1d",
-        "He et al. 2016, https://doi.org/10.1109/CVPR.2016.90, in the form of Nguyen & Do 2025",
-    ),
-    "gru": ModelEntry(
-        "ecgtransfer.train.models.recurrent",
-        "Cho et al. 2014, https://doi.org/10.3115/v1/D14-1179, in the form of Nguyen & Do 2025",
-    ),
-}
-"""Modules are named, not imported, so that the code fingerprint of one model leaves out the others."""
+def _read_registry() -> dict[str, ModelEntry]:
+    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        return {row["name"]: ModelEntry(row["module"], row["paper"]) for row in csv.DictReader(file)}
+
+
+REGISTRY = _read_registry()
+"""The rows of registry.csv. A table, so that a new row changes no code that other models run, and reruns none of them;
+modules are named there, not imported, so that the code fingerprint of one model leaves out the others."""
 
 
 def build_model(

@@ -26,6 +26,9 @@ class Description:
 Describe = Callable[[Path, Header], Description]
 Layout = Callable[[Path], Describe]
 
+LAYOUTS = __name__
+"""Where layouts are found by name."""
+
 OLDEST_AGE = 120
 
 
