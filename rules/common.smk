@@ -10,7 +10,7 @@ sys.path.insert(0, str(SCRIPTS))
 from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config import check_config, in_key_order
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import SHUFFLED_SUFFIX, datasets_of
+from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.prepare.layouts import LAYOUTS
 from ecgtransfer.study import FINETUNE, SCRATCH, cells_of, corpora_of, studied_datasets
 from ecgtransfer.train.registry import REGISTRY

@@ -60,6 +60,10 @@ def describe_records(reader: str, folder: Path, manifest_paths: Iterable[str]) -
         description["statements"] = "|".join(description["statements"])
         rate = header.sampling_rate_hz
         described.append({**description, "path": relative, "sampling_rate_hz": rate, "n_samples": header.n_samples})
+    logger.info("%d records can be used", len(described))
+    if rejected:
+        first = rejected[0]
+        logger.warning("%d records rejected, the first: %s: %s", len(rejected), first["path"], first["reason"])
     table = pd.DataFrame(described, columns=DESCRIBED_COLUMNS)
     table["fold"] = table["fold"].astype("Int64")
     return table, pd.DataFrame(rejected, columns=REJECTED_COLUMNS)

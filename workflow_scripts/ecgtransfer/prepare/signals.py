@@ -152,7 +152,9 @@ def prepare_signals(records: pd.DataFrame, folder: Path, settings: Mapping[str, 
             if (i + 1) % 1000 == 0:
                 logger.info("%d of %d records prepared", i + 1, len(records))
         array.flush()
-    return pd.DataFrame(rows)
+    quality = pd.DataFrame(rows)
+    logger.info("%d records prepared, %d of them usable", len(quality), quality["usable"].sum())
+    return quality
 
 
 def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
