@@ -152,9 +152,9 @@ def prepare_signals(records: pd.DataFrame, folder: Path, settings: Mapping[str, 
             if (i + 1) % 1000 == 0:
                 logger.info("%d of %d records prepared", i + 1, len(records))
         array.flush()
-    quality = pd.DataFrame(rows)
-    logger.info("%d records prepared, %d of them usable", len(quality), quality["usable"].sum())
-    return quality
+    table = pd.DataFrame(rows)
+    logger.info("%d records prepared, %d of them usable", len(table), table["usable"].sum())
+    return table
 
 
 def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
