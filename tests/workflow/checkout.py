@@ -1,5 +1,6 @@
 """A copy of the working tree in which a test runs the workflow as a user would."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -35,6 +36,14 @@ class Checkout:
             (environment / part.name).symlink_to(part)
         (environment / "installed").unlink(missing_ok=True)
         (environment / "installed").touch()  # newer than the lock file, so that make takes the environment as it is
+
+    def make(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start make in a process group of its own, without the variables of a make that runs the tests."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        return subprocess.Popen(
+            ["make", *arguments], cwd=self.folder, env=environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
 
     def snakemake(self, *arguments: str, config: str = TINY) -> subprocess.CompletedProcess[str]:
         """Run snakemake on two cores and return what it printed; it may fail."""

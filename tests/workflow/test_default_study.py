@@ -1,6 +1,5 @@
 """`make run` on a fresh clone: the embedded default study, its controls and its page."""
 
-import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +15,10 @@ def default(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, str]:
 
 
 def make_run(checkout: Checkout) -> str:
-    result = subprocess.run(["make", "run"], cwd=checkout.folder, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
-    return result.stdout + result.stderr
+    process = checkout.make("run")
+    printed, _ = process.communicate()
+    assert process.returncode == 0, printed[-9000:]
+    return printed
 
 
 def test_ends_with_the_path_of_the_report(default: tuple[Checkout, str]) -> None:

@@ -25,11 +25,8 @@ def set_up(folder: Path) -> Checkout:
 
 
 def make_run(checkout: Checkout, mirror: str) -> subprocess.Popen[str]:
-    """Start `make run` in a process group of its own."""
-    return subprocess.Popen(
-        ["make", "run", f"CONFIG={STUDY}", "CORES=2", f"ARGS=--config mirror={mirror}"],
-        cwd=checkout.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True,
-    )  # fmt: skip
+    """Start `make run` with a mirror."""
+    return checkout.make("run", f"CONFIG={STUDY}", "CORES=2", f"ARGS=--config mirror={mirror}")
 
 
 def kill_when(process: subprocess.Popen[str], reached: Callable[[], bool]) -> None:
