@@ -3,9 +3,9 @@
 SHELL := bash
 PYTHON ?= python3
 BIN := .venv/bin
-CONFIG ?= config/config.yaml
-CORES ?= all
-ARGS ?=
+CONFIG = config/config.yaml
+CORES = all
+ARGS =
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(ARGS)
 STUDY = $(or $(shell sed -n 's/^study: *\([^ \#]*\).*/\1/p' $(CONFIG)),default)
 
