@@ -17,9 +17,9 @@ class GRU(nn.Module):
         ``flatten`` feeds the outputs of all time steps to the last layer, as the study did: most weights
         (n_samples x 100 x n_labels) are then in the head, which is new when the model is fine-tuned. ``pool`` feeds
         their mean and maximum over time, so that nearly all weights are transferred; its recurrent layer starts with
-        orthogonal recurrent and Xavier input weights (Saxe et al. 2014, https://arxiv.org/abs/1312.6120). From PyTorch's
-        own start, pre-training on shuffled labels gave fine-tuning a small lead in some trials of the default study;
-        from this one it did so less often. Why is not established.
+        orthogonal recurrent and Xavier input weights (Saxe et al. 2014, https://arxiv.org/abs/1312.6120). From
+        PyTorch's own start, pre-training on shuffled labels gave fine-tuning a small lead in some trials of the default
+        study; from this one it did so less often. Why is not established.
 
     Notes
     -----
