@@ -143,12 +143,9 @@ def replicate_settings():
     }
 
 
-def cell_files(name):
+def of_every_cell(pattern):
     """Return a file of every cell of the study, in the order of the plan."""
-    return [
-        f"<results>/scores/{cell.target}/{cell.model}/{cell.arm}/{cell.fraction}{name}"
-        for cell in cells_of(config)
-    ]
+    return [pattern.format(**vars(cell)) for cell in cells_of(config)]
 
 
 def cell_keys():
@@ -193,14 +190,6 @@ def published_facts():
         for name in drawn_datasets()
         if name in DATASETS
     }
-
-
-def run_facts():
-    """Return the facts of every cell of the study, in the order of the plan."""
-    return [
-        f"<results>/runs/{cell.target}/{cell.model}/{cell.arm}/{cell.fraction}/run.json"
-        for cell in cells_of(config)
-    ]
 
 
 def pretraining_facts():

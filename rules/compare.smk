@@ -28,8 +28,10 @@ rule score_run:
 
 rule compare:
     input:
-        scores=cell_files(".csv"),
-        resamples=cell_files(".resamples.npz"),
+        scores=of_every_cell("<results>/scores/{target}/{model}/{arm}/{fraction}.csv"),
+        resamples=of_every_cell(
+            "<results>/scores/{target}/{model}/{arm}/{fraction}.resamples.npz"
+        ),
     output:
         curves="<results>/findings/curves.csv",
         verdicts=report(

@@ -73,7 +73,7 @@ rule report:
         ),
         labels=expand("<results>/labels/{corpus}.csv", corpus=corpora_of(config)),
         splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(config)),
-        runs=run_facts(),
+        runs=of_every_cell("<results>/runs/{target}/{model}/{arm}/{fraction}/run.json"),
         pretraining=pretraining_facts(),
         snomed="config/labels/snomed.csv",
         template="workflow_scripts/ecgtransfer/report/page.html.j2",
