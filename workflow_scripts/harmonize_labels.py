@@ -5,7 +5,7 @@ import pandas as pd
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import is_shuffled, join_records
-from ecgtransfer.prepare.labels import harmonize_labels, shuffle_labels
+from ecgtransfer.prepare.labels import harmonize_labels, read_view, shuffle_labels
 
 with job(snakemake.log[0]):
     corpus = snakemake.wildcards.corpus
@@ -15,6 +15,7 @@ with job(snakemake.log[0]):
         pd.read_csv(snakemake.input.equivalent, dtype=str).set_index("snomed_ct")["counts_as"],
         snakemake.params.settings,
         corpus,
+        read_view(snakemake.input.view),
     )
     if is_shuffled(corpus):
         labels = shuffle_labels(labels, snakemake.params.settings["shuffle_seed"])

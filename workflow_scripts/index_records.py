@@ -4,9 +4,10 @@ import pandas as pd
 
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
-from ecgtransfer.prepare.records import index_records, read_label_table
+from ecgtransfer.prepare.statements import index_records, read_label_table
 
 with job(snakemake.log[0]):
     described = pd.read_csv(snakemake.input.described, dtype=str)
-    records = index_records(described, read_label_table(snakemake.input.label_table))
+    label_table = read_label_table(snakemake.input.label_table)
+    records = index_records(described, label_table, snakemake.params.min_likelihood)
     write_csv(records, snakemake.output.records)

@@ -1,5 +1,6 @@
-"""From diagnosis codes to labels, and the tables that hold the knowledge about codes."""
+"""From diagnosis codes to labels."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,8 @@ import pandas as pd
 import pytest
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.labels import harmonize_labels, shuffle_labels
-from ecgtransfer.prepare.records import read_label_table
+from ecgtransfer.prepare.labels import View, harmonize_labels, read_view, shuffle_labels
 
-TABLES = Path(__file__).parents[2] / "config/labels"
 ABBREVIATIONS = {"1": "AF", "2": "CLBBB", "22": "LBBB", "3": "NSR", "4": "PVC"}
 COUNTS_AS = {"22": "2"}
 
@@ -21,10 +20,16 @@ def records_with(*codes: str) -> pd.DataFrame:
     return pd.DataFrame({"record_id": [f"r{i}" for i in range(len(codes))], "codes": codes})
 
 
-def labels_of(records: pd.DataFrame, include: str | list[str] = "all", min_records: int = 1) -> pd.DataFrame:
+def labels_of(
+    records: pd.DataFrame,
+    include: str | list[str] = "all",
+    min_records: int = 1,
+    top: int | None = None,
+    view: View | None = None,
+) -> pd.DataFrame:
     """Return the labels of a corpus named "here"."""
-    settings: dict[str, Any] = {"include": include, "min_records": min_records, "shuffle_seed": 1}
-    return harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, "here")
+    settings: dict[str, Any] = {"include": include, "min_records": min_records, "top": top, "shuffle_seed": 1}
+    return harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, "here", view)
 
 
 RECORDS = records_with("1|2", "22", "3", "2|22", "", "99|3")
@@ -96,6 +101,105 @@ def test_order_of_records_within_codes_does_not_matter() -> None:
     pd.testing.assert_frame_equal(labels_of(turned), labels_of(RECORDS))
 
 
+def test_a_refined_code_counts_as_its_base_unless_a_table_names_it() -> None:
+    records = records_with("1:slow", "1", "22:left", "2:named", "2:named|1:slow")
+    settings = {"include": "all", "min_records": 1, "top": None}
+    labels = harmonize_labels(records, {**ABBREVIATIONS, "2:named": "NAMED"}, COUNTS_AS, settings, "here")
+    assert labels.drop(columns="record_id").to_dict("list") == {
+        "AF": [1, 1, 0, 0, 1],
+        "CLBBB": [0, 0, 1, 0, 0],
+        "NAMED": [0, 0, 0, 1, 1],
+    }
+
+
+@pytest.mark.parametrize(
+    ("top", "kept"),
+    [(None, ["99", "AF", "CLBBB", "NSR"]), (1, ["CLBBB"]), (2, ["CLBBB", "NSR"]), (3, ["99", "CLBBB", "NSR"])],
+)
+def test_the_most_frequent_labels_ties_by_name(top: int | None, kept: list[str]) -> None:
+    assert labels_of(RECORDS, top=top).columns.tolist() == ["record_id", *kept]
+
+
+def test_a_label_asked_for_that_is_not_there_is_named_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert labels_of(RECORDS, ["AF", "PVC"]).columns.tolist() == ["record_id", "AF"]
+    assert "here: labels of labels.include left out, no record has them: PVC" in caplog.text
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        assert labels_of(RECORDS, ["AF", "NSR"], top=2).columns.tolist() == ["record_id", "NSR"]
+    assert "left out, not among the 2 most frequent: AF" in caplog.text
+
+
+def by_hand(codes: pd.Series) -> dict[str, list[int]]:
+    """Return the 0/1 values per label of `labels_of`, record by record and code by code."""
+    rows = [{ABBREVIATIONS[COUNTS_AS.get(code, code)] for code in cell.split("|") if code} for cell in codes]
+    return {label: [int(label in row) for row in rows] for label in ("AF", "CLBBB", "NSR", "PVC")}
+
+
+def test_many_records() -> None:
+    rng = np.random.default_rng(3)
+    codes = ["|".join(rng.choice(["1", "2", "22", "3", "4"], size=rng.integers(0, 5))) for _ in range(2000)]
+    records = records_with(*codes)
+    assert labels_of(records).drop(columns="record_id").to_dict("list") == by_hand(records["codes"])
+
+
+class TestView:
+    """A table says which codes make which label."""
+
+    view = View("here", {"1": ("A",), "2": ("B",), "4": ("B", "A"), "3:x": ("C",)}, derived="NONE")
+
+    def test_codes_count_as_they_are_and_rows_with_one_label_are_joined(self) -> None:
+        # 22 counts as 2 without a view; the view does not name it.
+        records = records_with("1", "2|99", "22", "4", "3:x", "3", "3:y|1:z", "")
+        assert labels_of(records, view=self.view).drop(columns="record_id").to_dict("list") == {
+            "A": [1, 0, 0, 1, 0, 0, 1, 0],
+            "B": [0, 1, 0, 1, 0, 0, 0, 0],
+            "C": [0, 0, 0, 0, 1, 0, 0, 0],
+            "NONE": [0, 0, 1, 0, 0, 1, 0, 1],
+        }
+
+    def test_without_a_derived_label(self) -> None:
+        labels = labels_of(records_with("1", "2", ""), view=View("here", {"1": ("A",), "5": ("E",)}))
+        assert labels.columns.tolist() == ["record_id", "A"]
+
+    def test_the_derived_label_looks_at_the_whole_view(self) -> None:
+        labels = labels_of(records_with("1", "2", ""), ["A", "NONE"], view=self.view)
+        assert labels.drop(columns="record_id").to_dict("list") == {"A": [1, 0, 0], "NONE": [0, 0, 1]}
+
+    @pytest.mark.parametrize("include", [["B"], ["2"]])
+    def test_labels_are_asked_for_by_label_or_code(self, include: list[str]) -> None:
+        labels = labels_of(records_with("1", "2", ""), include, view=self.view)
+        assert labels.columns.tolist() == ["record_id", "B"]
+
+    def test_unknown_label(self) -> None:
+        with pytest.raises(InputError, match=r"labels\.include: AF is neither a label nor a code of .*views/here\.csv"):
+            labels_of(RECORDS, ["A", "AF"], view=self.view)
+
+    def test_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "mine.csv"
+        path.write_text(
+            "label,snomed_ct,source\nA,164889003,me\nA,164890007,me\nB,164934002:NDT,me\nN,none-of-the-others,me\n"
+        )
+        assert read_view(path) == View(
+            "mine", {"164889003": ("A",), "164890007": ("A",), "164934002:NDT": ("B",)}, derived="N"
+        )
+        assert read_view([]) is None  # what Snakemake gives for no input
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("label,code\nA,164889003\n", "column snomed_ct missing, found label, code; mend the view"),
+            ("label,snomed_ct\nA,AF\n", "'AF' beside 'A' is neither a SNOMED CT code nor none-of-the-others"),
+            ("label,snomed_ct\nA,none-of-the-others\nB,none-of-the-others\n", "A and B are both none-of-the-others"),
+            ("label,snomed_ct\nrecord_id,164889003\n", "'record_id' beside 164889003 cannot name a label"),
+        ],
+    )
+    def test_mistakes(self, tmp_path: Path, text: str, message: str) -> None:
+        (tmp_path / "mine.csv").write_text(text)
+        with pytest.raises(InputError, match=message):
+            read_view(tmp_path / "mine.csv")
+
+
 class TestShuffle:
     """The negative control."""
 
@@ -120,84 +224,3 @@ class TestShuffle:
         before = self.labels.copy()
         shuffle_labels(self.labels, 1)
         pd.testing.assert_frame_equal(self.labels, before)
-
-
-def read(name: str) -> pd.DataFrame:
-    """Return a table as written, where `harmonize_labels` would read "NA" as missing."""
-    return pd.read_csv(TABLES / name, dtype=str, keep_default_na=False)
-
-
-class TestTables:
-    """config/labels."""
-
-    @pytest.mark.parametrize("name", ["snomed.csv", "equivalent.csv", "scp.csv", "ludb.csv"])
-    def test_codes_are_numbers_and_cells_are_filled(self, name: str) -> None:
-        table = read(name)
-        assert len(table) >= 3
-        for column in {"snomed_ct", "counts_as"} & set(table.columns):
-            wrong = table[~table[column].str.fullmatch(r"[1-9][0-9]{5,17}")]
-            assert wrong.empty, wrong
-        assert not (table == "").any(axis=None)
-        assert not table.apply(lambda column: column != column.str.strip()).any(axis=None)
-        # The adapter reads them with pandas' defaults, under which some words mean "missing".
-        assert not pd.read_csv(TABLES / name, dtype=str).isna().any(axis=None)
-
-    def test_abbreviations_and_codes_are_unique(self) -> None:
-        snomed = read("snomed.csv")
-        assert snomed["snomed_ct"].is_unique
-        assert snomed["abbreviation"].is_unique
-        assert not snomed["abbreviation"].str.contains(r"[,|\s\"]").any()
-        assert not snomed["abbreviation"].str.isdecimal().any()
-        assert "record_id" not in set(snomed["abbreviation"])
-
-    @pytest.mark.parametrize(
-        ("name", "column"),
-        [
-            ("equivalent.csv", "snomed_ct"),
-            ("equivalent.csv", "counts_as"),
-            ("scp.csv", "snomed_ct"),
-            ("ludb.csv", "snomed_ct"),
-        ],
-    )
-    def test_every_code_has_a_name(self, name: str, column: str) -> None:
-        unknown = set(read(name)[column]) - set(read("snomed.csv")["snomed_ct"])
-        assert unknown == set()
-
-    def test_equivalents_lead_to_an_end(self) -> None:
-        table = read("equivalent.csv")
-        assert table["snomed_ct"].is_unique
-        assert not set(table["snomed_ct"]) & set(table["counts_as"])
-
-    @pytest.mark.parametrize("name", ["scp.csv", "ludb.csv"])
-    def test_statements_are_unique(self, name: str) -> None:
-        table = read(name)
-        assert table["statement"].is_unique
-        assert read_label_table(TABLES / name) == dict(zip(table["statement"], table["snomed_ct"], strict=True))
-
-    def test_they_work_together(self) -> None:
-        abbreviations = pd.read_csv(TABLES / "snomed.csv", dtype=str).set_index("snomed_ct")["abbreviation"]
-        counts_as = pd.read_csv(TABLES / "equivalent.csv", dtype=str).set_index("snomed_ct")["counts_as"]
-        codes = abbreviations.index.tolist()
-        settings = {"include": "all", "min_records": 1}
-        labels = harmonize_labels(records_with(*codes), abbreviations, counts_as, settings, "all")
-        assert labels.columns.is_unique
-        assert len(labels.columns) - 1 == len(codes) - len(counts_as)
-        assert np.all(labels.drop(columns="record_id").sum(axis=1) == 1)
-
-
-class TestReadLabelTable:
-    """Tables that a user writes."""
-
-    def test_none(self) -> None:
-        assert read_label_table(None) == {}
-        assert read_label_table([]) == {}  # what Snakemake gives for no input
-
-    def test_missing_column(self, tmp_path: Path) -> None:
-        (tmp_path / "t.csv").write_text("statement,code\nSR,426783006\n")
-        with pytest.raises(InputError, match=r"t\.csv: column snomed_ct is missing"):
-            read_label_table(tmp_path / "t.csv")
-
-    def test_a_code_that_is_none(self, tmp_path: Path) -> None:
-        (tmp_path / "t.csv").write_text("statement,snomed_ct\nSR,426783006\nAF,16488900x\n")
-        with pytest.raises(InputError, match=r"t\.csv: '16488900x' beside 'AF' is not a SNOMED CT code"):
-            read_label_table(tmp_path / "t.csv")

@@ -1,18 +1,70 @@
-"""From SNOMED CT codes to one 0/1 column per label: equivalent codes merged, rare labels dropped.
+"""From SNOMED CT codes to one 0/1 column per label.
 
-All knowledge about codes stands in tables under config/labels, none of it here.
+All knowledge about codes stands in tables under config/labels, none of it here. Without a view (``labels.view: all``)
+each code is a label by its abbreviation and equivalent codes are merged. A view names every code that counts, for
+itself: equivalents merge in it only where it lists both.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.statements import CODE, base_code
 
 logger = logging.getLogger(__name__)
+
+NONE_OF_THE_OTHERS = "none-of-the-others"
+"""In place of a code in a view: the label of the records that have no other label of the view."""
+
+
+@dataclass(frozen=True)
+class View:
+    """Which codes make which label, by a table under config/labels/views."""
+
+    name: str
+    labels_by_code: Mapping[str, tuple[str, ...]]
+    derived: str | None = None
+
+    @property
+    def labels(self) -> set[str]:
+        """The names of its labels."""
+        return {label for labels in self.labels_by_code.values() for label in labels} | {self.derived or ""} - {""}
+
+
+def read_view(path: str | Path | None) -> View | None:
+    """Return a view; None without a path.
+
+    Its columns: ``label`` and ``snomed_ct``, a code or `NONE_OF_THE_OTHERS`. Rows with the same label are joined by or.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, a code is none, or two labels are derived.
+    """
+    if not path:
+        return None
+    labels_by_code: dict[str, tuple[str, ...]] = {}
+    derived: list[str] = []
+    for row in read_rows(Path(path), ["label", "snomed_ct"], mend="mend the view"):
+        label, code = row["label"], row["snomed_ct"]
+        if not label or label == "record_id":
+            raise InputError(f"{path}: '{label}' beside {code} cannot name a label; choose another name")
+        if code == NONE_OF_THE_OTHERS:
+            derived.append(label)
+        elif CODE.fullmatch(code):
+            labels_by_code[code] = (*labels_by_code.get(code, ()), label)
+        else:
+            raise InputError(f"{path}: '{code}' beside '{label}' is neither a SNOMED CT code nor {NONE_OF_THE_OTHERS}")
+    if len(derived) > 1:
+        raise InputError(f"{path}: {' and '.join(derived)} are both {NONE_OF_THE_OTHERS}; only one label can be")
+    return View(Path(path).stem, labels_by_code, derived[0] if derived else None)
 
 
 def harmonize_labels(
@@ -21,8 +73,9 @@ def harmonize_labels(
     counts_as: Mapping[str, str],
     settings: Mapping[str, Any],
     corpus: str,
+    view: View | None = None,
 ) -> pd.DataFrame:
-    """Return ``record_id`` and a 0/1 column per label, rows as in `records`.
+    """Return ``record_id`` and a 0/1 column per label, rows as in `records`, labels in alphabetical order.
 
     A record that has none of the labels stays, as a row of zeros.
 
@@ -31,60 +84,114 @@ def harmonize_labels(
     records
         Columns ``record_id`` and ``codes`` (SNOMED CT joined by ``|``).
     abbreviations
-        Label name by SNOMED CT code; a code without one is its own name.
+        Label name by SNOMED CT code; a code without one is its own name. A refined code counts as its base unless
+        this table or the view names it.
     counts_as
-        The code that stands for an equivalent one.
+        The code that stands for an equivalent one; without a view only.
     settings
-        The config section ``labels``: ``include`` (``all`` or a list of abbreviations or codes) and ``min_records``,
-        the number of records that must have a label, and that must lack it, for it to stay.
+        The config section ``labels``: ``top`` (the number of most frequent labels to keep of what the view leaves,
+        ties by name; None for all), ``include`` (``all`` or a list of labels or codes, to choose among those) and
+        ``min_records``, the number of records that must have a label, and that must lack it, for it to stay.
     corpus
         For messages.
+    view
+        As from `read_view`; None makes a label of every code.
 
     Raises
     ------
     InputError
         If no label stays, or a label asked for is not a known one.
     """
-    codes = [[counts_as.get(c, c) for c in str(cell).split("|") if c] for cell in records["codes"].fillna("")]
-    all_codes = sorted({code for row in codes for code in row})
-    present = pd.DataFrame(
-        np.array([[code in set(row) for code in all_codes] for row in codes], dtype=np.int8).reshape(
-            len(codes), len(all_codes)
-        ),
-        columns=[abbreviations.get(code, code) for code in all_codes],
-    )
-    asked_for = _asked_for([str(name) for name in present.columns], settings["include"], abbreviations, counts_as)
-    asked_for.sort(key=str.casefold)
-    present = present[asked_for]
-    positives = present.sum()
-    enough = (positives >= settings["min_records"]) & (len(present) - positives >= settings["min_records"])
-    if not enough.any():
-        most = f"the most frequent is {positives.idxmax()} with {positives.max()}" if len(positives) else "it has none"
-        raise InputError(
-            f"labels of {corpus}: no label is in and out of at least labels.min_records = {settings['min_records']} of"
-            f" {len(records)} records, {most}; lower labels.min_records, widen labels.include or use more records"
-        )
-    dropped = [f"{label} ({count})" for label, count in positives[~enough].items()]
-    logger.info("%s: %d labels kept, too few records: %s", corpus, enough.sum(), ", ".join(dropped) or "none")
-    table: pd.DataFrame = pd.concat([records["record_id"].reset_index(drop=True), present.loc[:, enough]], axis=1)
+    labels_of = _labels_in_view(view, abbreviations) if view else _labels_by_abbreviation(abbreviations, counts_as)
+    present = _present(records["codes"].fillna("").astype(str), labels_of)
+    if view and view.derived:
+        others = present[[label for label in present if label != view.derived]]
+        present[view.derived] = (others.sum(axis=1) == 0).astype(np.int8)
+    chosen = _most_frequent(present, settings["top"])
+    if settings["include"] != "all":
+        wanted = _asked_for(settings["include"], view, abbreviations, labels_of)
+        if absent := sorted(wanted - set(chosen), key=str.casefold):
+            why = "no record has them" if settings["top"] is None else f"not among the {settings['top']} most frequent"
+            logger.info("%s: labels of labels.include left out, %s: %s", corpus, why, ", ".join(absent))
+        chosen = [label for label in chosen if label in wanted]
+    in_order = sorted(chosen, key=str.casefold)
+    labels = _frequent_enough(present[in_order], settings["min_records"], corpus)
+    table: pd.DataFrame = pd.concat([records["record_id"].reset_index(drop=True), labels], axis=1)
     return table
 
 
+LabelsOf = Callable[[str], tuple[str, ...]]
+
+
+def _labels_by_abbreviation(abbreviations: Mapping[str, str], counts_as: Mapping[str, str]) -> LabelsOf:
+    def labels_of(code: str) -> tuple[str, ...]:
+        known = code if code in abbreviations else base_code(code)
+        known = counts_as.get(known, known)
+        return (abbreviations.get(known, known),)
+
+    return labels_of
+
+
+def _labels_in_view(view: View, abbreviations: Mapping[str, str]) -> LabelsOf:
+    def labels_of(code: str) -> tuple[str, ...]:
+        known = code if code in view.labels_by_code or code in abbreviations else base_code(code)
+        return view.labels_by_code.get(known, ())
+
+    return labels_of
+
+
+def _present(codes: pd.Series, labels_of: LabelsOf) -> pd.DataFrame:
+    """Return a 0/1 column per label that any record has. Each combination of codes is looked at once."""
+    position, combinations = pd.factorize(codes)
+    columns_of: dict[str, list[int]] = {}
+    columns: dict[str, int] = {}
+    at_row: list[int] = []
+    at_column: list[int] = []
+    for row, combination in enumerate(combinations):
+        for code in filter(None, combination.split("|")):
+            if code not in columns_of:
+                columns_of[code] = [columns.setdefault(label, len(columns)) for label in labels_of(code)]
+            at_column += columns_of[code]
+            at_row += [row] * len(columns_of[code])
+    of_combination = np.zeros((len(combinations), len(columns)), dtype=np.int8)
+    of_combination[at_row, at_column] = 1
+    return pd.DataFrame(of_combination[position], columns=list(columns))
+
+
+def _most_frequent(present: pd.DataFrame, top: int | None) -> list[str]:
+    counts = {str(label): int(count) for label, count in present.sum().items()}
+    return sorted(counts, key=lambda label: (-counts[label], label.casefold()))[:top]
+
+
 def _asked_for(
-    present: list[str], include: str | list[str], abbreviations: Mapping[str, str], counts_as: Mapping[str, str]
-) -> list[str]:
-    if include == "all":
-        return present
-    code_of = {abbreviation: code for code, abbreviation in abbreviations.items()}
-    unknown = [label for label in include if label not in code_of and label not in abbreviations]
+    include: list[str], view: View | None, abbreviations: Mapping[str, str], labels_of: LabelsOf
+) -> set[str]:
+    if view:
+        unknown = [name for name in include if name not in view.labels and name not in view.labels_by_code]
+        where = f"a label nor a code of config/labels/views/{view.name}.csv"
+    else:
+        code_of = {abbreviation: code for code, abbreviation in abbreviations.items()}
+        unknown = [name for name in include if name not in code_of and name not in abbreviations]
+        where = "an abbreviation nor a SNOMED CT code of config/labels/snomed.csv"
     if unknown:
+        raise InputError(f"labels.include: {', '.join(unknown)} is neither {where}; add it there or mend the spelling")
+    if view:
+        return {label for name in include for label in ((name,) if name in view.labels else labels_of(name))}
+    return {label for name in include for label in labels_of(code_of.get(name, name))}
+
+
+def _frequent_enough(present: pd.DataFrame, min_records: int, corpus: str) -> pd.DataFrame:
+    positives = present.sum()
+    enough = (positives >= min_records) & (len(present) - positives >= min_records)
+    if not enough.any():
+        most = f"the most frequent is {positives.idxmax()} with {positives.max()}" if len(positives) else "it has none"
         raise InputError(
-            f"labels.include: {', '.join(unknown)} is neither an abbreviation nor a SNOMED CT code of"
-            " config/labels/snomed.csv; add it there or mend the spelling"
+            f"labels of {corpus}: no label is in and out of at least labels.min_records = {min_records} of"
+            f" {len(present)} records, {most}; lower labels.min_records, widen labels.include or use more records"
         )
-    codes = [code_of.get(label, label) for label in include]
-    wanted = {abbreviations[counts_as.get(code, code)] for code in codes}
-    return [label for label in present if label in wanted]
+    dropped = [f"{label} ({count})" for label, count in positives[~enough].items()]
+    logger.info("%s: %d labels kept, too few records: %s", corpus, enough.sum(), ", ".join(dropped) or "none")
+    return present.loc[:, enough]
 
 
 def shuffle_labels(labels: pd.DataFrame, seed: int) -> pd.DataFrame:

@@ -1,0 +1,160 @@
+"""From the statements of a data set to SNOMED CT codes, by a table under config/labels.
+
+A code may carry a refinement, ``164934002:NDT``, where SNOMED CT has no code for what a statement says beyond its
+nearest concept. It counts as that concept unless a table names the refined code itself.
+"""
+
+import logging
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from ecgtransfer.csv_rows import read_rows
+from ecgtransfer.errors import InputError
+
+logger = logging.getLogger(__name__)
+
+CODE = re.compile(r"[1-9][0-9]{5,17}(:[^|:]+)?")
+"""A SNOMED CT code (6 to 18 digits), perhaps refined."""
+
+_WITH_LIKELIHOOD = re.compile(r"(.+)@([0-9]+(?:\.[0-9]+)?)")
+_MODIFIED = "+"
+_FOR_READING = ("unit", "leads")
+_IF_ANY = ("site", "month")
+_MOST_NAMED = 100
+
+
+def base_code(code: str) -> str:
+    """Return a code without its refinement: the published SNOMED CT code."""
+    return code.partition(":")[0]
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """What a data set's statements mean.
+
+    Attributes
+    ----------
+    codes_by_statement
+        SNOMED CT codes, joined by ``|``, by statement; empty where statements are SNOMED CT codes already.
+    not_diagnostic
+        Statements of which no likelihood is asked: those of form and rhythm.
+    """
+
+    codes_by_statement: Mapping[str, str] = field(default_factory=dict)
+    not_diagnostic: frozenset[str] = frozenset()
+
+
+def index_records(described: pd.DataFrame, label_table: LabelTable, min_likelihood: float = 0.0) -> pd.DataFrame:
+    """Return the described records with SNOMED CT ``codes``, joined by ``|``, in place of ``statements``.
+
+    A statement is looked up as in `look_up`. What the label table does not have is left out; the log counts it.
+    Columns that only reading needs go, and ``site`` and ``month`` where no record has one.
+
+    Parameters
+    ----------
+    described
+        Has a column ``statements``, joined by ``|``. A statement may carry a likelihood in percent, ``NORM@80``.
+    label_table
+        As from `read_label_table`.
+    min_likelihood
+        Percent. A diagnostic statement that carries a likelihood needs at least so much of it; statements of form and
+        rhythm stay, for PTB-XL gives them none.
+    """
+    codes_of = {_key(statement): codes for statement, codes in label_table.codes_by_statement.items()}
+    not_diagnostic = {_key(statement) for statement in label_table.not_diagnostic}
+    unknown: Counter[str] = Counter()
+    unlikely = 0
+    meanings: dict[str, tuple[str, float | None, str | None]] = {}
+    cells = []
+    for cell in described["statements"].fillna("").astype(str):
+        codes: list[str] = []
+        for written in filter(None, cell.split("|")):
+            if written not in meanings:
+                meanings[written] = _meaning(written, codes_of, not_diagnostic)
+            statement, likelihood, found = meanings[written]
+            if found is None:
+                unknown[statement] += 1
+            elif likelihood is not None and likelihood < min_likelihood:
+                unlikely += 1
+            else:
+                codes += found.split("|")
+        cells.append("|".join(dict.fromkeys(codes)))
+    if unknown:
+        counts = ", ".join(f"{statement} ({n})" for statement, n in unknown.most_common(_MOST_NAMED))
+        more = len(unknown) - _MOST_NAMED
+        logger.info(
+            "statements without a SNOMED CT code in the label table, left out: %s%s",
+            counts,
+            f" and {more} rarer ones" if more > 0 else "",
+        )
+    if unlikely:
+        logger.info("diagnostic statements less likely than %g %%, left out: %d", min_likelihood, unlikely)
+    column = pd.Series(cells, index=described.index, dtype=str)
+    empty = [name for name in _IF_ANY if name in described and not described[name].fillna("").astype(bool).any()]
+    records = described.assign(statements=column).rename(columns={"statements": "codes"})
+    return records.drop(columns=[*_FOR_READING, *empty], errors="ignore")
+
+
+def _meaning(
+    written: str, codes_of: Mapping[str, str], not_diagnostic: set[str]
+) -> tuple[str, float | None, str | None]:
+    """Return the statement, the likelihood that counts, and its codes or None."""
+    match = _WITH_LIKELIHOOD.fullmatch(written)
+    statement, likelihood = (match[1], float(match[2])) if match else (written, None)
+    if _key(statement) in not_diagnostic:
+        likelihood = None
+    return statement, likelihood, look_up(statement, codes_of) if codes_of else statement
+
+
+def look_up(statement: str, codes_of: Mapping[str, str]) -> str | None:
+    """Return the codes of a statement, or None.
+
+    Upper and lower case and a full stop at the end make no difference. A statement with modifiers that the table does
+    not have (AHA: ``50+346``, atrial fibrillation with a rapid ventricular response) means what it means without the
+    last one.
+    """
+    key = _key(statement)
+    while key not in codes_of:
+        key, plus, _ = key.rpartition(_MODIFIED)
+        if not plus:
+            return None
+    return codes_of[key]
+
+
+def _key(statement: str) -> str:
+    return statement.strip().rstrip(".").casefold()
+
+
+def read_label_table(path: str | Path | None) -> LabelTable:
+    """Return a table under config/labels; an empty one without a path.
+
+    Its columns: ``statement``, ``snomed_ct`` (one code or several joined by ``|``, see the module's docstring) and, if
+    statements carry a likelihood, ``kind``, in which the word diagnostic stands or not; empty means diagnostic.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, a code is none or a statement stands there twice.
+    """
+    if not path:
+        return LabelTable()
+    codes_by_statement: dict[str, str] = {}
+    not_diagnostic: set[str] = set()
+    keys: set[str] = set()
+    for row in read_rows(Path(path), ["statement", "snomed_ct"], ["kind"], mend="mend the table"):
+        statement, codes = row["statement"], row["snomed_ct"]
+        for code in codes.split("|"):
+            if not CODE.fullmatch(code):
+                raise InputError(f"{path}: '{code}' beside '{statement}' is not a SNOMED CT code")
+        if _key(statement) in keys:
+            raise InputError(f"{path}: '{statement}' stands there twice; case and a final full stop make no difference")
+        keys.add(_key(statement))
+        codes_by_statement[statement] = codes
+        if row["kind"] and "diagnostic" not in row["kind"].split():
+            not_diagnostic.add(statement)
+    return LabelTable(codes_by_statement, frozenset(not_diagnostic))
