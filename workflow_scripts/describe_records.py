@@ -10,7 +10,7 @@ from ecgtransfer.prepare.records import describe_records
 
 with job(snakemake.log[0]):
     described, rejected = describe_records(
-        snakemake.params.reader, Path(snakemake.params.folder), pd.read_csv(snakemake.input.manifest)["path"]
+        snakemake.params.entry, Path(snakemake.params.folder), pd.read_csv(snakemake.input.manifest)["path"]
     )
     write_csv(described, snakemake.output.described)
     write_csv(rejected, snakemake.output.rejected)

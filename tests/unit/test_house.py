@@ -90,12 +90,3 @@ def test_training_needs_only_torch_numpy_and_pandas() -> None:
                 assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
             elif isinstance(node, ast.ImportFrom) and node.module:
                 assert node.module.split(".")[0] in allowed, path
-
-
-def test_data_sets_say_where_they_come_from_and_what_may_be_done_with_them() -> None:
-    keys = {"title", "version", "path", "folders", "suffixes", "tables", "reader", "licence", "citation", "n_records",
-            "patients"}  # fmt: skip
-    for name, entry in yaml.safe_load((REPOSITORY / "config" / "datasets.yaml").read_text()).items():
-        assert set(entry) - {"label_table"} == keys, name
-        if "label_table" in entry:
-            assert (REPOSITORY / "config" / "labels" / entry["label_table"]).is_file()

@@ -5,46 +5,21 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tiny_records import N_SAMPLES, write_record
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.corpora import datasets_of, is_shuffled, join_records
-from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records, index_records
+from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records
 
-N_SAMPLES = 20
-COLUMNS = ["codes" if column == "statements" else column for column in DESCRIBED_COLUMNS]
-
-PTBXL_STATEMENTS = {"SR": "426783006", "AFIB": "164889003", "AFLT": "164890007", "ALSO_SR": "426783006"}
 PTBXL_ROWS = [
-    "1,15709.0,56.0,1,\"{'SR': 100.0, 'AFIB': 0.0, 'UNKNOWN': 50.0}\",3,records100/00001_lr,records500/00001_hr",
+    "1,15709.0,56.0,1,\"{'SR': 100.0, 'AFIB': 0.0, 'NORM': 35.5}\",3,records100/00001_lr,records500/00001_hr,"
+    "10.0,1984-11-09 09:17:34",
     "2,13243,300,0,\"{'SR': 0.0, 'ALSO_SR': 0.0}\",10,records100/00002_lr,records500/00002_hr",
     "3,20372.0,,,{},,records100/00003_lr,records500/00003_hr",
     "4,20372.0,300.0,0.0,{'AFLT': 15.0},2.0,records100/00004_lr,records500/00004_hr",
     "5,1.0,34.0,1,no statements,2,records100/00005_lr,records500/00005_hr",
 ]
-PTBXL_HEADER = "ecg_id,patient_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr"
-LUDB_STATEMENTS = {"Rhythm: Sinus bradycardia": "426177001", "Left ventricular hypertrophy": "164873001"}
-
-
-def write_record(folder: Path, relative: str, comments: list[str] | None = None, n_leads: int = 12) -> str:
-    """Write a record of zeros and return the path of its header within the data set."""
-    path = folder / relative
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = [f"{path.stem}.dat 16 1000(0)/mV 16 0 0 0 0 {lead}" for lead in LEADS[:n_leads]]
-    comment_lines = [f"#{comment}" for comment in comments or []]
-    path.with_suffix(".hea").write_text(
-        "\n".join([f"{path.stem} {n_leads} 500 {N_SAMPLES}", *lines, *comment_lines, ""])
-    )
-    path.with_suffix(".dat").write_bytes(bytes(2 * n_leads * N_SAMPLES))
-    return f"{relative}.hea"
-
-
-def described_and_indexed(
-    reader: str, folder: Path, paths: list[str], snomed_by_statement: dict[str, str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the records table with its codes, and the rejected ones."""
-    described, rejected = describe_records(reader, folder, paths)
-    return index_records(described, snomed_by_statement), rejected
+PTBXL_HEADER = "ecg_id,patient_id,age,sex,scp_codes,strat_fold,filename_lr,filename_hr,site,recording_date"
 
 
 def reasons(rejected: pd.DataFrame) -> dict[str, str]:
@@ -61,13 +36,13 @@ class TestPtbXl:
         self, folder: Path, paths: list[str], rows: Sequence[str] = PTBXL_ROWS
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         (folder / "ptbxl_database.csv").write_text("\n".join([PTBXL_HEADER, *rows]) + "\n")
-        return described_and_indexed("ptbxl", folder, ["ptbxl_database.csv", *paths], PTBXL_STATEMENTS)
+        return describe_records({"reader": "ptbxl"}, folder, ["ptbxl_database.csv", *paths])
 
     def test_records(self, tmp_path: Path) -> None:
         paths = [write_record(tmp_path, f"records500/0000{i}_hr") for i in (1, 2, 3, 4)]
         records, rejected = self.index(tmp_path, paths)
         assert rejected.empty
-        assert records.columns.tolist() == COLUMNS
+        assert records.columns.tolist() == DESCRIBED_COLUMNS
         assert records["record_id"].tolist() == ["1", "2", "3", "4"]
         assert records["patient_id"].tolist() == ["15709", "13243", "20372", "20372"]
         assert records["path"].tolist() == paths
@@ -75,7 +50,9 @@ class TestPtbXl:
         assert records["age_years"].tolist()[:2] == [56, 90]
         assert records["age_years"].isna().tolist() == [False, False, True, False]
         assert records["age_years"][3] == 90
-        assert records["codes"].tolist() == ["426783006|164889003", "426783006", "", "164890007"]
+        assert records["statements"].tolist() == ["SR@100|AFIB@0|NORM@35.5", "SR@0|ALSO_SR@0", "", "AFLT@15"]
+        assert records["site"].tolist() == ["10", "", "", ""]
+        assert records["month"].tolist() == ["1984-11", "", "", ""]
         assert records["fold"].astype(object).where(records["fold"].notna(), None).tolist() == [3, 10, None, 2]
         assert set(records["sampling_rate_hz"]) == {500.0}
         assert set(records["n_samples"]) == {N_SAMPLES}
@@ -85,16 +62,25 @@ class TestPtbXl:
         records, rejected = self.index(tmp_path, paths)
         assert records["record_id"].tolist() == ["1"]
         told = reasons(rejected)
-        assert told["records500/00009_hr.hea"] == "no row of ptbxl_database.csv names this file in filename_hr"
+        assert (
+            told["records500/00009_hr.hea"]
+            == "no row of ptbxl_database.csv names this file in filename_hr or filename_lr"
+        )
         assert told["records500/00005_hr.hea"].startswith("scp_codes 'no statements' in ptbxl_database.csv")
+
+    def test_files_of_100_hz_are_the_same_records(self, tmp_path: Path) -> None:
+        paths = [write_record(tmp_path, "records100/00002_lr"), write_record(tmp_path, "records500/00002_hr")]
+        records, rejected = self.index(tmp_path, paths)
+        assert records["path"].tolist() == ["records100/00002_lr.hea"]
+        assert reasons(rejected) == {"records500/00002_hr.hea": f"record id 2 is also that of {paths[0]}"}
 
     def test_the_table_is_missing_or_another_one(self, tmp_path: Path) -> None:
         path = write_record(tmp_path, "records500/00001_hr")
         with pytest.raises(InputError, match=r"ptbxl_database\.csv: cannot be read"):
-            described_and_indexed("ptbxl", tmp_path, [path], {})
+            describe_records({"reader": "ptbxl"}, tmp_path, [path])
         (tmp_path / "ptbxl_database.csv").write_text("ecg_id,age\n1,50\n")
         with pytest.raises(InputError, match=r"column patient_id, sex, scp_codes, strat_fold, filename_hr missing"):
-            described_and_indexed("ptbxl", tmp_path, [path], {})
+            describe_records({"reader": "ptbxl"}, tmp_path, [path])
 
     def test_statements_are_read_not_run(self, tmp_path: Path) -> None:
         rows = ["1,1,50,0,__import__('os').abort(),1,x,records500/00001_hr"]
@@ -107,7 +93,7 @@ class TestChallenge:
     """Everything stands in the header's comments."""
 
     def index(self, folder: Path, paths: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return described_and_indexed("challenge2021", folder, paths, {})
+        return describe_records({"reader": "challenge2021"}, folder, paths)
 
     def test_records(self, tmp_path: Path) -> None:
         comments = [
@@ -119,7 +105,8 @@ class TestChallenge:
         records, rejected = self.index(tmp_path, paths)
         assert rejected.empty
         assert records["record_id"].tolist() == records["patient_id"].tolist() == ["E00000", "E00001", "E00002"]
-        assert records["codes"].tolist() == ["59118001|426783006", "426783006", "1"]
+        assert records["statements"].tolist() == ["59118001|426783006", "426783006", "1"]
+        assert set(records["unit"]) == set(records["leads"]) == set(records["site"]) == {""}
         assert records["sex"].tolist() == ["M", "", "F"]
         assert records["age_years"].fillna(-1).tolist() == [74, -1, -1]
         assert records["fold"].isna().all()
@@ -159,16 +146,18 @@ class TestLudb:
             "Left ventricular hypertrophy. ",
         ]
         path = write_record(tmp_path, "data/1", comments)
-        records, rejected = described_and_indexed("ludb", tmp_path, [path], LUDB_STATEMENTS)
+        records, rejected = describe_records({"reader": "ludb"}, tmp_path, [path])
         assert rejected.empty
         row = records.iloc[0]
         assert (row["record_id"], row["patient_id"], row["age_years"], row["sex"]) == ("1", "1", 51, "F")
-        assert row["codes"] == "426177001|164873001"
+        assert row["statements"] == (
+            "Rhythm: Sinus bradycardia|Electric axis of the heart: left axis deviation|Left ventricular hypertrophy"
+        )
 
     def test_a_record_without_diagnoses_stays(self, tmp_path: Path) -> None:
         path = write_record(tmp_path, "data/2", ["<age>: >89", "<sex>: M"])
-        records, _ = described_and_indexed("ludb", tmp_path, [path], LUDB_STATEMENTS)
-        assert records["codes"].tolist() == [""]
+        records, _ = describe_records({"reader": "ludb"}, tmp_path, [path])
+        assert records["statements"].tolist() == [""]
         assert records["age_years"].isna().all()
 
 
@@ -176,31 +165,38 @@ def test_every_header_is_in_one_of_the_tables_once(tmp_path: Path) -> None:
     dx = ["Dx: 1"]
     paths = [write_record(tmp_path, f"g1/{name}", dx) for name in ("good", "truncated", "gone", "empty", "Good2")]
     paths += [write_record(tmp_path, "g2/good", dx), write_record(tmp_path, "g1/eleven", dx, n_leads=11)]
-    paths += [write_record(tmp_path, "g1/unlabelled")]
+    paths += [write_record(tmp_path, "g1/unlabelled"), write_record(tmp_path, "g1/none", dx, n_leads=1)]
+    header = tmp_path / "g1/none.hea"
+    header.write_text(header.read_text().replace(" I\n", " resp\n"))
     (tmp_path / "g1/truncated.dat").write_bytes(b"123")
     (tmp_path / "g1/gone.dat").unlink()
     (tmp_path / "g1/empty.hea").write_text("")
     manifest = [*paths, "g1/absent.hea", *(path.replace(".hea", ".dat") for path in paths), "RECORDS"]
-    records, rejected = described_and_indexed("challenge2021", tmp_path, manifest, {})
+    records, rejected = describe_records({"reader": "challenge2021"}, tmp_path, manifest)
     assert sorted([*records["path"], *rejected["path"]]) == sorted([*paths, "g1/absent.hea"])
-    assert records["path"].tolist() == ["g1/good.hea", "g1/Good2.hea"]
+    assert records["path"].tolist() == ["g1/good.hea", "g1/Good2.hea", "g1/eleven.hea"]
     told = reasons(rejected)
     for name, part in {
         "g1/truncated": "truncated",
         "g1/gone": "signal file gone.dat is missing",
         "g1/empty": "the header is empty",
         "g2/good": "record id good is also that of g1/good.hea",
-        "g1/eleven": "lead V6 missing",
+        "g1/none": "none of the twelve leads",
         "g1/unlabelled": "no '#Dx:' comment",
-        "g1/absent": "header cannot be read",
+        "g1/absent": "header is missing",
     }.items():
         assert part in told[f"{name}.hea"]
         assert str(tmp_path) not in told[f"{name}.hea"]  # the table is the same wherever the data lies
 
 
+def test_an_unknown_reader(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="reader 'ptb_xl' is no module"):
+        describe_records({"reader": "ptb_xl"}, tmp_path, [])
+
+
 def test_an_empty_data_set_has_empty_tables(tmp_path: Path) -> None:
-    records, rejected = described_and_indexed("challenge2021", tmp_path, [], {})
-    assert records.columns.tolist() == COLUMNS
+    records, rejected = describe_records({"reader": "challenge2021"}, tmp_path, [])
+    assert records.columns.tolist() == DESCRIBED_COLUMNS
     assert rejected.columns.tolist() == REJECTED_COLUMNS
     assert len(records) == len(rejected) == 0
 

@@ -1,33 +1,35 @@
 """The index of a data set: which recordings can be used, whose they are, what they show; and which cannot, and why."""
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.layouts import LAYOUTS, Layout
-from ecgtransfer.prepare.wfdb_files import check_record, read_header
+from ecgtransfer.prepare.layouts import LAYOUTS, Described, Layout, Rejected
 
 logger = logging.getLogger(__name__)
 
 DESCRIBED_COLUMNS = [
     "record_id", "patient_id", "path", "sampling_rate_hz", "n_samples", "age_years", "sex", "statements", "fold",
+    "site", "month", "unit", "leads",
 ]  # fmt: skip
 REJECTED_COLUMNS = ["record_id", "path", "reason"]
 
 
-def describe_records(reader: str, folder: Path, manifest_paths: Iterable[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the usable records of a data set and the rejected ones; every header of the manifest is in one of them.
+def describe_records(
+    entry: Mapping[str, Any], folder: Path, manifest_paths: Iterable[str]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the usable records of a data set and the rejected ones; every recording found is in one of them.
 
     Parameters
     ----------
-    reader
-        A module of `ecgtransfer.prepare.layouts`.
+    entry
+        What decides how the data set is described: `reader`, a module of `ecgtransfer.prepare.layouts`, and what that
+        reader asks for.
     folder
         Where the data set lies.
     manifest_paths
@@ -39,88 +41,46 @@ def describe_records(reader: str, folder: Path, manifest_paths: Iterable[str]) -
         The columns `DESCRIBED_COLUMNS`; ``statements`` are the data set's own, joined by ``|``.
     rejected : pandas.DataFrame
         The columns `REJECTED_COLUMNS`.
-    """
-    describe = _layout(reader)(folder)
-    described, rejected = [], []
-    seen: dict[str, str] = {}
-    for relative in (path for path in manifest_paths if path.endswith(".hea")):
-        path = folder / relative
-        try:
-            header = read_header(path)
-            check_record(header, path)
-            description = asdict(describe(path, header))
-            record_id = description["record_id"]
-            if record_id in seen:
-                raise InputError(f"{path}: record id {record_id} is also that of {seen[record_id]}")
-        except InputError as error:
-            reason = str(error).removeprefix(f"{path}: ")
-            rejected.append({"record_id": path.stem, "path": relative, "reason": reason})
-            continue
-        seen[record_id] = relative
-        description["statements"] = "|".join(description["statements"])
-        rate = header.sampling_rate_hz
-        described.append({**description, "path": relative, "sampling_rate_hz": rate, "n_samples": header.n_samples})
-    logger.info("%d records can be used", len(described))
-    if rejected:
-        first = rejected[0]
-        logger.warning("%d records rejected, the first: %s: %s", len(rejected), first["path"], first["reason"])
-    table = pd.DataFrame(described, columns=DESCRIBED_COLUMNS)
-    table["fold"] = table["fold"].astype("Int64")
-    return table, pd.DataFrame(rejected, columns=REJECTED_COLUMNS)
-
-
-def _layout(reader: str) -> Layout:
-    """Return the layout of a name. It is loaded by name, so that an edit of one layout leaves the others alone."""
-    try:
-        layout: Layout = import_module(f"{LAYOUTS}.{reader}").layout
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"config/datasets.yaml: reader '{reader}' is no module of {LAYOUTS}; mend the name or write it"
-        ) from error
-    return layout
-
-
-def index_records(described: pd.DataFrame, snomed_by_statement: Mapping[str, str]) -> pd.DataFrame:
-    """Return the described records with SNOMED CT ``codes``, joined by ``|``, in place of ``statements``.
-
-    Statements that the label table does not have are left out; the log counts them.
-
-    Parameters
-    ----------
-    described
-        As from `describe_records`.
-    snomed_by_statement
-        The data set's label table; empty where its statements are SNOMED CT codes already.
-    """
-    stated = [[s for s in str(cell).split("|") if s] for cell in described["statements"].fillna("")]
-    if snomed_by_statement:
-        unknown = Counter(s for row in stated for s in row if s not in snomed_by_statement)
-        if unknown:
-            counts = ", ".join(f"{statement} ({n})" for statement, n in unknown.most_common())
-            logger.info("statements without a SNOMED CT code in the label table, left out: %s", counts)
-        stated = [
-            list(dict.fromkeys(snomed_by_statement[s] for s in row if s in snomed_by_statement)) for row in stated
-        ]
-    codes = pd.Series(["|".join(row) for row in stated], index=described.index, dtype=str)
-    return described.assign(statements=codes).rename(columns={"statements": "codes"})
-
-
-def read_label_table(path: str | Path | None) -> dict[str, str]:
-    """Return SNOMED CT code by published statement from a table under config/labels; empty without a table.
 
     Raises
     ------
     InputError
-        If a column is missing or a code is no number.
+        If a table of the data set is missing or broken, or the entry lacks what its reader needs.
     """
-    if not path:
-        return {}
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    for column in ("statement", "snomed_ct"):
-        if column not in table:
-            raise InputError(f"{path}: column {column} is missing; the table needs statement and snomed_ct")
-    wrong = table[~table["snomed_ct"].str.isdecimal()]
-    if len(wrong):
-        row = wrong.iloc[0]
-        raise InputError(f"{path}: '{row['snomed_ct']}' beside '{row['statement']}' is not a SNOMED CT code")
-    return dict(zip(table["statement"], table["snomed_ct"], strict=True))
+    columns: dict[str, list[Any]] = {name: [] for name in DESCRIBED_COLUMNS}
+    rejected: list[Rejected] = []
+    path_of: dict[str, str] = {}
+    for recording in _layout(entry["reader"])(entry, folder, list(manifest_paths)):
+        if isinstance(recording, Described) and recording.record_id in path_of:
+            of_other = f"record id {recording.record_id} is also that of {path_of[recording.record_id]}"
+            recording = Rejected(recording.record_id, recording.path, of_other)
+        if isinstance(recording, Rejected):
+            rejected.append(recording)
+            continue
+        path_of[recording.record_id] = recording.path
+        for name, values in columns.items():
+            values.append(getattr(recording, name))
+        columns["statements"][-1] = "|".join(recording.statements)
+    logger.info("%d records can be used", len(path_of))
+    if rejected:
+        logger.warning("%d records rejected, the first: %s: %s", len(rejected), rejected[0].path, rejected[0].reason)
+    table = pd.DataFrame(columns)
+    reasons = [(recording.record_id, recording.path, " ".join(recording.reason.split())) for recording in rejected]
+    return (
+        table.astype({"age_years": "float64", "fold": "Int64"}),
+        pd.DataFrame(reasons, columns=REJECTED_COLUMNS),
+    )
+
+
+def _layout(reader: str) -> Layout:
+    """Return the layout of a name. It is loaded by name, so that an edit of one layout leaves the others alone."""
+    name = f"{LAYOUTS}.{reader}"
+    try:
+        layout: Layout = import_module(name).layout
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise InputError(
+            f"config/datasets.yaml: reader '{reader}' is no module of {LAYOUTS}; mend the name or write it"
+        ) from error
+    return layout

@@ -1,19 +1,55 @@
-"""One module per published layout: how a data set says who a recording is from and what it shows.
+"""One module per layout of a data set: which recordings there are, whose they are and what they show.
 
-A layout is a function that takes the data set's folder and returns a function from a record's path and header to its
-`Description`.
+A layout is a function that takes the data set's entry, its folder and its verified files, and yields a `Described` or a
+`Rejected` for each recording that it finds. Layouts of WFDB records go through the headers (`from_headers`), others
+through rows of a table or of an array.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from ecgtransfer.prepare.wfdb_files import Header
+from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.wfdb_files import Header, check_record, read_header
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A recording that can be used, in the data set's own words; unknown is None or empty.
+
+    `path` is the file within the data set's folder, where needed with the array and its row: ``file#array[row]``.
+    `unit` and `leads` (joined by ``|``) are empty where the file itself says them.
+    """
+
+    record_id: str
+    patient_id: str
+    path: str
+    sampling_rate_hz: float
+    n_samples: int
+    age_years: float | None
+    sex: str
+    statements: tuple[str, ...]
+    fold: int | None = None
+    site: str = ""
+    month: str = ""
+    unit: str = ""
+    leads: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A recording that cannot be used, and why."""
+
+    record_id: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
-    """What a data set says of one recording, in its own words; `age_years`, `sex` and `fold` may be unknown."""
+    """What a data set says of a WFDB record besides its header."""
 
     record_id: str
     patient_id: str
@@ -21,15 +57,69 @@ class Description:
     sex: str
     statements: tuple[str, ...]
     fold: int | None = None
+    site: str = ""
+    month: str = ""
 
 
-Describe = Callable[[Path, Header], Description]
-Layout = Callable[[Path], Describe]
+Recordings = Iterator[Described | Rejected]
+Layout = Callable[[Mapping[str, Any], Path, Sequence[str]], Recordings]
 
 LAYOUTS = __name__
 """Where layouts are found by name."""
 
+STANDARD_ORDER = "I|II|III|aVR|aVL|aVF|V1|V2|V3|V4|V5|V6"
+"""Leads of a file that holds the twelve in standard order."""
+
 OLDEST_AGE = 120
+
+_MONTH = re.compile(r"(\d{4})[-/.](0?[1-9]|1[0-2])(?!\d)")
+
+
+def from_headers(folder: Path, paths: Iterable[str], describe: Callable[[Path, Header], Description]) -> Recordings:
+    """Yield one recording per WFDB header among `paths`; an `InputError` of `describe` rejects it."""
+    for relative in paths:
+        if not relative.endswith(".hea"):
+            continue
+        path = folder / relative
+        try:
+            header = read_header(path)
+            check_record(header, path)
+            found = describe(path, header)
+        except InputError as error:
+            yield Rejected(path.stem, relative, reason(error, folder, relative))
+            continue
+        yield Described(
+            found.record_id,
+            found.patient_id,
+            relative,
+            header.sampling_rate_hz,
+            header.n_samples,
+            found.age_years,
+            found.sex,
+            found.statements,
+            found.fold,
+            found.site,
+            found.month,
+        )
+
+
+def reason(error: InputError, folder: Path, path: str) -> str:
+    """Return an error's line without the place of the data set, so that tables are the same wherever it lies."""
+    return str(error).replace(f"{folder}/", "").removeprefix(f"{path}: ").removeprefix(f"{path.partition('#')[0]}: ")
+
+
+def path_named(paths: Iterable[str], name: str, folder: Path) -> str:
+    """Return the first of `paths` whose file name is `name`, wherever archives put it.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    """
+    for path in paths:
+        if PurePosixPath(path).name == name:
+            return path
+    raise InputError(f"{folder / name}: is not among the verified files; download the data set again")
 
 
 def age_in_years(text: str) -> float | None:
@@ -47,9 +137,25 @@ def sex_letter(text: str) -> str:
     return first if first in {"F", "M"} else ""
 
 
-def unique(statements: list[str]) -> tuple[str, ...]:
-    """Return the statements without repetitions and blanks, in the order given."""
-    return tuple(dict.fromkeys(statement for statement in statements if statement))
+def month_of(date: str) -> str:
+    """Return ``YYYY-MM`` of a date that starts with year and month, else an empty string."""
+    match = _MONTH.match(date.strip())
+    return f"{match[1]}-{int(match[2]):02d}" if match else ""
+
+
+def is_true(text: str) -> bool:
+    """Tell whether a cell says yes: ``True``, ``1``, ``1.0``."""
+    return text.strip().lower() in {"true", "1", "1.0"}
+
+
+def whole_number(text: str) -> str:
+    """Return a number without the ``.0`` that tables with gaps give it."""
+    return text.strip().removesuffix(".0")
+
+
+def unique(statements: Iterable[str]) -> tuple[str, ...]:
+    """Return the statements without repetitions and blanks, in the order given, fit to be joined by ``|``."""
+    return tuple(dict.fromkeys(statement.replace("|", "/") for statement in statements if statement))
 
 
 def comment_value(header: Header, name: str) -> str | None:

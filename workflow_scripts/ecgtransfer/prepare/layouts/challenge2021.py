@@ -4,16 +4,26 @@ The Challenge publishes no patient ids, so every record counts as its own patien
 Source: https://physionet.org/content/challenge-2021/1.0.3/
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, comment_value, sex_letter, unique
+from ecgtransfer.prepare.layouts import (
+    Description,
+    Recordings,
+    age_in_years,
+    comment_value,
+    from_headers,
+    sex_letter,
+    unique,
+)
 from ecgtransfer.prepare.wfdb_files import Header
 
 
-def layout(_folder: Path) -> Describe:
-    """Return the description of a record from its header comments alone."""
-    return describe
+def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
+    """Return the recordings whose headers are among `paths`."""
+    return from_headers(folder, paths, describe)
 
 
 def describe(path: Path, header: Header) -> Description:

@@ -3,27 +3,38 @@
 Source: Kalyakulina et al. 2020, https://doi.org/10.1109/ACCESS.2020.3029211
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, comment_value, sex_letter, unique
+from ecgtransfer.prepare.layouts import (
+    Description,
+    Recordings,
+    age_in_years,
+    comment_value,
+    from_headers,
+    sex_letter,
+    unique,
+)
 from ecgtransfer.prepare.wfdb_files import Header
 
 _NOT_DIAGNOSES = {"age", "sex", "diagnoses"}
 
 
-def layout(_folder: Path) -> Describe:
-    """Return the description of a record from its header comments."""
+def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
+    """Return the recordings whose headers are among `paths`."""
+    return from_headers(folder, paths, describe)
 
-    def describe(path: Path, header: Header) -> Description:
-        return Description(
-            record_id=path.stem,
-            patient_id=path.stem,
-            age_years=age_in_years(comment_value(header, "age") or ""),
-            sex=sex_letter(comment_value(header, "sex") or ""),
-            statements=unique(statements(header)),
-        )
 
-    return describe
+def describe(path: Path, header: Header) -> Description:
+    """Return what the header's comments say."""
+    return Description(
+        record_id=path.stem,
+        patient_id=path.stem,
+        age_years=age_in_years(comment_value(header, "age") or ""),
+        sex=sex_letter(comment_value(header, "sex") or ""),
+        statements=unique(statements(header)),
+    )
 
 
 def statements(header: Header) -> list[str]:

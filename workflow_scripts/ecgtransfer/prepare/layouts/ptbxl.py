@@ -4,72 +4,65 @@ Source: Wagner et al. 2020, https://doi.org/10.1038/s41597-020-0495-6
 """
 
 import ast
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.layouts import Describe, Description, age_in_years, unique
+from ecgtransfer.prepare.layouts import (
+    Description,
+    Recordings,
+    age_in_years,
+    from_headers,
+    month_of,
+    unique,
+    whole_number,
+)
 from ecgtransfer.prepare.wfdb_files import Header
 
 TABLE = "ptbxl_database.csv"
 COLUMNS = ["ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold", "filename_hr"]
-AGE_OVER_89 = 300
+MAY_LACK = ["filename_lr", "site", "recording_date"]
+AGE_OVER_89 = "300"
 """How the table hides the age of patients older than 89; they count as 90 here."""
 
 
-def layout(folder: Path) -> Describe:
-    """Return the description of a record from its row in ``ptbxl_database.csv``.
+def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
+    """Return the recordings whose headers are among `paths`, described by their rows in ``ptbxl_database.csv``.
 
-    All statements count, whatever likelihood stands beside them.
+    Statements keep the likelihood in percent that stands beside them: ``NORM@100``, ``SR@0``.
 
     Raises
     ------
     InputError
         If the table is missing or lacks a column.
     """
-    by_file = _table_by_file(folder / TABLE)
+    rows = list(read_rows(folder / TABLE, COLUMNS, MAY_LACK))
+    row_by_file = {row[name]: row for name in ("filename_lr", "filename_hr") for row in rows}
 
     def describe(path: Path, _header: Header) -> Description:
-        row = by_file.get(path.relative_to(folder).with_suffix("").as_posix())
+        row = row_by_file.get(path.relative_to(folder).with_suffix("").as_posix())
         if row is None:
-            raise InputError(f"{path}: no row of {TABLE} names this file in filename_hr")
+            raise InputError(f"{path}: no row of {TABLE} names this file in filename_hr or filename_lr")
+        fold = whole_number(row["strat_fold"])
         return Description(
-            record_id=str(row["ecg_id"]),
-            patient_id=row["patient_id"].removesuffix(".0"),
-            age_years=_age(row["age"]),
-            sex={"0": "M", "1": "F"}.get(row["sex"].removesuffix(".0"), ""),
+            record_id=row["ecg_id"],
+            patient_id=whole_number(row["patient_id"]),
+            age_years=90.0 if whole_number(row["age"]) == AGE_OVER_89 else age_in_years(row["age"]),
+            sex={"0": "M", "1": "F"}.get(whole_number(row["sex"]), ""),
             statements=unique(_statements(row["scp_codes"], path)),
-            fold=_fold(row["strat_fold"].removesuffix(".0")),
+            fold=int(fold) if fold.isdecimal() else None,
+            site=whole_number(row["site"]),
+            month=month_of(row["recording_date"]),
         )
 
-    return describe
-
-
-def _table_by_file(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=lambda column: column in COLUMNS)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); download the data set again") from error
-    except ValueError as error:
-        raise InputError(f"{path}: is not a CSV table ({str(error)[:120]}); download the data set again") from error
-    missing = [column for column in COLUMNS if column not in table]
-    if missing:
-        raise InputError(f"{path}: column {', '.join(missing)} missing; is this the table of PTB-XL?")
-    return {str(row["filename_hr"]): row for row in table.to_dict("records")}  # type: ignore[misc]
-
-
-def _age(text: str) -> float | None:
-    return 90.0 if text.removesuffix(".0") == str(AGE_OVER_89) else age_in_years(text)
-
-
-def _fold(text: str) -> int | None:
-    return int(text) if text.isdecimal() else None
+    return from_headers(folder, paths, describe)
 
 
 def _statements(text: str, path: Path) -> list[str]:
+    """Return ``statement@likelihood`` for each entry of a cell such as ``{'NORM': 100.0, 'SR': 0.0}``."""
     try:
-        return [str(statement) for statement in ast.literal_eval(text)]
-    except (ValueError, SyntaxError, TypeError) as error:
+        return [f"{statement}@{float(likelihood):g}" for statement, likelihood in ast.literal_eval(text).items()]
+    except (ValueError, SyntaxError, TypeError, AttributeError, RecursionError, MemoryError) as error:
         raise InputError(f"{path}: scp_codes '{text[:60]}' in {TABLE} is not a list of statements") from error

@@ -1,0 +1,88 @@
+"""What lies in a folder of your own: the files that its table names, with their checksums."""
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from ecgtransfer.acquire.own_table import file_in_folder, rows_of
+from ecgtransfer.errors import InputError
+from ecgtransfer.files import sha256_of
+
+logger = logging.getLogger(__name__)
+
+COLUMNS = ["path", "bytes", "sha256"]
+
+
+def inventory(entry: Mapping[str, Any], n_threads: int = 1) -> pd.DataFrame:
+    """Return ``path, bytes, sha256`` of the files that a table of your own names and that are there, sorted by path.
+
+    A WFDB header stands for its signal files, too. Files are read where they lie. Rows whose file is missing are
+    counted in the log and rejected, with the reason, when the records are described.
+
+    Parameters
+    ----------
+    entry
+        An entry of the config's section ``own``: `folder`, `table` and, if need be, `columns`.
+    n_threads
+        Files read at a time.
+
+    Raises
+    ------
+    InputError
+        If the folder or the table cannot be read, or no file that the table names is there.
+    """
+    folder = Path(entry["folder"])
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; mend `folder` in the section `own`")
+    named = list(dict.fromkeys(_files_named(entry)))
+    there = [path for path in named if _is_file(folder / path)]
+    if not there:
+        first = f", the first is {named[0][:80]!r}" if named else ""
+        raise InputError(
+            f"{folder}: none of the {len(named)} files that {entry['table']} names is there{first}; "
+            "mend `folder`, `table` or the column of files in the section `own`"
+        )
+    if len(there) < len(named):
+        logger.warning(f"{folder}: {len(named) - len(there)} of the {len(named)} files of the table are missing")
+    paths = sorted({*there, *_signal_files(folder, there)})
+    with ThreadPoolExecutor(n_threads) as pool:
+        rows = list(pool.map(lambda path: _row(folder, path), paths))
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _files_named(entry: Mapping[str, Any]) -> Iterator[str]:
+    for row in rows_of(entry):
+        try:
+            yield file_in_folder(row["file"])
+        except InputError:
+            continue  # rejected, with this reason, when the records are described
+
+
+def _signal_files(folder: Path, paths: Iterable[str]) -> Iterator[str]:
+    """Yield the files that WFDB headers name at the start of their signal lines, as far as they are there."""
+    for path in paths:
+        if not path.endswith(".hea"):
+            continue
+        lines = (folder / path).read_text(encoding="utf-8", errors="replace").splitlines()
+        fields = [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        for name in dict.fromkeys(words[0] for words in fields[1:]):
+            if PurePosixPath(name).name == name and _is_file((folder / path).with_name(name)):
+                yield str(PurePosixPath(path).with_name(name))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
+
+
+def _row(folder: Path, path: str) -> tuple[str, int, str]:
+    try:
+        return path, (folder / path).stat().st_size, sha256_of(folder / path)
+    except OSError as error:
+        raise InputError(f"{folder / path}: cannot be read ({error.strerror}); mend its permissions") from error

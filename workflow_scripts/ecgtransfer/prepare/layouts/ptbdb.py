@@ -1,0 +1,41 @@
+"""PTB Diagnostic ECG Database: a folder per patient, the clinical summary in the header's comments.
+
+Source: https://physionet.org/content/ptbdb/1.0.0/
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ecgtransfer.prepare.layouts import (
+    Description,
+    Recordings,
+    age_in_years,
+    comment_value,
+    from_headers,
+    sex_letter,
+    unique,
+)
+from ecgtransfer.prepare.wfdb_files import Header
+
+STATED_IN = ("Reason for admission", "Acute infarction (localization)", "Former infarction (localization)")
+"""The comments that count as statements, ``Reason for admission: Myocardial infarction``."""
+
+_SAYS_NOTHING = {"", "no", "n/a", "unknown"}
+
+
+def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
+    """Return the recordings whose headers are among `paths`."""
+    return from_headers(folder, paths, describe)
+
+
+def describe(path: Path, header: Header) -> Description:
+    """Return what the header's comments say."""
+    stated = [(name, (comment_value(header, name) or "").strip()) for name in STATED_IN]
+    return Description(
+        record_id=path.stem,
+        patient_id=path.parent.name,
+        age_years=age_in_years(comment_value(header, "age") or ""),
+        sex=sex_letter(comment_value(header, "sex") or ""),
+        statements=unique(f"{name}: {value}" for name, value in stated if value.lower() not in _SAYS_NOTHING),
+    )

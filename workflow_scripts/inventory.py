@@ -1,0 +1,8 @@
+"""Rule `inventory`: the files of a data set of your own, with their checksums; they stay where they are."""
+
+from ecgtransfer.acquire.inventory import inventory
+from ecgtransfer.files import write_csv
+from ecgtransfer.job import job
+
+with job(snakemake.log[0]):
+    write_csv(inventory(snakemake.params.entry, snakemake.threads), snakemake.output.manifest)
