@@ -8,6 +8,7 @@ CORES = all
 ARGS =
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(ARGS)
 STUDY = $(or $(shell sed -n 's/^study: *\([^ \#]*\).*/\1/p' $(CONFIG)),default)
+AUDIT = results/$(STUDY)/audit/leakage.csv
 
 .PHONY: help run test bench lint format .venv
 .DEFAULT_GOAL := help
@@ -24,20 +25,30 @@ help: ## list the targets
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
+# It sees the packages of .venv, and holds those that the peers want besides or in another version.
+.venv/peers/installed: .venv/installed benchmarks/peers.txt
+	rm -rf .venv/peers && $(BIN)/python -m venv .venv/peers
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$(.venv/peers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workflow.pth"
+	.venv/peers/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
+	@touch $@
+
 # A killed run leaves Snakemake's lock behind, and perhaps jobs that still write. So runs take a lock of the system,
-# which ends with the last process that holds it; whoever has it may remove Snakemake's.
+# which ends with the last process that holds it; whoever has it may remove Snakemake's. The audit goes first: where it
+# finds after an edit what it found before, no source is trained again.
 run: .venv/installed ## run the study CONFIG to its report; only what changed is run again
 	@mkdir -p .snakemake; exec 9>.snakemake/run.lock; \
 	if command -v flock >/dev/null && ! flock --nonblock 9; then \
 	  echo "waiting for another run in this folder, or for the last jobs of a killed one"; flock 9; \
 	fi; \
 	if [ -n "$$(ls -A .snakemake/locks 2>/dev/null)" ]; then $(SNAKEMAKE) --unlock; fi; \
+	if [ -e $(AUDIT) ]; then $(SNAKEMAKE) $(AUDIT); fi && \
 	$(SNAKEMAKE) && echo "report: results/$(STUDY)/report/index.html"
 
 test: .venv/installed ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: .venv/installed ## measure and print ratios, write benchmarks/results/
+bench: .venv/peers/installed ## measure and print ratios, write benchmarks/results/
 	$(BIN)/python -m benchmarks
 
 lint: .venv/installed ## check format, types, rules

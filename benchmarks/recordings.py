@@ -4,6 +4,9 @@ from pathlib import Path
 
 from ecgtransfer.acquire.native_layouts import simulate
 
+N_SAMPLES = 5000
+"""Per lead and recording."""
+
 
 def write_ptbxl(n_records: int, folder: Path) -> list[str]:
     """Write recordings into `folder` and return the paths of their headers within it."""

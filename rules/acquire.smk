@@ -1,4 +1,5 @@
-# Recordings into data/: downloaded and verified, or simulated. Their manifest is the output; data/ outlives every run.
+# Recordings: downloaded and verified or simulated into data/, or your own where they lie. Their manifest is the output;
+# data/ outlives every run, and your own files are only read.
 
 
 rule simulate:
@@ -38,8 +39,30 @@ rule download:
         downloads=1,
     params:
         entry=download_entry,
-        limit=download_limit,
+        limit=limit_of,
         folder="data/{published}",
         code=code_of("download"),
     script:
         "../workflow_scripts/download.py"
+
+
+rule inventory:
+    input:
+        table=own_table,
+    output:
+        manifest="<results>/raw/{own}.csv",
+    log:
+        "<logs>/inventory/{own}.log",
+    benchmark:
+        "<benchmarks>/inventory/{own}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        entry=own_entry,
+        code=code_of("inventory"),
+    script:
+        "../workflow_scripts/inventory.py"

@@ -10,9 +10,16 @@ sys.path.insert(0, str(SCRIPTS))
 from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config import check_config, in_key_order
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import datasets_of
+from ecgtransfer.prepare.corpora import datasets_of, without_shuffling
 from ecgtransfer.prepare.layouts import LAYOUTS
-from ecgtransfer.study import FINETUNE, SCRATCH, cells_of, corpora_of, studied_datasets
+from ecgtransfer.study import (
+    FINETUNE,
+    SCRATCH,
+    cells_of,
+    corpora_of,
+    sources_of,
+    studied_datasets,
+)
 from ecgtransfer.train.registry import REGISTRY
 
 
@@ -22,8 +29,11 @@ def read_yaml(path):
 
 
 DATASETS = read_yaml("config/datasets.yaml")
+VIEWS = sorted(
+    path.stem for path in Path(workflow.basedir, "config/labels/views").glob("*.csv")
+)
 try:
-    check_config(config, read_yaml("config/schema.yaml"), DATASETS, REGISTRY)
+    check_config(config, read_yaml("config/schema.yaml"), DATASETS, REGISTRY, VIEWS)
 except InputError as mistakes:
     sys.exit(f"error in the config: {mistakes}")
 sections = in_key_order(config)
@@ -36,6 +46,16 @@ LAYOUT_READERS = {
 }
 
 
+def joined_corpora(corpora=None):
+    """Return corpora, by default all of the study, without the shuffling of labels and each once."""
+    return list(dict.fromkeys(map(without_shuffling, corpora or corpora_of(config))))
+
+
+def joined_sources():
+    """Return the sources without the shuffling of labels, each once."""
+    return joined_corpora(config["transfer"]["sources"])
+
+
 def any_of(names):
     """Return a pattern for exactly these names; one that matches nothing if there are none."""
     return "|".join(map(re.escape, names)) or "(?!)"
@@ -44,8 +64,10 @@ def any_of(names):
 wildcard_constraints:
     simulated=any_of(config["simulate"]),
     published=any_of(DATASETS),
-    dataset=any_of([*config["simulate"], *DATASETS]),
+    own=any_of(config["own"]),
+    dataset=any_of([*config["simulate"], *config["own"], *DATASETS]),
     corpus=any_of(corpora_of(config)),
+    joined=any_of(joined_corpora()),
     source=any_of(config["transfer"]["sources"]),
     target=any_of(config["transfer"]["targets"]),
     model=any_of(config["transfer"]["models"]),
@@ -84,7 +106,15 @@ def dataset_entry(dataset):
     """Return how a data set is read, be it published or simulated."""
     if dataset in config["simulate"]:
         return LAYOUT_READERS[config["simulate"][dataset]["layout"]]
+    if dataset in config["own"]:
+        return {"reader": "table", **config["own"][dataset]}
     return DATASETS[dataset]
+
+
+def data_folder(wildcards):
+    """Return where the files of a data set lie."""
+    own = config["own"].get(wildcards.dataset)
+    return own["folder"] if own else f"data/{wildcards.dataset}"
 
 
 def simulation_settings(wildcards):
@@ -95,14 +125,25 @@ def simulation_settings(wildcards):
 def download_entry(wildcards):
     """Return what decides which files of a published data set are fetched."""
     entry = DATASETS[wildcards.published]
-    return {
-        key: entry[key] for key in ("version", "path", "folders", "suffixes", "tables")
-    }
+    kept = ("version", "host", "path", "listing", "folders", "suffixes", "tables")
+    parts = ("archives", "records_per_part", "n_records")
+    return {key: entry[key] for key in (*kept, *parts) if key in entry}
 
 
-def download_limit(wildcards):
+def limit_of(wildcards):
     """Return how many records of a published data set the study asks for; None for all."""
-    return config["limits"].get(wildcards.published)
+    return config["limits"].get(wildcards.get("published", wildcards.get("dataset")))
+
+
+def own_table(wildcards):
+    """Return the table of your own recordings."""
+    return config["own"][wildcards.own]["table"]
+
+
+def own_entry(wildcards):
+    """Return which files of your own recordings are listed."""
+    entry = config["own"][wildcards.own]
+    return {key: entry.get(key, {}) for key in ("folder", "table", "columns")}
 
 
 def reader_of(wildcards):
@@ -110,10 +151,26 @@ def reader_of(wildcards):
     return dataset_entry(wildcards.dataset)["reader"]
 
 
+def described_entry(wildcards):
+    """Return what decides how a data set is described; how it is fetched and what reports say of it is left out."""
+    entry = dataset_entry(wildcards.dataset)
+    if wildcards.dataset in config["own"]:
+        return entry
+    return {key: entry[key] for key in ("reader", "unit", "leads") if key in entry}
+
+
 def label_table_of(wildcards):
     """Return the table that translates a data set's statements, if it needs one."""
-    table = dataset_entry(wildcards.dataset).get("label_table")
-    return f"config/labels/{table}" if table else []
+    table = dataset_entry(wildcards.dataset).get("label_table", [])
+    if wildcards.dataset in config["own"] or not table:
+        return table
+    return f"config/labels/{table}"
+
+
+def view_of_labels():
+    """Return the table that says which codes make which label, if the study takes one."""
+    view = config["labels"]["view"]
+    return [] if view == "all" else f"config/labels/views/{view}.csv"
 
 
 def of_corpus(pattern, wildcard):
@@ -123,6 +180,50 @@ def of_corpus(pattern, wildcard):
         return expand(pattern, dataset=datasets_of(wildcards[wildcard]))
 
     return files
+
+
+def datasets_of_joined(wildcards):
+    """Return the data sets of a corpus."""
+    return datasets_of(wildcards.joined)
+
+
+def datasets_of_its_targets(wildcards):
+    """Return the data sets of all targets that a source serves."""
+    served = [
+        target
+        for target in config["transfer"]["targets"]
+        if wildcards.joined in joined_corpora(sources_of(config, target))
+    ]
+    return list(
+        dict.fromkeys(name for target in served for name in datasets_of(target))
+    )
+
+
+def of_its_targets(pattern):
+    """Return an input function: a file per data set of the targets that a source serves."""
+
+    def files(wildcards):
+        return expand(pattern, dataset=datasets_of_its_targets(wildcards))
+
+    return files
+
+
+def of_joined(pattern, wildcard):
+    """Return an input function: the file of the corpus that a wildcard names, whether its labels are shuffled or not."""
+
+    def file(wildcards):
+        return pattern.format(joined=without_shuffling(wildcards[wildcard]))
+
+    return file
+
+
+def source_target_pairs():
+    """Return every source with each target that it serves."""
+    return [
+        (source, target)
+        for target in config["transfer"]["targets"]
+        for source in sources_of(config, target)
+    ]
 
 
 def replicates_of(wildcards):

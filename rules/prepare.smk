@@ -18,8 +18,9 @@ rule describe_records:
         mem_mb=2000,
         runtime=120,
     params:
-        reader=reader_of,
-        folder="data/{dataset}",
+        entry=described_entry,
+        limit=limit_of,
+        folder=data_folder,
         code=layout_code_of("describe_records"),
     script:
         "../workflow_scripts/describe_records.py"
@@ -42,6 +43,7 @@ rule index_records:
         mem_mb=2000,
         runtime=30,
     params:
+        min_likelihood=config["labels"]["min_likelihood"],
         code=code_of("index_records"),
     script:
         "../workflow_scripts/index_records.py"
@@ -67,7 +69,7 @@ rule prepare_signals:
         runtime=240,
     params:
         settings=config["signals"],
-        folder="data/{dataset}",
+        folder=data_folder,
         code=code_of("prepare_signals"),
     script:
         "../workflow_scripts/prepare_signals.py"
@@ -76,6 +78,7 @@ rule prepare_signals:
 rule harmonize_labels:
     input:
         records=of_corpus("<results>/records/{dataset}.csv", "corpus"),
+        view=view_of_labels(),
         snomed="config/labels/snomed.csv",
         equivalent="config/labels/equivalent.csv",
     output:
@@ -101,6 +104,7 @@ rule split_records:
     input:
         records=of_corpus("<results>/records/{dataset}.csv", "corpus"),
         quality=of_corpus("<results>/signals/{dataset}.csv", "corpus"),
+        duplicates=of_joined("<results>/audit/duplicates/{joined}.csv", "corpus"),
         labels="<results>/labels/{corpus}.csv",
     output:
         splits="<results>/splits/{corpus}.csv",

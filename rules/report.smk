@@ -31,6 +31,7 @@ rule plot_curves:
 rule plot_recordings:
     input:
         records="<results>/records/{dataset}.csv",
+        described="<results>/records/{dataset}.described.csv",
         snomed="config/labels/snomed.csv",
     output:
         svg=report(
@@ -51,10 +52,42 @@ rule plot_recordings:
         mem_mb=2000,
         runtime=15,
     params:
-        folder="data/{dataset}",
+        folder=data_folder,
         code=code_of("plot_recordings"),
     script:
         "../workflow_scripts/plot_recordings.py"
+
+
+rule plot_quality:
+    input:
+        rejected="<results>/records/{dataset}.rejected.csv",
+        quality="<results>/signals/{dataset}.csv",
+        signals="<results>/signals/{dataset}.npy",
+    output:
+        summary="<results>/findings/quality/{dataset}.csv",
+        svg=report(
+            "<results>/figures/quality/{dataset}.svg",
+            caption="captions/quality.rst",
+            category="Data",
+            labels={"what": "quality of {dataset}"},
+        ),
+        png="<results>/figures/quality/{dataset}.png",
+    log:
+        "<logs>/plot_quality/{dataset}.log",
+    benchmark:
+        "<benchmarks>/plot_quality/{dataset}.tsv"
+    conda:
+        "../envs/report.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        sampling_rate_hz=config["signals"]["sampling_rate_hz"],
+        implausible_gain=config["signals"]["implausible_gain"],
+        code=code_of("plot_quality"),
+    script:
+        "../workflow_scripts/plot_quality.py"
 
 
 # The template is an input, so that an edit of it makes the page again. The mirror changes no result, hence no page.
@@ -71,6 +104,10 @@ rule report:
         recipes=expand(
             "<results>/signals/{dataset}.json", dataset=studied_datasets(config)
         ),
+        quality_figures=expand(
+            "<results>/figures/quality/{dataset}.png", dataset=studied_datasets(config)
+        ),
+        leakage="<results>/audit/leakage.csv",
         labels=expand("<results>/labels/{corpus}.csv", corpus=corpora_of(config)),
         splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(config)),
         runs=of_every_cell("<results>/runs/{target}/{model}/{arm}/{fraction}/run.json"),
@@ -95,7 +132,11 @@ rule report:
         mem_mb=2000,
         runtime=15,
     params:
-        config={key: value for key, value in config.items() if key != "mirror"},
+        config={
+            key: value
+            for key, value in config.items()
+            if key not in ("mirror", "mirrors")
+        },
         published=published_facts(),
         drawn=drawn_datasets(),
         studied=studied_datasets(config),

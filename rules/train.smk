@@ -6,6 +6,7 @@ rule pretrain:
         signals=of_corpus("<results>/signals/{dataset}.npy", "source"),
         labels="<results>/labels/{source}.csv",
         splits="<results>/splits/{source}.csv",
+        overlaps=of_joined("<results>/audit/overlaps/{joined}.csv", "source"),
     output:
         weights="<results>/pretrained/{source}/{model}/weights.safetensors",
         history="<results>/pretrained/{source}/{model}/history.csv",

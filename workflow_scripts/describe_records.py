@@ -12,5 +12,7 @@ with job(snakemake.log[0]):
     described, rejected = describe_records(
         snakemake.params.entry, Path(snakemake.params.folder), pd.read_csv(snakemake.input.manifest)["path"]
     )
+    # A data set that comes in large parts has more than the study asked for.
+    described = described.head(snakemake.params.limit) if snakemake.params.limit else described
     write_csv(described, snakemake.output.described)
     write_csv(rejected, snakemake.output.rejected)

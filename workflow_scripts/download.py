@@ -7,8 +7,12 @@ from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 
 with job(snakemake.log[0]):
-    # The mirror is no parameter of the rule: the checksums say that files are the same wherever they come from.
+    # Neither mirror nor copy is a parameter of the rule: the checksums say that files are the same wherever they are.
     manifest = download(
-        snakemake.params.entry, snakemake.config["mirror"], Path(snakemake.params.folder), snakemake.params.limit
+        snakemake.params.entry,
+        snakemake.config["mirror"],
+        Path(snakemake.params.folder),
+        snakemake.params.limit,
+        copy=snakemake.config["mirrors"].get(snakemake.wildcards.published),
     )
     write_csv(manifest, snakemake.output.manifest)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from ecgtransfer.job import job
-from ecgtransfer.prepare.wfdb_files import read_signal
+from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.report.ecg_page import draw_ecg_page
 from ecgtransfer.report.figure_files import save_figure
 from ecgtransfer.report.recordings import choose_recordings, recording_title
@@ -13,8 +13,10 @@ from ecgtransfer.report.recordings import choose_recordings, recording_title
 with job(snakemake.log[0]):
     records = pd.read_csv(snakemake.input.records, dtype={"record_id": str, "codes": str})
     abbreviations = pd.read_csv(snakemake.input.snomed, dtype=str).set_index("snomed_ct")["abbreviation"].to_dict()
+    stored = pd.read_csv(snakemake.input.described, dtype=str, keep_default_na=False).set_index("record_id")
     chosen = choose_recordings(records, len(snakemake.output.svg))
     for record, svg, png in zip(chosen, snakemake.output.svg, snakemake.output.png, strict=True):
-        signal_mv = read_signal(Path(snakemake.params.folder, record["path"]))
+        unit, leads = stored.loc[record["record_id"], ["unit", "leads"]]
+        signal_mv = read_recording(Path(snakemake.params.folder), record["path"], unit, leads)
         title = recording_title(snakemake.wildcards.dataset, record, abbreviations)
         save_figure(draw_ecg_page(signal_mv, record["sampling_rate_hz"], title), svg, png)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ecgtransfer.files import written_whole
 from ecgtransfer.job import job
-from ecgtransfer.report.embedded import svg_uri
+from ecgtransfer.report.embedded import png_uri, svg_uri
 from ecgtransfer.report.inputs import (
     drawn_recordings,
     read_facts,
@@ -30,6 +30,8 @@ with job(snakemake.log[0]):
         recordings=drawn_recordings(records, snomed, files.recordings),
         records=records,
         rejected=read_tables(plan.drawn, files.rejected),
+        quality_figures={name: png_uri(path) for name, path in zip(plan.studied, files.quality_figures, strict=True)},
+        leakage=pd.read_csv(files.leakage, dtype=str, keep_default_na=False),
         recipes=dict(zip(plan.studied, read_facts(files.recipes), strict=True)),
         label_names=read_names(snomed),
         labels=read_tables(plan.corpora, files.labels),

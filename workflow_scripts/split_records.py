@@ -1,17 +1,26 @@
-"""Rule `split_records`: give every usable record of a corpus its role, and its patient a rank per replicate."""
+"""Rule `split_records`: give every usable record of a corpus its role, and its patient a rank per replicate.
+
+Of recordings that are the same signal the first is used, and patients who share one count as one.
+"""
 
 import pandas as pd
 
+from ecgtransfer.audit.groups import duplicate_groups, redundant
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
-from ecgtransfer.prepare.corpora import join_records
+from ecgtransfer.prepare.corpora import ids_in_corpus, join_records
 from ecgtransfer.prepare.splits import split_records
 
 with job(snakemake.log[0]):
     corpus = snakemake.wildcards.corpus
+    pairs = pd.read_csv(snakemake.input.duplicates, dtype={"record_a": str, "record_b": str})
+    records = join_records(corpus, snakemake.input.records)
+    records["patient_id"] = duplicate_groups(records, pairs, corpus)
+    copies = redundant(pairs)
     usable = join_records(corpus, snakemake.input.quality)["usable"] == 1
+    usable &= ~records["record_id"].isin(ids_in_corpus(corpus, copies["dataset"], copies["record_id"]))
     splits = split_records(
-        join_records(corpus, snakemake.input.records)[usable],
+        records[usable],
         pd.read_csv(snakemake.input.labels, dtype={"record_id": str})[usable],
         snakemake.params.settings,
         snakemake.params.n_replicates,

@@ -1,20 +1,23 @@
-"""Our reader against wfdb on real recordings, sample by sample."""
+"""Our readers against wfdb, h5py and scipy on real recordings, sample by sample."""
 
 import shutil
 from functools import cache
 from pathlib import Path
 
+import h5py
 import numpy as np
 import numpy.typing as npt
 import pytest
+import scipy.io
 import wfdb
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.wfdb_files import read_signal
+from ecgtransfer.prepare.recordings import read_recording, recording_facts
 
-MIRROR = Path(__file__).parents[2].parent / "shared/mirror/files"
-pytestmark = pytest.mark.skipif(not MIRROR.is_dir(), reason="no real recordings beside the repository")
+MIRROR = Path(__file__).parents[2].parent / "shared/mirror"
+FILES = MIRROR / "files"
+pytestmark = pytest.mark.skipif(not FILES.is_dir(), reason="no real recordings beside the repository")
 
 FOLDERS = {
     "ptb-xl/1.0.3/records500": 400,
@@ -35,7 +38,7 @@ FOLDERS = {
 @cache
 def headers_in(folder: str) -> list[Path]:
     """Return the header files of a folder."""
-    return sorted((MIRROR / folder).rglob("*.hea"))
+    return sorted((FILES / folder).rglob("*.hea"))
 
 
 def carries_suffix(header: Path) -> bool:
@@ -43,30 +46,35 @@ def carries_suffix(header: Path) -> bool:
     return header.read_text().split(maxsplit=1)[0].endswith(".mat")
 
 
-def read_with_wfdb(record: Path) -> npt.NDArray[np.float64]:
-    """Return the twelve leads as wfdb reads them, in standard order, in mV."""
-    names = wfdb.rdheader(str(record)).sig_name
-    lower = [name.lower() for name in names]
-    columns = [lower.index(lead.lower()) for lead in LEADS]
+def assert_equals_wfdb(header: Path, record: Path) -> None:
+    """Compare the twelve leads, which `record` holds as wfdb can read them: half a quantisation step at most."""
+    names = [name.lower() for name in wfdb.rdheader(str(record)).sig_name]
     # Only the channels needed: PTB Diagnostic records may lack the file of the others.
-    found = wfdb.rdrecord(str(record), channels=columns)
-    assert {unit.lower() for unit in found.units} == {"mv"}
-    assert [name.lower() for name in found.sig_name] == [lead.lower() for lead in LEADS]
-    return found.p_signal.T
+    expected = wfdb.rdrecord(str(record), channels=[names.index(lead.lower()) for lead in LEADS])
+    assert {unit.lower() for unit in expected.units} == {"mv"}
+    assert [name.lower() for name in expected.sig_name] == [lead.lower() for lead in LEADS]
+    found = read_recording(FILES, header.relative_to(FILES).as_posix())
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected.p_signal.T), err_msg=str(header))
+    steps = np.abs(found - expected.p_signal.T) * np.array(expected.adc_gain)[:, None]
+    assert np.nanmax(steps) <= 0.5, header
+    facts = recording_facts(FILES, header.relative_to(FILES).as_posix())
+    assert facts[:2] == (expected.fs, expected.sig_len)
+
+
+def test_every_folder_is_compared() -> None:
+    everything = set(FILES.rglob("*.hea"))
+    assert everything == {header for folder in FOLDERS for header in headers_in(folder)}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_record_that_wfdb_can_read_is_the_same(folder: str) -> None:
     headers = headers_in(folder)
     assert len(headers) == FOLDERS[folder]
-    compared = 0
-    for header in headers:
-        if carries_suffix(header):
-            continue
-        ours = read_signal(header)
-        np.testing.assert_array_equal(ours, read_with_wfdb(header.with_suffix("")), err_msg=str(header))
-        compared += 1
-    assert compared == len(headers) - (31 if folder.endswith("georgia") else 0)
+    readable = [header for header in headers if not carries_suffix(header)]
+    assert len(readable) == len(headers) - (31 if folder.endswith("georgia") else 0)
+    for header in readable:
+        assert_equals_wfdb(header, header.with_suffix(""))
 
 
 def test_georgia_headers_that_wfdb_refuses(tmp_path: Path) -> None:
@@ -78,8 +86,7 @@ def test_georgia_headers_that_wfdb_refuses(tmp_path: Path) -> None:
         first, rest = header.read_text().split(maxsplit=1)
         (tmp_path / header.name).write_text(f"{first.removesuffix('.mat')} {rest}")
         shutil.copy(header.with_suffix(".mat"), tmp_path)
-        mended = read_with_wfdb(tmp_path / header.stem)
-        np.testing.assert_array_equal(read_signal(header), mended, err_msg=str(header))
+        assert_equals_wfdb(header, tmp_path / header.stem)
 
 
 def test_a_truncated_copy_is_refused(tmp_path: Path) -> None:
@@ -87,4 +94,28 @@ def test_a_truncated_copy_is_refused(tmp_path: Path) -> None:
     shutil.copy(header, tmp_path)
     (tmp_path / header.with_suffix(".dat").name).write_bytes(header.with_suffix(".dat").read_bytes()[:-1])
     with pytest.raises(InputError, match="truncated, it has 119999 bytes of the 120000"):
-        read_signal(tmp_path / header.name)
+        read_recording(tmp_path, header.name)
+
+
+def assert_equals(path: str, expected: npt.NDArray[np.floating]) -> None:
+    found = read_recording(MIRROR, path, "mV", "|".join(LEADS))
+    assert expected.dtype in (np.float16, np.float32)  # both fit into a float32, so nothing may be lost
+    np.testing.assert_array_equal(found, expected)
+    assert recording_facts(MIRROR, path).n_samples == expected.shape[1]
+
+
+def test_sph_equals_h5py() -> None:
+    paths = sorted((MIRROR / "samples/sph").glob("*.h5"))
+    assert len(paths) == 7
+    for path in paths:
+        with h5py.File(path) as file:
+            (dataset,) = file.values()
+            assert_equals(path.relative_to(MIRROR).as_posix(), dataset[()])
+
+
+def test_code15_equals_scipy() -> None:
+    paths = sorted((MIRROR / "samples/code15").glob("*.mat"))
+    assert len(paths) == 6
+    for path in paths:
+        expected = scipy.io.loadmat(path)["feats"]
+        assert_equals(f"{path.relative_to(MIRROR).as_posix()}#feats", expected if len(expected) == 12 else expected.T)

@@ -69,6 +69,9 @@ def test_schema_is_a_schema() -> None:
 def test_every_key_is_described_and_the_default_is_that_of_the_default_study(path: tuple[str, ...]) -> None:
     key = KEYS[path]
     assert len(key["description"]) > 8
+    if path[0] == "own" and len(path) > 1:  # what an entry leaves out stands in its table or its files
+        assert "default" not in key
+        return
     if path in SECTIONS:
         assert key["additionalProperties"] is False
         assert sorted(key["required"]) == sorted(key["properties"])
@@ -109,6 +112,10 @@ def test_readme_explains_every_key_with_its_default(path: tuple[str, ...]) -> No
     (told,) = readme_defaults(path)
     if told == "per corpus":
         assert path[0] == "simulate"
+        return
+    if path[0] == "own" and len(path) > 1:
+        needed = path[-1] in SCHEMA["properties"]["own"]["additionalProperties"]["required"]
+        assert told == ("needed" if needed else "none")
         return
     if "; " in told:  # pre-training first, then the two sections that share their settings
         told = told.split("; ")[0 if path[0] == "pretrain" else 1]

@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
-from scipy.signal import butter, firwin, sosfilt, sosfilt_zi
+from scipy.signal import butter, firwin, iirnotch, medfilt, sosfilt, sosfilt_zi, sosfiltfilt, tf2sos
 
-from ecgtransfer.prepare.filters import band_pass, resample
+from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.filters import band_pass, filter_and_resample, remove_baseline, resample
 
 BAND = {"low_hz": 0.5, "high_hz": 40.0, "order": 3, "edge_s": 1.0}
 CLOSE = 1e-3
@@ -160,3 +161,130 @@ def test_filter_and_resample_against_the_spectrum() -> None:
     spectrum = np.fft.rfft(signal[0]) * np.abs(response) ** 2
     expected = np.fft.irfft(spectrum[: 3000 // 2 + 1], 3000) * 3000 / n_samples
     assert relative_rms(found[500:-500], expected[500:-500]) <= 2e-2
+
+
+@pytest.mark.parametrize(("hz", "share"), [(0.05, 0.0), (0.5, 0.5), (3.0, 1.0), (20.0, 1.0), (40.0, 0.5), (60.0, 0.0)])
+def test_fir_band_pass_keeps_phase_and_has_its_corners_where_the_butterworth_filter_has(
+    hz: float, share: float
+) -> None:
+    signal = tone(hz, 500, 60)
+    found = band_pass(signal, 500, **BAND, design="fir")
+    assert np.abs(found - share * signal)[:, 5000:-5000].max() < 0.01
+
+
+def test_fir_band_pass_equals_a_convolution_by_hand() -> None:
+    rate, signal = 250, ecg_like(250, 3.0)
+    half = 825  # 3.3 * 250 / 0.5 taps
+    taps = firwin(2 * half + 1, [0.5, 40.0], window="hamming", pass_zero=False, fs=rate)
+    found = band_pass(signal, rate, **BAND, design="fir")
+    for lead, of_lead in zip(signal, found, strict=True):
+        period = 2 * (len(lead) - 1)
+        slope = 2 * (lead[-1] - lead[0])
+        at = np.arange(-half, len(lead) + half)
+        turn, rest = np.divmod(at, period)  # point reflection at both ends, again and again
+        back = rest >= len(lead)
+        extended = np.where(back, 2 * lead[-1] - lead[np.where(back, period - rest, 0)], lead[np.where(back, 0, rest)])
+        np.testing.assert_allclose(of_lead, np.convolve(extended + turn * slope, taps, mode="valid"), atol=1e-9)
+
+
+def test_fir_band_pass_removes_an_offset_to_the_ends() -> None:
+    assert np.abs(band_pass(np.full((2, 1000), 3.7), 500, **BAND, design="fir")).max() < 0.01
+
+
+def test_no_band_pass_leaves_the_signal_alone() -> None:
+    signal = ecg_like(500, 2)
+    np.testing.assert_array_equal(band_pass(signal, 500, **BAND, design="none"), signal)
+
+
+@pytest.mark.parametrize("mains_hz", [50, 60])
+@pytest.mark.parametrize("design", ["butterworth", "fir", "none"])
+def test_notch_takes_the_mains_and_leaves_the_rest(mains_hz: int, design: str) -> None:
+    band = {**BAND, "high_hz": 100.0, "design": design}
+    clean, mains = tone(10, 500, 20), tone(mains_hz, 500, 20)
+    found = band_pass(clean + mains, 500, **band, notch_hz=mains_hz)
+    middle = slice(2000, -2000)
+    assert relative_rms(found[:, middle], clean[:, middle]) < 0.02
+    found = band_pass(clean + mains, 500, **band)
+    assert relative_rms(found[:, middle], clean[:, middle]) > 0.9
+
+
+@pytest.mark.parametrize("design", ["butterworth", "none"])
+def test_notch_runs_in_cascade_with_the_band_pass(design: str) -> None:
+    signal = ecg_like(500, 4)
+    sections = [tf2sos(*iirnotch(50, 30, fs=500))]
+    if design == "butterworth":
+        sections.insert(0, butter(3, [0.5, 40.0], "bandpass", fs=500, output="sos"))
+    expected = sosfiltfilt(np.concatenate(sections), signal, axis=1, padlen=500)
+    assert relative_rms(band_pass(signal, 500, **BAND, design=design, notch_hz=50), expected) < 1e-9
+
+
+@pytest.mark.parametrize("notch_hz", [50, 60])
+def test_notch_out_of_the_recordings_reach_is_left_out(notch_hz: int) -> None:
+    signal = ecg_like(100, 4)
+    np.testing.assert_array_equal(band_pass(signal, 100, **BAND, notch_hz=notch_hz), band_pass(signal, 100, **BAND))
+
+
+def test_band_without_width_is_the_users_mistake() -> None:
+    for design in ("butterworth", "fir"):
+        with pytest.raises(InputError, match=r"between 30 and 19 Hz .* 40 Hz"):
+            band_pass(ecg_like(40, 4), 40, **{**BAND, "low_hz": 30.0, "design": design})
+
+
+def test_baseline_equals_two_medians_by_hand() -> None:
+    signal = ecg_like(250, 6.0)
+    for lead, found in zip(signal, remove_baseline(signal, 250), strict=True):
+        held = np.pad(lead, 500, mode="edge")  # 51 samples are 200 ms and 151 are 600 ms, to an odd number
+        first = np.pad(medfilt(held, 51)[500:-500], 500, mode="edge")
+        np.testing.assert_allclose(found, lead - medfilt(first, 151)[500:-500], atol=1e-12)
+
+
+def test_baseline_follows_the_wander_and_leaves_the_beats() -> None:
+    time = np.arange(5000) / 500
+    wander = 0.5 * np.sin(2 * np.pi * 0.1 * time) + 2
+    beats = sum(np.exp(-(((time - onset) / 0.02) ** 2)) for onset in np.arange(0.3, 10, 0.8))
+    found = remove_baseline((wander + beats)[None], 500)[0]
+    assert np.abs(found - beats)[250:-250].max() < 0.03
+
+
+@pytest.mark.parametrize(("rate", "target", "n_samples"), [(500, 100, 5001), (257, 100, 2001), (100, 500, 333)])
+def test_fft_resampling_keeps_a_periodic_tone(rate: int, target: int, n_samples: int) -> None:
+    found = resample(np.cos(2 * np.pi * 7 * np.arange(n_samples) / n_samples)[None], rate, target, "fft")
+    n_out = -(-n_samples * target // rate)
+    assert found.shape == (1, n_out)
+    np.testing.assert_allclose(found[0], np.cos(2 * np.pi * 7 * np.arange(n_out) / n_out), atol=1e-9)
+
+
+@pytest.mark.parametrize(("rate", "step"), [(500, 5), (1000, 10), (100, 1)])
+def test_slicing_keeps_samples_as_they_are(rate: int, step: int) -> None:
+    signal = ecg_like(rate, 3.01)
+    np.testing.assert_array_equal(resample(signal, rate, 100, "slice"), signal[:, ::step])
+
+
+@pytest.mark.parametrize("rate", [257, 250, 50])
+def test_slicing_needs_a_whole_ratio(rate: int) -> None:
+    with pytest.raises(InputError, match=rf"slice .* {rate} Hz .* 100 Hz; choose polyphase or fft"):
+        resample(ecg_like(rate, 3), rate, 100, "slice")
+
+
+@pytest.mark.parametrize("method", ["polyphase", "fft"])
+@pytest.mark.parametrize("rate", [500, 1000, 400, 257, 250])
+@pytest.mark.parametrize("n_samples", [60, 1001])
+def test_lengths_agree_over_the_methods(method: str, rate: int, n_samples: int) -> None:
+    signal = ecg_like(rate, n_samples / rate)
+    assert resample(signal, rate, 100, method).shape == (3, -(-n_samples * 100 // rate))
+
+
+def test_filter_and_resample_takes_the_steps_in_order() -> None:
+    signal = ecg_like(500, 6)
+    settings = {
+        "sampling_rate_hz": 100,
+        "band_pass": {**BAND, "design": "fir"},
+        "notch_hz": 50,
+        "remove_baseline": True,
+        "resampling": "fft",
+    }
+    expected = resample(
+        band_pass(remove_baseline(signal, 500), 500, **BAND, design="fir", notch_hz=50), 500, 100, "fft"
+    )
+    np.testing.assert_array_equal(filter_and_resample(signal, 500, settings), expected)
+    assert relative_rms(filter_and_resample(signal, 500, settings | {"remove_baseline": False}), expected) > 0.01

@@ -1,10 +1,13 @@
 """What is to be fetched: SHA256SUMS.txt and RECORDS, flat and nested."""
 
 import hashlib
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
-from ecgtransfer.acquire.manifest import choose_files, parse_sums
+from ecgtransfer.acquire.manifest import choose_files, choose_listed, parse_sums
 from ecgtransfer.errors import InputError
 
 HASH = hashlib.sha256(b"x").hexdigest()
@@ -102,7 +105,68 @@ def test_mirror_with_fewer_records_serves_what_its_sums_list():
 def test_no_record_and_no_table_are_errors():
     with pytest.raises(InputError, match=r"^here: no record under nowhere, d2 .*check `folders`"):
         choose_files(entry(["nowhere", "d2"]), sums_of("d/1"), Records({"RECORDS": "d/1"}), None, "here")
-    with pytest.raises(InputError, match=r"^here: SHA256SUMS.txt does not list table 'ludb.csv'"):
+    with pytest.raises(InputError, match=r"^here: table 'ludb.csv' is not listed there; "):
         choose_files(entry(["d"], ["ludb.csv"]), sums_of("d/1"), Records({"RECORDS": "d/1"}), None, "here")
     with pytest.raises(InputError, match="no record"):
         choose_files(entry(["d"]), sums_of("d/1"), Records({"RECORDS": "d/1"}), 0, "here")
+
+
+CODE = {"folders": ["."], "suffixes": [".hdf5"], "tables": ["exams.csv"], "archives": ["exams_part*.zip"]}
+CODE["records_per_part"] = 20_000
+PARTS = [f"exams_part{number}.zip" for number in range(18)]
+
+
+@pytest.mark.parametrize(("limit", "n_parts"), [(1, 1), (20_000, 1), (20_001, 2), (60_000, 3), (10**9, 18), (None, 18)])
+def test_limit_takes_the_first_archives_that_cover_it(limit, n_parts):
+    choice = choose_listed(CODE, ["exams.csv", "LICENSE", *sorted(PARTS)], limit, "here")
+    assert choice.archives == PARTS[:n_parts] and choice.n_records is None
+    assert choice.files == sorted([*PARTS[:n_parts], "exams.csv"])
+
+
+def test_limit_takes_all_archives_if_nobody_knows_what_one_holds():
+    one = {key: value for key, value in CODE.items() if key != "records_per_part"}
+    assert choose_listed(one, ["exams.csv", *PARTS], 5, "here").archives == PARTS
+
+
+def test_copy_may_hold_the_members_in_place_of_the_archives():
+    listed = ["exams.csv", *(f"exams_part{number}.hdf5" for number in range(18))]
+    choice = choose_listed(CODE, listed, 50_000, "here")
+    assert choice.files == ["exams.csv", "exams_part0.hdf5", "exams_part1.hdf5", "exams_part2.hdf5"]
+    assert (choice.archives, choice.n_records) == ([], None)
+
+
+def test_files_of_one_record_each():
+    sph = {"folders": ["records"], "suffixes": [".h5", ".txt"], "tables": ["metadata.csv"], "archives": ["*.tar"]}
+    listed = ["metadata.csv", "records/A10.h5", "records/A9.h5", "records/A9.txt", "recordsX/A1.h5", "records/A11.h5"]
+    choice = choose_listed(sph, listed, 2, "here")
+    assert choice.files == ["metadata.csv", "records/A10.h5", "records/A9.h5", "records/A9.txt"]
+    assert (choice.archives, choice.n_records) == ([], 2)
+
+
+def test_list_without_archive_record_or_table():
+    with pytest.raises(InputError, match=r"^here: no file under \. is one of exams_part\*\.zip, \.hdf5; check"):
+        choose_listed(CODE, ["exams.csv"], None, "here")
+    with pytest.raises(InputError, match=r"^here: table 'exams.csv' is not listed there"):
+        choose_listed(CODE, ["exams_part0.hdf5"], None, "here")
+    # An archive may hold the table.
+    assert choose_listed(CODE, ["exams_part0.zip"], None, "here").files == ["exams_part0.zip"]
+
+
+def test_list_as_long_as_that_of_mimic_iv_ecg_takes_little_memory():
+    code = """
+import resource
+from ecgtransfer.acquire.manifest import choose_files, parse_sums
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+records = [f"files/p{n % 1000:04d}/p{n:08d}/s{n:08d}/{n:08d}" for n in range(400_000)]
+text = "".join(f"{n:064x} {record}{suffix}\\n" for n, record in enumerate(records) for suffix in (".dat", ".hea"))
+sums = parse_sums(text, "sums")
+entry = {"folders": ["files"], "suffixes": [".hea", ".dat"], "tables": []}
+choice = choose_files(entry, sums, lambda name: "\\n".join(records), None, "here")
+print(len(sums), len(choice.files), choice.n_records, choice.n_unlisted)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow_scripts")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
+    counts, kilobytes = done.stdout.splitlines()
+    assert counts == "800000 800000 400000 0" and int(kilobytes) < 1_000_000

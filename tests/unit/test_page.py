@@ -204,6 +204,14 @@ def make_results(source="georgia", target="ptb-xl", replicates=6, n_patients=400
             source: {"records": n_patients, "usable": n_patients, "not_usable": {}},
             target: {"records": n_patients, "usable": n_patients - 2, "not_usable": {"7 leads are flat": 2}},
         },
+        quality_figures=dict.fromkeys(names, PIXEL),
+        leakage=pd.DataFrame(
+            [
+                ("signal", "source-target", source, "r1", "train", target, "r7", "test", "a excluded from source"),
+                ("signal", "roles", target, "r2", "train", target, "r3", "", "b left out"),
+            ],
+            columns=["kind", "scope", "dataset_a", "record_a", "role_a", "dataset_b", "record_b", "role_b", "handled"],
+        ),
         label_names={"AF": "atrial fibrillation"},
         labels={source: labels, f"{source}-shuffled": labels, target: labels},
         splits={source: splits, f"{source}-shuffled": splits, target: splits},
@@ -273,7 +281,7 @@ def test_page_is_balanced_and_needs_nothing_else(page):
     assert all(address.startswith("data:") for address in reader.loaded)
     assert "<script" not in page
     for link in reader.links:
-        assert link.startswith(("#", "../findings/", "https://doi.org/"))
+        assert link.startswith(("#", "../findings/", "../audit/", "https://doi.org/"))
     assert {link[1:] for link in reader.links if link.startswith("#")} <= set(reader.ids)
     assert len(reader.ids) == len(set(reader.ids))
     assert 'name="viewport"' in page
@@ -303,7 +311,7 @@ def test_macro_auroc_comes_before_other_metrics_and_the_answer_first(page):
             "Record p1",
             "Wagner P",
             "Every target, model and fraction",
-            "The data sets were not searched",
+            "1 recordings of sources are in a target, too",
             "This page: Python 3.11.9",
         )
     ]

@@ -9,7 +9,10 @@ import pytest
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.splits import split_records, stratified_folds
 
-SETTINGS: dict[str, Any] = {"seed": 1, "n_folds": 10, "valid_folds": [5], "test_folds": [6, 7, 8, 9, 10]}
+SETTINGS: dict[str, Any] = {
+    "by": "patient", "seed": 1, "n_folds": 10, "valid_folds": [5], "test_folds": [6, 7, 8, 9, 10],
+    "valid_groups": [], "test_groups": [],
+}  # fmt: skip
 
 
 def corpus(seed: int, n_patients: int, with_folds: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -174,3 +177,64 @@ def test_too_few_records(n: int) -> None:
     records, labels = corpus(12, 50)
     with pytest.raises(InputError, match="splits of here: no patient of"):
         split(records.iloc[:n], labels.iloc[:n])
+
+
+MONTHS = ["2019-12", "2020-01", "2020-02", "2020-03", "2020-04"]
+
+
+def archive(n_patients: int = 200) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a corpus whose records have a site, one per patient, and a month, one per record."""
+    records, labels = corpus(13, n_patients)
+    rng = np.random.default_rng(1)
+    sites = np.array(["north", "south", "east", "west"])
+    records["site"] = sites[records["patient_id"].str[1:].astype(int) % 4]
+    records["month"] = rng.choice(MONTHS, len(records))
+    return records, labels
+
+
+def test_roles_by_named_sites() -> None:
+    records, labels = archive()
+    splits = split(records, labels, by="site", valid_groups=["east"], test_groups=["north"])
+    role_of_site = {"north": "test", "east": "valid", "south": "train", "west": "train"}
+    assert splits["role"].tolist() == [role_of_site[site] for site in records["site"]]
+    assert splits["record_id"].tolist() == records["record_id"].tolist()
+
+
+def test_by_month_a_patient_of_a_test_month_neither_trains_nor_validates() -> None:
+    records, labels = archive()
+    splits = split(records, labels, by="month", valid_groups=["2020-01"], test_groups=["2019-12", "2020-03"])
+    months = records.set_index("record_id")["month"]
+    in_test = records["month"].isin(["2019-12", "2020-03"])
+    assert set(splits.loc[splits["role"] == "test", "record_id"]) == set(records.loc[in_test, "record_id"])
+    tested = set(records.loc[in_test, "patient_id"])
+    others = splits[splits["role"] != "test"]
+    assert tested.isdisjoint(others["patient_id"])
+    assert set(months[splits.loc[splits["role"] == "valid", "record_id"]]) == {"2020-01"}
+    left_out = records[~records["record_id"].isin(splits["record_id"])]
+    later = records[~in_test & ~records["patient_id"].isin(tested)]
+    validated = set(later.loc[later["month"] == "2020-01", "patient_id"])
+    expected = ~in_test & (
+        records["patient_id"].isin(tested) | (records["patient_id"].isin(validated) & (records["month"] != "2020-01"))
+    )
+    assert set(left_out["record_id"]) == set(records.loc[expected, "record_id"])
+
+
+def test_sites_without_names_are_dealt_out_to_folds() -> None:
+    records, labels = archive()
+    records["fold"] = pd.array([1] * len(records), dtype="Int64")  # folds by patient do not count here
+    splits = split(records, labels, by="site", n_folds=4, valid_folds=[1], test_folds=[2])
+    assert (splits.groupby(records["site"])["role"].nunique() == 1).all()
+    assert splits.groupby("role")["record_id"].size().min() > 0
+
+
+def test_unknown_site_and_missing_month_are_told() -> None:
+    records, labels = archive()
+    with pytest.raises(
+        InputError, match=r"splits\.test_groups names 'nort', which is no site of its records; there are"
+    ):
+        split(records, labels, by="site", test_groups=["nort"])
+    records.loc[3, "month"] = None
+    with pytest.raises(InputError, match=rf"splits\.by is month, but 1 of {len(records)} records have no month"):
+        split(records, labels, by="month")
+    with pytest.raises(InputError, match="records have no site"):
+        split(records.drop(columns="site"), labels, by="site")

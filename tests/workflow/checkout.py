@@ -5,7 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,24 @@ class Checkout:
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
         return result.stdout + result.stderr
 
-    def planned_jobs(self, edits: Mapping[str, Any] | None = None) -> dict[str, int]:
-        """Return how many jobs of each rule a dry run plans after config edits, given as dotted keys."""
-        study = yaml.safe_load((self.folder / TINY).read_text())
-        for key, value in (edits or {}).items():
+    @classmethod
+    def copied(cls, finished: "Checkout", folder: Path) -> "Checkout":
+        """Return a copy of a checkout with all that it has made, as old as it is there."""
+        shutil.copytree(finished.folder, folder, symlinks=True)
+        copy = cls.__new__(cls)
+        copy.folder = folder
+        return copy
+
+    def study(self) -> dict[str, Any]:
+        """Return the content of the tiny study."""
+        content: dict[str, Any] = yaml.safe_load((self.folder / TINY).read_text())
+        return content
+
+    @contextmanager
+    def study_with(self, edits: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the tiny study with config edits, given as dotted keys, as a file that is gone afterwards."""
+        study = self.study()
+        for key, value in edits.items():
             *parents, last = key.split(".")
             section = study
             for parent in parents:
@@ -67,8 +82,15 @@ class Checkout:
             section[last] = value
         edited = self.folder / "edited.yaml"
         edited.write_text(yaml.safe_dump(study))
-        result = self.snakemake("--dry-run", "--quiet", "rules", config="edited.yaml")
-        edited.unlink()
+        try:
+            yield edited.name
+        finally:
+            edited.unlink()
+
+    def planned_jobs(self, edits: Mapping[str, Any] | None = None) -> dict[str, int]:
+        """Return how many jobs of each rule a dry run plans after config edits, given as dotted keys."""
+        with self.study_with(edits or {}) as study:
+            result = self.snakemake("--dry-run", "--quiet", "rules", config=study)
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
         printed = result.stdout + result.stderr
         if "Nothing to be done" in printed:

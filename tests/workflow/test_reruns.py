@@ -11,10 +11,14 @@ from checkout import Checkout
 FINDINGS = {"compare": 1, "plot_curves": 1, "report": 1}
 SCORES = {"score_run": 4, **FINDINGS}
 TRAINING = {"pretrain": 2, "scratch": 2, "finetune": 2, **SCORES}
-SPLITS = {"split_records": 2, **TRAINING}
+SPLITS = {"split_records": 2, "audit_leakage": 1, **TRAINING}
 LABELS = {"harmonize_labels": 2, **SPLITS}
+SIGNALS = {
+    "prepare_signals": 2, "plot_quality": 2, "fingerprint_signals": 2, "find_duplicates": 2, "find_overlaps": 1,
+    **SPLITS,
+}  # fmt: skip
 ONE_TARGET = {
-    "harmonize_labels": 1, "split_records": 1, "scratch": 2, "finetune": 2, **SCORES,
+    "harmonize_labels": 1, "split_records": 1, "audit_leakage": 1, "scratch": 2, "finetune": 2, **SCORES,
 }  # fmt: skip
 
 
@@ -42,19 +46,23 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         ({"limits.ptb-xl": 5}, {"report": 1}),  # the page shows every setting
         (
             {"simulate.tiny-clinic.noise": 2.0},
-            {"simulate": 1, "describe_records": 1, "index_records": 1, "prepare_signals": 1, "plot_recordings": 1,
+            # What is in the target decides what is left out of the source, so that the source is trained again, too.
+            {"simulate": 1, "describe_records": 1, "index_records": 1, "plot_recordings": 1, "prepare_signals": 1,
+             "plot_quality": 1, "fingerprint_signals": 1, "find_duplicates": 1, "find_overlaps": 1, "pretrain": 2,
              **ONE_TARGET},
         ),
-        ({"signals.crop": "centre"}, {"prepare_signals": 2, **SPLITS}),
+        ({"signals.crop": "centre"}, SIGNALS),
+        ({"labels.min_likelihood": 50}, {"index_records": 2, "plot_recordings": 2, **LABELS}),
         ({"labels.min_records": 8}, LABELS),
         ({"splits.seed": 7}, SPLITS),
         ({"models.gru.head": "flatten"}, {**TRAINING, "pretrain": 1, "scratch": 1, "finetune": 1, "score_run": 2}),
         ({"transfer.fractions": [0.5, 1.0]}, {"scratch": 2, "finetune": 2, "score_run": 4, **FINDINGS}),
         ({"transfer.models": ["gru"]}, FINDINGS),
-        ({"transfer.replicates": 3}, {"split_records": 1, "scratch": 2, "finetune": 2, **SCORES}),
+        ({"transfer.replicates": 3}, {"split_records": 1, "audit_leakage": 1, "scratch": 2, "finetune": 2, **SCORES}),
         ({"transfer.seed": 9}, {"scratch": 2, "finetune": 2, **SCORES}),
         ({"transfer.sources": ["tiny-hospital", "tiny-hospital-shuffled"]},
-         {"harmonize_labels": 1, "split_records": 1, "pretrain": 2, "finetune": 2, "score_run": 2, **FINDINGS}),
+         {"harmonize_labels": 1, "split_records": 1, "audit_leakage": 1, "pretrain": 2, "finetune": 2, "score_run": 2,
+          **FINDINGS}),
         ({"pretrain.epochs": 2}, {"pretrain": 2, "finetune": 2, "score_run": 2, **FINDINGS}),
         ({"scratch.epochs": 2}, {"scratch": 2, "score_run": 2, **FINDINGS}),
         ({"finetune.learning_rate": 0.01}, {"finetune": 2, "score_run": 2, **FINDINGS}),
@@ -76,7 +84,7 @@ LIBRARY = "workflow_scripts/ecgtransfer/"
 @pytest.mark.parametrize(
     ("module", "old", "new", "jobs"),
     [
-        (LIBRARY + "prepare/filters.py", "0.95 *", "0.9 *", {"prepare_signals": 2, **SPLITS}),
+        (LIBRARY + "prepare/filters.py", "0.95 *", "0.9 *", SIGNALS),
         (LIBRARY + "prepare/filters.py", "high_hz = min(", "# why\n    high_hz = min(", {}),
         (LIBRARY + "prepare/filters.py", '"""Return the signal after', '"""Return it after', {}),
         (LIBRARY + "train/models/recurrent.py", "HIDDEN_SIZE = 100", "HIDDEN_SIZE = 90",
@@ -123,3 +131,24 @@ def test_touched_file_with_the_same_content_reruns_nothing(finished: Checkout, t
         assert finished.planned_jobs() == {}
     finally:
         os.utime(path, ns=times)
+
+
+def test_another_target_trains_no_source_again_once_the_audit_has_found_nothing(
+    finished: Checkout, tmp_path: Path
+) -> None:
+    other = Checkout.copied(finished, tmp_path / "copy")
+    edit = {
+        "simulate.tiny-ward": {**other.study()["simulate"]["tiny-clinic"], "seed": 3},
+        "transfer.targets": ["tiny-clinic", "tiny-ward"],
+    }
+    planned = other.planned_jobs(edit)
+    assert planned["pretrain"] == 2  # before the audit nobody knows what the new target shares with the source
+    with other.study_with(edit) as study:
+        other.run(study, "results/tiny/audit/leakage.csv")
+    planned = other.planned_jobs(edit)
+    assert "pretrain" not in planned
+    assert {rule: planned[rule] for rule in ("scratch", "finetune", "score_run")} == {
+        "scratch": 2,
+        "finetune": 2,
+        "score_run": 4,
+    }

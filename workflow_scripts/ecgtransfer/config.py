@@ -18,6 +18,7 @@ _TYPES = {
     "boolean": "true or false",
     "array": "a list",
     "object": "a section",
+    "null": "null",
 }
 _BOUNDS = {
     "minimum": "at least",
@@ -35,9 +36,13 @@ def in_key_order(value: Any) -> Any:
 
 
 def check_config(
-    config: Mapping[str, Any], schema: Mapping[str, Any], published: Iterable[str], models: Iterable[str]
+    config: Mapping[str, Any],
+    schema: Mapping[str, Any],
+    published: Iterable[str],
+    models: Iterable[str],
+    views: Iterable[str],
 ) -> None:
-    """Check a config against its schema and against the data sets and models that exist.
+    """Check a config against its schema and against the data sets, models and label views that exist.
 
     Parameters
     ----------
@@ -46,9 +51,11 @@ def check_config(
     schema
         The content of config/schema.yaml, a JSON schema.
     published
-        Names of the data sets of config/datasets.yaml; those of the section ``simulate`` are known, too.
+        Names of the data sets of config/datasets.yaml; those of the sections ``simulate`` and ``own`` are known, too.
     models
         Names of the model registry.
+    views
+        Names of the tables in config/labels/views.
 
     Raises
     ------
@@ -57,7 +64,7 @@ def check_config(
     """
     errors = Draft202012Validator(schema).iter_errors(config)
     mistakes = [mistake for mistake in dict.fromkeys(map(_in_words, errors)) if mistake]
-    mistakes = mistakes or list(_inconsistencies(config, list(published), list(models)))
+    mistakes = mistakes or list(_inconsistencies(config, list(published), list(models), list(views)))
     if mistakes:
         raise InputError("\n".join(mistakes))
 
@@ -128,15 +135,21 @@ def _did_you_mean(word: object, known: Iterable[str]) -> str:
     return "".join(f"; did you mean `{close}`?" for close in _close_to(word, known))
 
 
-def _inconsistencies(config: Mapping[str, Any], published: list[str], models: list[str]) -> Iterator[str]:
+def _inconsistencies(
+    config: Mapping[str, Any], published: list[str], models: list[str], views: list[str]
+) -> Iterator[str]:
     yield from _wrong_corpora(config, published)
     yield from _wrong_names(config, published, models)
+    yield from _wrong_view(config["labels"]["view"], views)
     yield from _wrong_plan(config)
     yield from _wrong_folds(config["splits"])
     yield from _wrong_band(config["signals"])
 
 
 def _wrong_corpora(config: Mapping[str, Any], published: list[str]) -> Iterator[str]:
+    for name in config["own"]:
+        if name in published or name in config["simulate"]:
+            yield f"`own.{name}` has the name of another data set; choose another"
     for name, settings in config["simulate"].items():
         if name in published:
             yield f"`simulate.{name}` has the name of a data set of config/datasets.yaml; choose another"
@@ -146,8 +159,14 @@ def _wrong_corpora(config: Mapping[str, Any], published: list[str]) -> Iterator[
             yield str(mistake).removeprefix("config, ")
 
 
+def _wrong_view(view: str, views: list[str]) -> Iterator[str]:
+    if view not in ("all", *views):
+        hint = _did_you_mean(view, views) or f"; there are all, {', '.join(views)}"
+        yield f"`labels.view`: '{view}' is no table in config/labels/views{hint}"
+
+
 def _wrong_names(config: Mapping[str, Any], published: list[str], models: list[str]) -> Iterator[str]:
-    known = [*config["simulate"], *published]
+    known = [*config["simulate"], *config["own"], *published]
     transfer = config["transfer"]
     for place, names in {
         "transfer.sources": [dataset for corpus in transfer["sources"] for dataset in datasets_of(corpus)],
@@ -157,11 +176,12 @@ def _wrong_names(config: Mapping[str, Any], published: list[str], models: list[s
         for name in names:
             if name not in known:
                 hint = _did_you_mean(name, known) or f"; known are {', '.join(known)}"
-                yield f"`{place}`: '{name}' is neither in config/datasets.yaml nor in `simulate`{hint}"
-    for name in config["limits"]:
-        if name not in published:
-            hint = _did_you_mean(name, published) or f"; known are {', '.join(published)}"
-            yield f"`limits`: '{name}' is not a data set of config/datasets.yaml{hint}"
+                yield f"`{place}`: '{name}' is neither in config/datasets.yaml nor in `simulate` or `own`{hint}"
+    for place in ("limits", "mirrors"):
+        for name in config[place]:
+            if name not in published:
+                hint = _did_you_mean(name, published) or f"; known are {', '.join(published)}"
+                yield f"`{place}`: '{name}' is not a data set of config/datasets.yaml{hint}"
     for model in transfer["models"]:
         if model not in models:
             hint = _did_you_mean(model, models) or f"; known are {', '.join(models)}"
@@ -178,6 +198,15 @@ def _wrong_plan(config: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _wrong_folds(splits: Mapping[str, Any]) -> Iterator[str]:
+    groups = {place: splits[place] for place in ("valid_groups", "test_groups")}
+    if splits["by"] == "patient" and any(groups.values()):
+        yield "`splits.valid_groups` and `splits.test_groups` name sites or months; set `splits.by` to site or month"
+    if set(groups["valid_groups"]) & set(groups["test_groups"]):
+        yield "`splits.valid_groups` and `splits.test_groups` share a group; it can only have one role"
+    if any(groups.values()):
+        for place in (place for place, names in groups.items() if not names):
+            yield f"`splits.{place}` is empty; with named groups, name those that validate and those that test"
+        return
     held_out = {*splits["valid_folds"], *splits["test_folds"]}
     if set(splits["valid_folds"]) & set(splits["test_folds"]):
         yield "`splits.valid_folds` and `splits.test_folds` share a fold; a patient can only have one role"
@@ -190,6 +219,8 @@ def _wrong_folds(splits: Mapping[str, Any]) -> Iterator[str]:
 
 def _wrong_band(signals: Mapping[str, Any]) -> Iterator[str]:
     band, rate = signals["band_pass"], signals["sampling_rate_hz"]
+    if band["design"] == "none":
+        return
     if band["low_hz"] >= band["high_hz"]:
         yield f"`signals.band_pass`: low_hz {band['low_hz']} must lie below high_hz {band['high_hz']}"
     if band["high_hz"] > rate / 2:

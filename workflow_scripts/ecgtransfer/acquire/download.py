@@ -1,25 +1,30 @@
-"""Fetch the files of a published data set and verify them: resumable, several at a time.
-
-A file is gathered in ``<name>.part`` and moved into place once its SHA-256 is the published one, so a file under its
-own name is always whole. A killed download goes on where its ``.part`` ends.
-"""
+"""Fetch the files of a published data set that a study needs, verified against the published checksums."""
 
 import logging
 import os
-import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.acquire.manifest import RECORDS_NAME, SUMS_NAME, choose_files, parse_sums
-from ecgtransfer.acquire.mirrors import Mirror, open_mirror
+from ecgtransfer.acquire.exclusive import exclusive
+from ecgtransfer.acquire.listings import READERS, Published
+from ecgtransfer.acquire.manifest import (
+    RECORDS_NAME,
+    SUMS_NAME,
+    Choice,
+    belongs,
+    choose_files,
+    choose_listed,
+    parse_sums,
+)
+from ecgtransfer.acquire.mirrors import Mirror, forget, open_mirror, put_in_place
+from ecgtransfer.acquire.space import full_disk_in_words
+from ecgtransfer.acquire.transfer import bring, fetch_verified, part_of
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import sha256_of
-
-PROGRESS_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
 
@@ -30,28 +35,33 @@ def download(
     folder: str | os.PathLike[str],
     limit: int | None,
     *,
+    copy: str | None = None,
     streams: int = 8,
-    pause: Callable[[float], None] = time.sleep,
+    pause: Callable[[float], object] | None = None,
 ) -> pd.DataFrame:
     """Fetch the records and tables of a data set into `folder`, laid out as published.
 
-    Files that are there with the published SHA-256 are not fetched again. SHA256SUMS.txt and RECORDS are kept too.
+    Files that are there with the published checksum are not fetched again. SHA256SUMS.txt and RECORDS are kept too.
+    One download at a time fetches from a host into the parent of `folder`, and into `folder`; others wait.
 
     Parameters
     ----------
     entry : mapping
-        The data set's entry in ``config/datasets.yaml``: `path`, `folders`, `suffixes`, `tables`, `n_records`.
+        The data set's entry in ``config/datasets.yaml``; :mod:`ecgtransfer.acquire.listings` says what its keys mean.
     mirror : str
-        ``https://physionet.org``, another web server or ``file:///folder``, each laid out like the first.
+        ``https://physionet.org``, another web server or ``file:///folder``, each laid out like the first. Used for
+        entries without `host`.
     folder : path
         Where the data set goes.
     limit : int or None
-        Take that many records at most, the first ones in the order of RECORDS. A mirror that holds fewer serves what
-        its SHA256SUMS.txt lists, with a warning in the log.
+        Take that many records at most, the first ones in the order of RECORDS, or the first parts that hold them. A
+        mirror that holds fewer serves what its SHA256SUMS.txt lists, with a warning in the log.
+    copy : str or None
+        Address of a copy of this data set: of the folder that holds its SHA256SUMS.txt. Used in place of both.
     streams : int
         Files fetched at a time: hosts limit the speed of a connection, not of a client.
-    pause : callable
-        Waits for a number of seconds between tries.
+    pause : callable or None
+        Waits for a number of seconds between tries; None waits in truth.
 
     Returns
     -------
@@ -61,80 +71,97 @@ def download(
     Raises
     ------
     InputError
-        If the mirror cannot be reached or lacks a file, if an account is needed, if there is no record, or if a file
-        has the wrong checksum twice.
+        If the mirror cannot be reached or lacks a file, if an account is needed, if there is no record, if a file
+        has the wrong checksum twice, or if the disk has too little room.
     """
     folder = Path(folder)
-    source = open_mirror(mirror, entry["path"], streams, pause)
+    if copy is not None:
+        source = open_mirror(copy, "", streams, pause, "mirrors")
+    else:
+        source = open_mirror(entry.get("host", mirror), entry["path"], streams, pause)
+    with ExitStack() as locks:
+        for name in dict.fromkeys([source.host or folder.name, folder.name]):
+            locks.enter_context(exclusive(folder.parent / f".{name}.lock"))
+        with full_disk_in_words(folder):
+            files, choice = _choose(entry, source, folder, limit, is_copy=copy is not None)
+        _warn_of_fewer(source, choice, entry, limit)
+        source.urls |= {file.path: file.url for file in files if file.url is not None}
+        sha256 = bring(source, files, choice.archives, folder, streams)
+    paths = sorted(set(choice.files) - set(choice.archives) | _members(entry, sha256, choice, source))
+    sizes = [(folder / path).stat().st_size for path in paths]
+    return pd.DataFrame({"path": paths, "bytes": sizes, "sha256": [sha256[path] for path in paths]})
+
+
+def _choose(
+    entry: Mapping[str, Any], source: Mirror, folder: Path, limit: int | None, is_copy: bool
+) -> tuple[list[Published], Choice]:
+    """Return which files are to be fetched."""
+    address = source.address("")
+    if "listing" in entry and not is_copy:
+        listed = READERS[entry["listing"]](
+            entry["path"], lambda path: _read_answer(source, entry["host"], path, folder)
+        )
+        choice = choose_listed(entry, listed, limit, address)
+        return [listed[path] for path in choice.files], choice
     sums = parse_sums(_read_list(source, SUMS_NAME, {}, folder), source.address(SUMS_NAME))
-    choice = choose_files(entry, sums, lambda name: _read_list(source, name, sums, folder), limit, source.address(""))
+    if "listing" in entry:
+        choice = choose_listed(entry, sums, limit, address)
+    else:
+        choice = choose_files(entry, sums, lambda name: _read_list(source, name, sums, folder), limit, address)
+    return [Published(path, sums[path]) for path in choice.files], choice
+
+
+def _warn_of_fewer(source: Mirror, choice: Choice, entry: Mapping[str, Any], limit: int | None) -> None:
     wanted = entry.get("n_records", 0) if limit is None else limit
-    if choice.n_records < wanted or choice.n_unlisted:
+    if choice.n_records is not None and (choice.n_records < wanted or choice.n_unlisted):
         logger.warning(
             f"{source.address('')} serves {choice.n_records} records, {wanted or 'all'} were asked for; "
             f"{choice.n_unlisted} entries of {RECORDS_NAME} are not in {SUMS_NAME}"
         )
-    _fetch_all(source, {path: sums[path] for path in choice.files}, folder, streams)
-    sizes = [(folder / path).stat().st_size for path in choice.files]
-    return pd.DataFrame({"path": choice.files, "bytes": sizes, "sha256": [sums[path] for path in choice.files]})
+
+
+def _members(entry: Mapping[str, Any], sha256: Mapping[str, str], choice: Choice, source: Mirror) -> set[str]:
+    """Return which members of archives are tables or belong to records."""
+    if not choice.archives:
+        return set()
+    for table in entry["tables"]:
+        if table not in sha256:
+            raise InputError(
+                f"{source.address('')}: table {table!r} is neither listed there nor in {', '.join(choice.archives)}; "
+                "check `tables` and `archives`"
+            )
+    members = {path for path in sha256 if belongs(path, entry, entry["suffixes"])}
+    if not members - set(choice.files):
+        raise InputError(
+            f"{source.address('')}: no member of {', '.join(choice.archives)} under {', '.join(entry['folders'])} is "
+            f"one of {', '.join(entry['suffixes'])}; check `folders` and `suffixes`"
+        )
+    return members | set(entry["tables"])
 
 
 def _read_list(source: Mirror, name: str, sums: Mapping[str, str], folder: Path) -> str:
     """Fetch SHA256SUMS.txt or a RECORDS file and return its text."""
+    target = folder / name
     if name in sums:
-        _fetch_verified(source, name, sums[name], folder)
+        if not (target.is_file() and sha256_of(target) == sums[name]):
+            fetch_verified(source, Published(name, sums[name]), folder)
     else:
         # Without a checksum neither what is there nor the rest of an earlier run can be trusted.
-        part = _part_of(folder / name)
-        part.unlink(missing_ok=True)
+        part = part_of(target)
+        forget(part)
         source.fetch(name, part)
-        part.replace(folder / name)
-    return (folder / name).read_text(encoding="utf-8", errors="replace")
+        put_in_place(part, target)
+    return target.read_text(encoding="utf-8", errors="replace")
 
 
-def _part_of(target: Path) -> Path:
-    """Return where a file is gathered until it is verified; the folder is there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    return target.with_name(target.name + ".part")
-
-
-def _fetch_verified(source: Mirror, path: str, sha256: str, folder: Path) -> bool:
-    """Bring a file into `folder`; return whether it had to be fetched."""
-    target = folder / path
-    if target.is_file() and sha256_of(target) == sha256:
-        return False
-    part = _part_of(target)
-    for _ in range(2):
-        if not (part.exists() and sha256_of(part) == sha256):
-            source.fetch(path, part)
-        found = sha256_of(part)
-        if found == sha256:
-            part.replace(target)
-            return True
-        part.unlink()
-    raise InputError(
-        f"{source.address(path)}: sha256 is {found}, {SUMS_NAME} says {sha256}; the file there is damaged or of "
-        "another version: run again later or set another `mirror`"
-    )
-
-
-def _fetch_all(source: Mirror, wanted: Mapping[str, str], folder: Path, streams: int) -> None:
-    """Bring the files of `wanted` (path -> sha256) into `folder`, several at a time; the first error ends it."""
-    begin, bytes_before, n_fetched = time.monotonic(), source.n_bytes, 0
-    pool = ThreadPoolExecutor(streams)
+def _read_answer(source: Mirror, host: str, address: str, folder: Path) -> str:
+    """Return what the host answers below an address; nothing of it is kept."""
+    name = ".listing"
+    source.urls[name] = f"{host.rstrip('/')}/{address}"
+    part = part_of(folder / name)
     try:
-        pending = {pool.submit(_fetch_verified, source, path, sha256, folder) for path, sha256 in wanted.items()}
-        while pending:
-            done, pending = wait(pending, PROGRESS_SECONDS, FIRST_EXCEPTION)
-            n_fetched += sum(future.result() for future in done)
-            seconds, megabytes = time.monotonic() - begin, (source.n_bytes - bytes_before) / 1e6
-            line = (
-                f"{source.address('')}: {len(wanted) - len(pending)} of {len(wanted)} files verified, {n_fetched} "
-                f"fetched, {megabytes:.1f} MB, {megabytes / max(seconds, 1e-3):.2f} MB/s"
-            )
-            if pending and n_fetched:
-                # Files that were there already take next to no time, so only fetched ones tell how long the rest takes.
-                line += f", about {seconds / n_fetched * len(pending) / 60:.0f} min left"
-            logger.info(line)
+        forget(part)
+        source.fetch(name, part)
+        return part.read_text(encoding="utf-8", errors="replace")
     finally:
-        pool.shutdown(cancel_futures=True)
+        forget(part)

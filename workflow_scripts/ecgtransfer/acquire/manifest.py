@@ -1,15 +1,15 @@
 """What to fetch: which files of a published data set a study needs.
 
 A data set on PhysioNet, or on a mirror of it, comes with two lists: ``SHA256SUMS.txt`` names every file and its
-checksum; ``RECORDS`` names the records, or folders that hold a ``RECORDS`` of their own. Nothing here touches the
-network or the disk: texts come in, relative paths go out.
+checksum; ``RECORDS`` names the records, or folders that hold a ``RECORDS`` of their own. Elsewhere there is only a list
+of files. Nothing here touches the network or the disk: texts come in, relative paths go out.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from itertools import islice
-from pathlib import PurePosixPath
 from typing import Any
 
 from ecgtransfer.errors import InputError
@@ -19,6 +19,8 @@ RECORDS_NAME = "RECORDS"
 HEADER_SUFFIX = ".hea"
 
 _SUM_LINE = re.compile(r"([0-9a-fA-F]{64})[ \t]+\*?(\S.*)")
+_LINE = re.compile(r"[^\n]*\n?")
+_UNSAFE = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\\\0]")
 
 
 @dataclass(frozen=True)
@@ -29,15 +31,18 @@ class Choice:
     ----------
     files : list of str
         Tables and files of records, as relative paths, sorted.
-    n_records : int
-        How many records these are.
+    archives : list of str
+        Which of them are archives, to be unpacked.
+    n_records : int or None
+        How many records these are, if that can be known before they are read.
     n_unlisted : int
         How many records (or whole folders of them) RECORDS names although SHA256SUMS.txt lists no header of theirs.
     """
 
     files: list[str]
-    n_records: int
-    n_unlisted: int
+    archives: list[str]
+    n_records: int | None
+    n_unlisted: int = 0
 
 
 def safe_path(path: str, source: str) -> str:
@@ -49,7 +54,7 @@ def safe_path(path: str, source: str) -> str:
         If the path could leave the folder that it is meant for; `source` says in the message where it was read.
     """
     relative = path.removeprefix("./")
-    if "\\" in relative or "\0" in relative or any(part in ("", ".", "..") for part in relative.split("/")):
+    if _UNSAFE.search(relative):
         raise InputError(
             f"{source}: path {path!r} is absolute or leaves its folder, expected a relative path without '..'; "
             "do not trust this mirror, or mend the line"
@@ -69,16 +74,21 @@ def parse_sums(text: str, source: str) -> dict[str, str]:
         If a line is anything else or its path is unsafe; `source` names the list in the message.
     """
     sums = {}
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
+    # Not splitlines: it also breaks at characters that names may hold. One line at a time: lists may be long.
+    for number, found in enumerate(_LINE.finditer(text), start=1):
+        line = found[0].strip()
+        if not line:
             continue
-        match = _SUM_LINE.fullmatch(line.strip())
+        match = _SUM_LINE.fullmatch(line)
         if match is None:
             raise InputError(
-                f"{source}, line {number}: expected a SHA-256 of 64 digits and a path, found {line.strip()[:60]!r}; "
+                f"{source}, line {number}: expected a SHA-256 of 64 digits and a path, found {line[:60]!r}; "
                 "check that `mirror` and the data set's `path` lead to the published files"
             )
-        sums[safe_path(match[2], f"{source}, line {number}")] = match[1].lower()
+        path = match[2]
+        if _UNSAFE.search(path):
+            path = safe_path(path, f"{source}, line {number}")
+        sums[path] = match[1].lower()
     return sums
 
 
@@ -111,9 +121,7 @@ def choose_files(
     InputError
         If a table is not in `sums`, if no record is left, or if a path in a RECORDS file is unsafe.
     """
-    for table in entry["tables"]:
-        if table not in sums:
-            raise InputError(f"{source}: {SUMS_NAME} does not list table {table!r}; check `tables` and `version`")
+    _check_tables(entry["tables"], sums, source)
     missing: set[str] = set()
 
     def served() -> Iterator[str]:
@@ -131,27 +139,107 @@ def choose_files(
             "check `folders`, `path` and `mirror`"
         )
     files = {record + suffix for record in chosen for suffix in entry["suffixes"] if record + suffix in sums}
-    return Choice(sorted(files.union(entry["tables"])), len(chosen), len(missing))
+    return Choice(sorted(files.union(entry["tables"])), [], len(chosen), len(missing))
+
+
+def choose_listed(entry: Mapping[str, Any], listed: Collection[str], limit: int | None, source: str) -> Choice:
+    """Choose from a list of files that comes without RECORDS.
+
+    Parameters
+    ----------
+    entry : mapping
+        The data set's entry; :mod:`ecgtransfer.acquire.listings` says what its keys mean.
+    listed : collection of str
+        Relative paths of all files.
+    limit : int or None
+        Take the first parts that hold that many records.
+    source : str
+        Where the data set is, for messages.
+
+    Returns
+    -------
+    Choice
+        Archives and tables, or files of records and tables where no archive is listed. Tables that are not listed are
+        left out if archives may hold them.
+
+    Raises
+    ------
+    InputError
+        If a table is not listed and there is no archive, or if there is no archive and no file of a record.
+    """
+    patterns = entry.get("archives", [])
+    archives = sorted((path for path in listed if any(fnmatchcase(path, one) for one in patterns)), key=_by_number)
+    per_part = entry.get("records_per_part")
+    if archives:
+        if limit is not None and per_part is not None:
+            archives = archives[: -(-limit // per_part)]
+        tables = [table for table in entry["tables"] if table in listed]
+        return Choice(sorted({*archives, *tables}), archives, None)
+    _check_tables(entry["tables"], listed, source)
+    records = sorted((path for path in listed if belongs(path, entry, entry["suffixes"][:1])), key=_by_number)
+    if not records:
+        wanted = ", ".join([*patterns, *entry["suffixes"]])
+        raise InputError(
+            f"{source}: no file under {', '.join(entry['folders'])} is one of {wanted}; "
+            "check `folders`, `suffixes`, `archives` and `path`"
+        )
+    if limit is not None:
+        records = records[: -(-limit // (per_part or 1))]
+    stems = {path.removesuffix(entry["suffixes"][0]) for path in records}
+    files = {stem + suffix for stem in stems for suffix in entry["suffixes"] if stem + suffix in listed}
+    return Choice(sorted(files.union(entry["tables"])), [], None if per_part else len(records))
+
+
+def belongs(path: str, entry: Mapping[str, Any], suffixes: Collection[str]) -> bool:
+    """Return whether a file lies under one of the entry's folders and has one of `suffixes`."""
+    return path.endswith(tuple(suffixes)) and any(path.startswith(root) for root in _roots(entry["folders"]))
+
+
+def _check_tables(tables: list[str], listed: Collection[str], source: str) -> None:
+    for table in tables:
+        if table not in listed:
+            raise InputError(f"{source}: table {table!r} is not listed there; check `tables` and `version`")
+
+
+def _by_number(path: str) -> list[tuple[str, int]]:
+    """Sort part 2 before part 10."""
+    return [(text, int(digits or 0)) for text, digits in re.findall(r"([^0-9]*)([0-9]*)", path)]
+
+
+def _roots(folders: list[str]) -> list[str]:
+    """Return folders with a slash at their end, the data set's own as an empty text."""
+    return ["" if folder.rstrip("/") in ("", ".") else folder.rstrip("/") + "/" for folder in folders]
+
+
+def _folders_of(headers: Iterator[str]) -> set[str]:
+    """Return every folder above the headers, with a slash at its end."""
+    known = {""}
+    for path in headers:
+        folder = path.rpartition("/")[0]
+        while folder and folder + "/" not in known:
+            known.add(folder + "/")
+            folder = folder.rpartition("/")[0]
+    return known
 
 
 def _records_under(folders: list[str], sums: Mapping[str, str], read: Callable[[str], str]) -> Iterator[str]:
     """Yield each record under `folders` once; a folder without a header in `sums` comes as ``folder/``, unread."""
-    wanted = [PurePosixPath(folder) for folder in folders]
-    headers = (PurePosixPath(path) for path in sums if path.endswith(HEADER_SUFFIX))
-    known = {parent for header in headers for parent in header.parents}
+    roots = _roots(folders)
+    known = _folders_of(path for path in sums if path.endswith(HEADER_SUFFIX))
     seen: set[str] = set()
 
     def walk(folder: str) -> Iterator[str]:
         name = folder + RECORDS_NAME
-        for line in filter(None, map(str.strip, read(name).splitlines())):
+        for line in filter(None, map(str.strip, read(name).split("\n"))):
             path = folder + safe_path(line.removesuffix("/"), name)
-            place = PurePosixPath(path)
-            inside = any(place.is_relative_to(root) for root in wanted)
-            leads_inside = inside or any(root.is_relative_to(place) for root in wanted)
-            if line.endswith("/") and leads_inside and place in known:
-                yield from walk(path + "/")
+            is_folder = line.endswith("/")
+            place = path + "/"
+            inside = any(place.startswith(root) for root in roots)
+            leads_inside = inside or any(root.startswith(place) for root in roots)
+            if is_folder and leads_inside and place in known:
+                yield from walk(place)
             elif inside and path not in seen:
                 seen.add(path)
-                yield path + "/" * line.endswith("/")
+                yield place if is_folder else path
 
     return walk("")

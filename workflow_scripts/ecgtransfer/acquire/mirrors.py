@@ -1,31 +1,41 @@
 """Where published files are fetched from: a web server or a folder laid out like one.
 
 A mirror brings one file at a time and knows nothing of checksums or data sets. A web mirror goes on where a partial
-file ends, and tries again when the network or the server fails.
+file ends, if the file on the server is still the same, and tries again when the network or the server fails.
 """
 
 import os
 import shutil
 import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 from ecgtransfer.errors import InputError
 
-TRIES = 5
+TRIES = 6
+"""Failures of the network or the server without a piece of the file between them."""
+PATIENCE_SECONDS = 3600.0
+"""How long a file may be put off by a server that is busy (429, 503) but there."""
 FIRST_WAIT_SECONDS = 1.0
+MOST_DOUBLINGS = 6
 LONGEST_WAIT_SECONDS = 600.0
+"""However long a server asks for."""
 TIMEOUT_SECONDS = (10.0, 60.0)
 """To connect, and between two packets."""
-CHUNK_BYTES = 1 << 14
-"""What a killed download may lose per stream, so it is small."""
+SLOWEST_BYTES, SLOWEST_SECONDS = 1 << 16, 60.0
+"""A stream that brings less in that time is given up and begun anew."""
+CHUNK_BYTES = 1 << 16
+VALIDATOR_SUFFIX = ".from"
+"""Beside a partial file: which address it is from, and which version of the file there."""
 
 
 class Mirror(ABC):
@@ -33,21 +43,38 @@ class Mirror(ABC):
 
     Attributes
     ----------
+    host : str or None
+        Whose connections are used.
     n_bytes : int
         How many bytes have come from here.
+    urls : dict
+        Addresses of files that do not lie where their path says.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, host: str | None) -> None:
+        self.host = host
         self.n_bytes = 0
+        self.urls: dict[str, str] = {}
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """End what is being fetched soon, with `Stopped`."""
+        self._stopped.set()
 
     def _count(self, n_bytes: int) -> None:
+        if self._stopped.is_set():
+            raise Stopped
         with self._lock:
             self.n_bytes += n_bytes
 
     @abstractmethod
     def address(self, path: str) -> str:
         """Return where a file is, as messages name it."""
+
+    @abstractmethod
+    def size(self, path: str) -> int | None:
+        """Return how many bytes a file has, None if that is not to be had."""
 
     @abstractmethod
     def fetch(self, path: str, part: Path) -> None:
@@ -57,25 +84,37 @@ class Mirror(ABC):
         ------
         InputError
             If the file is not to be had.
+        Stopped
+            If `stop` was called meanwhile; what has arrived is kept.
         """
+
+
+class Stopped(Exception):
+    """The download was ended from outside."""
 
 
 class FolderMirror(Mirror):
     """A copy of the published files on this machine."""
 
     def __init__(self, root: Path) -> None:
-        super().__init__()
+        super().__init__(None)
         self._root = root
 
     def address(self, path: str) -> str:
         """Return the file's path."""
         return str(self._root / path)
 
+    def size(self, path: str) -> int | None:
+        """Return the size of the original."""
+        original = self._root / path
+        return original.stat().st_size if original.is_file() else None
+
     def fetch(self, path: str, part: Path) -> None:
         """Copy a file to `part`."""
         original = self._root / path
         if not (original.is_file() and os.access(original, os.R_OK)):
             raise InputError(f"{original}: no such file, or not readable; check `mirror`, `path` and `version`")
+        self._count(0)
         shutil.copyfile(original, part)
         self._count(part.stat().st_size)
 
@@ -89,14 +128,16 @@ class WebMirror(Mirror):
         URL of the data set, without a slash at its end.
     streams : int
         Connections that are kept open.
-    pause : callable
-        Waits for a number of seconds between tries.
+    pause : callable or None
+        Waits for a number of seconds between tries; None waits in truth, until `stop`.
     """
 
-    def __init__(self, root: str, streams: int, pause: Callable[[float], None]) -> None:
-        super().__init__()
+    def __init__(self, root: str, streams: int, pause: Callable[[float], object] | None) -> None:
+        super().__init__(urlsplit(root).netloc)
         self._root = root
-        self._pause = pause
+        self._pause = pause or self._stopped.wait
+        self._gate = threading.Lock()
+        self._n_pauses = 0
         self._session = requests.Session()
         # A compressed body would make ranges meaningless.
         self._session.headers.update({"User-Agent": "ecg-transfer", "Accept-Encoding": "identity"})
@@ -105,45 +146,90 @@ class WebMirror(Mirror):
 
     def address(self, path: str) -> str:
         """Return the file's URL."""
-        return f"{self._root}/{quote(path)}"
+        return self.urls.get(path) or f"{self._root}/{quote(path)}"
+
+    def size(self, path: str) -> int | None:
+        """Return what the server says to a HEAD request; a failure is no answer, and is not tried again."""
+        try:
+            response = self._session.head(self.address(path), timeout=TIMEOUT_SECONDS, allow_redirects=True)
+        except requests.RequestException:
+            return None
+        length = response.headers.get("Content-Length", "")
+        return int(length) if response.status_code == 200 and length.isdecimal() else None
 
     def fetch(self, path: str, part: Path) -> None:
-        """Bring a file to `part` in at most five tries, waiting twice as long after each or as the server asks."""
-        for attempt in range(TRIES):
+        """Bring a file to `part`, waiting twice as long after each failure or as the server asks."""
+        url = self.address(path)
+        n_tries, waited = 0, 0.0
+        while True:
+            with self._gate:  # closed while a busy server is given time
+                n_pauses = self._n_pauses
+            self._count(0)
+            size_before = _size(part)
             try:
-                return self._fetch_once(self.address(path), part)
+                return self._fetch_once(url, part)
             except _TryAgain as failure:
-                reason = str(failure)
-                if attempt < TRIES - 1:
-                    seconds = FIRST_WAIT_SECONDS * 2**attempt if failure.seconds is None else failure.seconds
-                    self._pause(min(seconds, LONGEST_WAIT_SECONDS))
-        raise InputError(
-            f"{self.address(path)}: {reason}, after {TRIES} tries; check the network and `mirror`, then run again: "
-            "what has arrived is kept"
-        )
+                if _size(part) >= size_before + CHUNK_BYTES:
+                    n_tries, waited = 0, 0.0
+                seconds = failure.seconds_to_wait(n_tries)
+                n_tries, waited = n_tries + 1, waited + seconds
+                if waited > PATIENCE_SECONDS or (n_tries >= TRIES and not failure.is_busy):
+                    raise InputError(
+                        f"{url}: {failure}, after {n_tries} tries; check the network and `mirror`, then run again: "
+                        "what has arrived is kept"
+                    ) from failure
+                self._wait(seconds, n_pauses, failure.is_busy)
+
+    def _wait(self, seconds: float, n_pauses: int, is_busy: bool) -> None:
+        """Wait; if the server is busy, every stream does, once for all that heard so meanwhile."""
+        if not is_busy:
+            self._pause(seconds)
+            return
+        with self._gate:
+            if self._n_pauses == n_pauses:
+                self._pause(seconds)
+                self._n_pauses += 1
 
     def _fetch_once(self, url: str, part: Path) -> None:
-        start = part.stat().st_size if part.exists() else 0
+        start = _size(part)
+        version = _version_of(part, url) if start else None
         headers = {"Range": f"bytes={start}-"} if start else {}
+        if version is not None:
+            headers["If-Range"] = version
         try:
             with self._session.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
                 _check_status(response)
-                continues = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-                if response.status_code == 416 or (response.status_code == 206 and not continues):
-                    part.unlink(missing_ok=True)
+                if start and response.status_code != 200 and not _goes_on(response, start, version):
+                    forget(part)
                     raise _TryAgain("the server does not go on where the partial file ends", seconds=0)
-                with part.open("ab" if response.status_code == 206 else "wb") as file:
-                    for chunk in response.iter_content(CHUNK_BYTES):
-                        file.write(chunk)
-                        self._count(len(chunk))
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
-            cause = error.args[0] if error.args else error
+                if response.status_code == 200:
+                    _keep_version(part, url, response.headers)
+                self._receive(response.raw, part, "ab" if response.status_code == 206 else "wb")
+        except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
+            cause = error.args[-1] if error.args else error
             raise _TryAgain(f"{type(error).__name__} ({getattr(cause, 'reason', cause)})") from error
         except requests.RequestException as error:
             raise InputError(f"{url}: {error}; check `mirror`") from error
 
+    def _receive(self, body: urllib3.HTTPResponse, part: Path, mode: str) -> None:
+        """Write a body as it comes. Nothing is buffered, so that a killed download has all that had come."""
+        since, n_since = time.monotonic(), 0
+        with part.open(mode, buffering=0) as file:
+            while chunk := body.read1(CHUNK_BYTES):
+                view = memoryview(chunk)
+                while view:
+                    view = view[file.write(view) :]
+                self._count(len(chunk))
+                n_since += len(chunk)
+                if time.monotonic() - since > SLOWEST_SECONDS:
+                    if n_since < SLOWEST_BYTES:
+                        raise _TryAgain(f"only {n_since} bytes came in {SLOWEST_SECONDS:.0f} s")
+                    since, n_since = time.monotonic(), 0
 
-def open_mirror(mirror: str, path: str, streams: int, pause: Callable[[float], None]) -> Mirror:
+
+def open_mirror(
+    mirror: str, path: str, streams: int, pause: Callable[[float], object] | None, setting: str = "mirror"
+) -> Mirror:
     """Return the mirror of one data set.
 
     Parameters
@@ -151,40 +237,109 @@ def open_mirror(mirror: str, path: str, streams: int, pause: Callable[[float], N
     mirror : str
         Base URL: ``https://host``, ``http://host`` or ``file:///absolute/folder``; more path may follow a host.
     path : str
-        Where the data set is below that.
+        Where the data set is below that; may be empty. Buckets on Amazon S3 (``https://<bucket>.s3.amazonaws.com``)
+        hold what PhysioNet has below ``files/`` without that folder.
     streams, pause
         As in `WebMirror`.
+    setting : str
+        What names `mirror` in messages.
 
     Raises
     ------
     InputError
         If the URL is of another form, or if the folder does not exist.
     """
-    scheme, below = urlsplit(mirror).scheme, mirror.partition("://")[2]
-    if scheme in ("http", "https") and urlsplit(mirror).netloc:
-        return WebMirror(f"{mirror.rstrip('/')}/{quote(path.strip('/'))}", streams, pause)
-    if scheme == "file" and below.startswith("/"):
+    parts, below = urlsplit(mirror), mirror.partition("://")[2]
+    if parts.scheme in ("http", "https") and parts.netloc:
+        if (parts.hostname or "").endswith(".amazonaws.com"):
+            path = path.strip("/").removeprefix("files/")
+        return WebMirror(f"{mirror.rstrip('/')}/{quote(path.strip('/'))}".rstrip("/"), streams, pause)
+    if parts.scheme == "file" and below.startswith("/"):
         root = Path(unquote(below))
         if not root.is_dir():
-            raise InputError(f"mirror {mirror!r}: folder {root} does not exist; expected one that holds {path}")
+            raise InputError(
+                f"{setting} {mirror!r}: folder {root} does not exist; expected one that holds {path or 'the data set'}"
+            )
         return FolderMirror(root / path)
-    raise InputError(f"mirror {mirror!r}: expected https://host, http://host or file:///absolute/folder")
+    raise InputError(f"{setting} {mirror!r}: expected https://host, http://host or file:///absolute/folder")
+
+
+def forget(part: Path) -> None:
+    """Remove a partial file and what is known of it."""
+    part.unlink(missing_ok=True)
+    _notes_on(part).unlink(missing_ok=True)
+
+
+def put_in_place(part: Path, target: Path) -> None:
+    """Give a whole file its own name."""
+    part.replace(target)
+    _notes_on(part).unlink(missing_ok=True)
 
 
 class _TryAgain(Exception):
-    """A failure that may pass: the reason, and how many seconds to wait if that is known."""
+    """A failure that may pass: the reason, how many seconds to wait if that is known, and if the server is busy."""
 
-    def __init__(self, reason: str, seconds: float | None = None) -> None:
+    def __init__(self, reason: str, seconds: float | None = None, is_busy: bool = False) -> None:
         super().__init__(reason)
         self.seconds = seconds
+        self.is_busy = is_busy
+
+    def seconds_to_wait(self, n_tries: int) -> float:
+        """Return how long to wait after so many failures before this one."""
+        if self.seconds is None:
+            return FIRST_WAIT_SECONDS * 2.0 ** min(n_tries, MOST_DOUBLINGS)
+        # A busy server that asks for no wait at all would be asked without end.
+        return min(max(self.seconds, FIRST_WAIT_SECONDS * self.is_busy), LONGEST_WAIT_SECONDS)
+
+
+def _size(part: Path) -> int:
+    return part.stat().st_size if part.exists() else 0
+
+
+def _notes_on(part: Path) -> Path:
+    return part.with_name(part.name + VALIDATOR_SUFFIX)
+
+
+def _version(headers: Mapping[str, str]) -> str | None:
+    """Return what names this version of a file in If-Range, which a weak ETag may not."""
+    tag = headers.get("ETag", "")
+    return tag if tag.startswith('"') else headers.get("Last-Modified")
+
+
+def _keep_version(part: Path, url: str, headers: Mapping[str, str]) -> None:
+    """Note which version a partial file is of, before its first byte; small files come whole or not at all."""
+    forget(part)
+    version, length = _version(headers), headers.get("Content-Length", "")
+    if version is not None and not (length.isdecimal() and int(length) <= CHUNK_BYTES):
+        _notes_on(part).write_text(f"{url}\n{version}\n", encoding="utf-8")
+
+
+def _version_of(part: Path, url: str) -> str | None:
+    """Return the noted version if it is one of this address; another server names the same file otherwise."""
+    try:
+        noted = _notes_on(part).read_text(encoding="utf-8", errors="replace").split("\n")
+    except FileNotFoundError:
+        return None
+    return noted[1] if len(noted) == 3 and noted[0] == url and noted[1].isascii() else None
+
+
+def _goes_on(response: requests.Response, start: int, version: str | None) -> bool:
+    """Return whether a body is the rest of a partial file, of the same version as far as that is told."""
+    found = response.headers.get("ETag" if version is not None and version.startswith('"') else "Last-Modified")
+    is_same = version is None or found is None or found.removeprefix("W/") == version
+    is_rest = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
+    return response.status_code == 206 and is_rest and is_same
 
 
 def _check_status(response: requests.Response) -> None:
     """Raise what an answer without the file means; 416 (no such range) is left to the caller."""
     url, status = response.url, response.status_code
-    if status in (200, 206, 416):
+    if status in (200, 206) or (status == 416 and "Range" in response.request.headers):
         return
-    if status in (408, 429) or status >= 500:
+    if status in (429, 503):
+        seconds = _seconds_to_wait(response.headers.get("Retry-After"))
+        raise _TryAgain(f"the server answers {status}", seconds, is_busy=True)
+    if status == 408 or status >= 500:
         raise _TryAgain(f"the server answers {status}", _seconds_to_wait(response.headers.get("Retry-After")))
     if status in (401, 403):
         raise InputError(

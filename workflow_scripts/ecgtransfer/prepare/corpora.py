@@ -11,6 +11,8 @@ import pandas as pd
 
 JOINED_BY = "+"
 SHUFFLED_SUFFIX = "-shuffled"
+OF = ":"
+"""Between a data set and an id of it, in a corpus of several."""
 ID_COLUMNS = ("record_id", "patient_id")
 
 
@@ -21,7 +23,12 @@ def is_shuffled(corpus: str) -> bool:
 
 def datasets_of(corpus: str) -> list[str]:
     """Return the names of the data sets of a corpus, in their order."""
-    return corpus.removesuffix(SHUFFLED_SUFFIX).split(JOINED_BY)
+    return without_shuffling(corpus).split(JOINED_BY)
+
+
+def without_shuffling(corpus: str) -> str:
+    """Return the corpus whose signals a corpus has: itself, or for a negative control the one that was shuffled."""
+    return corpus.removesuffix(SHUFFLED_SUFFIX)
 
 
 def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -39,7 +46,12 @@ def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
     if len(tables) == 1:
         return tables[0]
     named = [
-        table.assign(**{column: f"{name}:" + table[column] for column in ID_COLUMNS if column in table})
+        table.assign(**{column: f"{name}{OF}" + table[column] for column in ID_COLUMNS if column in table})
         for name, table in zip(datasets_of(corpus), tables, strict=True)
     ]
     return pd.concat(named, ignore_index=True)
+
+
+def ids_in_corpus(corpus: str, datasets: pd.Series, record_ids: pd.Series) -> pd.Series:
+    """Return the record ids that a corpus gives to records, each named by its data set and its id there."""
+    return record_ids if len(datasets_of(corpus)) == 1 else datasets + OF + record_ids

@@ -1,14 +1,22 @@
-"""From a recording to a row of the signal array: repair, filter, resample, window, quantise.
+"""From recordings to the signal array of a data set, and to the table of what was found in each of them.
 
-The array holds int16 at 1 µV per step, shape (records, 12, samples); a table beside it says of every row what was
-found and mended, so that later stages can leave a record out by rule.
+The array holds int16, 1 µV per step unless scaled, shape (records, 12, samples); the table beside it says of every row
+what was found and mended, so that later stages can leave a record out by rule. Processes share the records; each writes
+its rows into the file by position, so that neither memory nor the bytes of the file depend on how many there are.
 """
 
 import logging
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+import math
+import os
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,157 +25,331 @@ import pandas as pd
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import written_whole
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.filters import band_pass, resample
-from ecgtransfer.prepare.wfdb_files import read_signal
+from ecgtransfer.prepare.kernel import plan
+from ecgtransfer.prepare.quality import common_gain, fault_of_unit, gain_ratios, implausible, mending_factor
+from ecgtransfer.prepare.recordings import read_recording
+from ecgtransfer.prepare.rows import UNITS, Quality, prepare_into, samples_per_row
+from ecgtransfer.prepare.units import millivolts_per_unit
+from ecgtransfer.prepare.wfdb_headers import read_header
+from ecgtransfer.prepare.workers import Workers, workers
 
 logger = logging.getLogger(__name__)
 
-MICROVOLTS_PER_MILLIVOLT = 1000.0
-FLAT_RANGE_MV = 0.001
-"""A lead that stays within this range is flat: one quantisation step."""
+COLUMNS_READ = {
+    "record_id": str, "path": str, "sampling_rate_hz": float, "n_samples": int, "unit": str, "leads": str,
+}  # fmt: skip
+"""What the described table must say of a record to prepare it."""
+
+CHUNK = 64
+"""Records that a process takes at a time."""
+PROBED = 100
+"""Records that are prepared beforehand to check the unit, spread evenly over the data set."""
+REPORT_EVERY_S = 10.0
+
+UNREADABLE = "not prepared: "
+"""Before the reason of a record whose files or rate do not allow it, though they did when it was described."""
+
+
+_INTEGERS = {"missing_leads", "rebuilt_leads", "flat_leads", "clipped_leads", "clipped_samples", "usable"}
+_ROW = np.dtype([(name, np.int32 if name in _INTEGERS else np.float64) for name in Quality._fields[:-1]])
+
+
+class Record(NamedTuple):
+    """One recording to prepare: its row of the array, and what the described table says of it."""
+
+    row: int
+    path: str
+    sampling_rate_hz: float
+    n_samples: int
+    unit: str
+    leads: str
+    factor: float = 1.0
+    """By how much the samples are multiplied, to mend a wrong gain."""
 
 
 @dataclass(frozen=True)
-class Quality:
-    """What was found in one recording, before filtering."""
+class Job:
+    """What the preparation of all recordings of a data set has in common."""
 
-    nan_fraction: float
-    flat_leads: int
-    clipped_samples: int
-    duration_s: float
-    padded_s: float
-    usable: int
-    reason: str
-
-
-def repair_gaps(signal: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the signal with NaN runs bridged by straight lines, ends held, and leads without any sample at 0 mV."""
-    missing = np.isnan(signal)
-    if not missing.any():
-        return signal
-    repaired = signal.copy()
-    for lead, gaps in zip(repaired, missing, strict=True):
-        if gaps.all():
-            lead[:] = 0.0
-        elif gaps.any():
-            lead[gaps] = np.interp(np.flatnonzero(gaps), np.flatnonzero(~gaps), lead[~gaps])
-    return repaired
+    folder: str
+    settings: Mapping[str, Any]
+    array_path: str
+    """File that takes the rows, its header written."""
+    first_byte: int
+    """Where in it the first row begins."""
 
 
-def window(signal: npt.NDArray[np.float64], n_samples: int, crop: str) -> npt.NDArray[np.float64]:
-    """Return exactly `n_samples` per lead: the start or the centre of a longer signal, a shorter one padded with 0 mV.
-
-    Parameters
-    ----------
-    signal
-        Shape (12, samples).
-    n_samples
-        Samples per lead of the result.
-    crop
-        ``start`` or ``centre``.
-    """
-    surplus = signal.shape[1] - n_samples
-    if surplus < 0:
-        return np.pad(signal, ((0, 0), (0, -surplus)))
-    first = surplus // 2 if crop == "centre" else 0
-    return signal[:, first : first + n_samples]
+def _prepare_record(row: npt.NDArray[np.int16], record: Record, job: Job) -> Quality:
+    """Fill a row from the files of a record; one that cannot be read or prepared is all zeros, with the reason."""
+    row.fill(0)
+    try:
+        planned = plan(record.sampling_rate_hz, record.n_samples, job.settings)
+        read_recording(job.folder, record.path, record.unit, record.leads, out=planned.input)
+        if record.factor != 1.0:
+            np.multiply(planned.input, np.float32(record.factor), out=planned.input)
+        return prepare_into(row, planned, record.sampling_rate_hz, job.settings)
+    except (InputError, OSError) as error:
+        row.fill(0)
+        reason = str(error).removeprefix(f"{job.folder}/").removeprefix(f"{record.path}: ")
+        return Quality(0.0, 0, 0, 0, 0, 0, 0.0, math.nan, 0.0, 0.0, 0, UNREADABLE + reason)
 
 
-def prepare_signal(
-    signal_mv: npt.NDArray[np.float64], sampling_rate_hz: float, settings: Mapping[str, Any]
-) -> tuple[npt.NDArray[np.int16], Quality]:
-    """Return one recording as int16 microvolts, shape (12, samples), and its quality.
-
-    Parameters
-    ----------
-    signal_mv
-        Shape (12, samples), mV, NaN where samples are missing.
-    sampling_rate_hz
-        Of the recording.
-    settings
-        The config section ``signals``.
-    """
-    rate = settings["sampling_rate_hz"]
-    n_samples = round(settings["duration_s"] * rate)
-    missing = np.isnan(signal_mv)
-    repaired = repair_gaps(signal_mv)
-    flat = int(np.sum(np.ptp(repaired, axis=1) <= FLAT_RANGE_MV))
-    filtered = band_pass(repaired, sampling_rate_hz, **settings["band_pass"])
-    windowed = window(resample(filtered, sampling_rate_hz, rate), n_samples, settings["crop"])
-    steps = np.rint(windowed * MICROVOLTS_PER_MILLIVOLT)
-    duration = signal_mv.shape[1] / sampling_rate_hz
-    padded = max(0.0, settings["duration_s"] - duration)
-    reason = _why_unusable(float(missing.mean()), flat, padded, settings)
-    quality = Quality(
-        nan_fraction=round(float(missing.mean()), 6),
-        flat_leads=flat,
-        clipped_samples=int(np.sum(np.abs(steps) > 32767)),
-        duration_s=round(duration, 3),
-        padded_s=round(padded, 3),
-        usable=int(not reason),
-        reason=reason,
-    )
-    return np.clip(steps, -32767, 32767).astype(np.int16), quality
+def _write(job: Job, records: Sequence[Record]) -> list[Quality]:
+    """Prepare records and write their rows to where they belong in the array."""
+    row = np.empty((len(LEADS), samples_per_row(job.settings)), dtype="<i2")
+    qualities = []
+    file = os.open(job.array_path, os.O_WRONLY)
+    try:
+        for record in records:
+            qualities.append(_prepare_record(row, record, job))
+            content, place = row.data.cast("B"), job.first_byte + record.row * row.nbytes
+            while content:
+                written = os.pwrite(file, content, place)
+                content, place = content[written:], place + written
+    except OSError as error:
+        raise InputError(f"{job.array_path}: the signals cannot be written ({error.strerror})") from error
+    finally:
+        os.close(file)
+    return qualities
 
 
-def _why_unusable(nan_fraction: float, flat_leads: int, padded_s: float, settings: Mapping[str, Any]) -> str:
-    if nan_fraction > settings["max_nan_fraction"]:
-        return f"{nan_fraction:.1%} of the samples are missing"
-    if flat_leads > settings["max_flat_leads"]:
-        return f"{flat_leads} leads are flat"
-    if padded_s > 0 and not settings["pad_short_records"]:
-        return f"{padded_s:.3g} s too short"
-    return ""
+def _chunks(rows: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
+    return [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]
 
 
-def prepare_signals(records: pd.DataFrame, folder: Path, settings: Mapping[str, Any], array_path: Path) -> pd.DataFrame:
+class _Progress:
+    """Says in the log how fast records are prepared, and when all will be done."""
+
+    def __init__(self, n_records: int) -> None:
+        self.done = 0
+        self._n_records = n_records
+        self._started = self._said = time.monotonic()
+
+    def add(self, n_records: int) -> None:
+        """Count records that are done."""
+        self.done += n_records
+        now = time.monotonic()
+        if now - self._said >= REPORT_EVERY_S:
+            self._said, per_s = now, self.done / (now - self._started)
+            left_s = (self._n_records - self.done) / per_s
+            logger.info("%d of %d records, %.0f per second, %.0f s left", self.done, self._n_records, per_s, left_s)
+
+
+class _Described:
+    """The described table as columns, from which the records of a chunk are made when their turn comes."""
+
+    def __init__(self, described: pd.DataFrame) -> None:
+        text = {name: described[name].fillna("").astype(str).to_numpy() for name in ("path", "unit", "leads")}
+        self._columns = (
+            text["path"],
+            described["sampling_rate_hz"].to_numpy(dtype=np.float64),
+            described["n_samples"].to_numpy(dtype=np.int64),
+            text["unit"],
+            text["leads"],
+        )
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def path(self, row: int) -> str:
+        """Return the path of a record."""
+        return str(self._columns[0][row])
+
+    def records(self, rows: npt.NDArray[np.intp]) -> list[Record]:
+        """Return some records by their rows."""
+        fields = zip(*(column[rows].tolist() for column in self._columns), strict=True)
+        return [Record(row, *values) for row, values in zip(rows.tolist(), fields, strict=True)]
+
+
+def prepare_signals(
+    described: pd.DataFrame, folder: Path, settings: Mapping[str, Any], array_path: Path, n_workers: int = 1
+) -> pd.DataFrame:
     """Prepare every record into `array_path`, an int16 ``.npy`` of shape (records, 12, samples).
 
     Parameters
     ----------
-    records
-        Columns ``record_id``, ``path`` (of the header, within `folder`), ``sampling_rate_hz``.
+    described
+        Columns ``record_id``, ``path`` (within `folder`), ``sampling_rate_hz``, ``n_samples``, ``unit``, ``leads``.
     folder
         Where the recordings lie.
     settings
         The config section ``signals``.
     array_path
-        Written as it grows, so that memory does not grow with the number of records.
+        Its rows are those of `described`. A record that cannot be read is a row of zeros.
+    n_workers
+        Processes; the result does not depend on it.
 
     Returns
     -------
     pandas.DataFrame
-        ``record_id`` and the fields of `Quality`, one row per record.
+        ``record_id`` and the fields of `Quality`, one row per record. ``gain_ratio`` is the amplitude as it was found
+        over the data set's median, ``amplitude_mv`` that of the row, so after a wrong gain was mended.
+
+    Raises
+    ------
+    InputError
+        If there is no record, the unit is implausible, none can be read, or the array cannot be written.
     """
-    if records.empty:
+    if described.empty:
         raise InputError(f"{folder}: no usable record; the .rejected.csv beside the records table says why")
-    shape = (len(records), 12, round(settings["duration_s"] * settings["sampling_rate_hz"]))
-    rows = []
-    with written_whole(array_path) as temporary:
-        array = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.int16, shape=shape)
-        of_record = zip(records["record_id"], records["path"], records["sampling_rate_hz"], strict=True)
-        for i, (record_id, path, sampling_rate_hz) in enumerate(of_record):
-            array[i], quality = prepare_signal(read_signal(folder / path), float(sampling_rate_hz), settings)
-            rows.append({"record_id": record_id, **asdict(quality)})
-            if (i + 1) % 1000 == 0:
-                logger.info("%d of %d records prepared", i + 1, len(records))
-        array.flush()
-    table = pd.DataFrame(rows)
-    logger.info("%d records prepared, %d of them usable", len(table), table["usable"].sum())
-    return table
+    records = _Described(described)
+    with written_whole(array_path) as temporary, workers(min(n_workers, math.ceil(len(records) / CHUNK))) as run:
+        job = Job(str(folder), dict(settings), str(temporary), _allocate(temporary, len(records), settings))
+        table, reasons = _prepare_all(job, records, run)
+        _treat_implausible(job, records, table, reasons, run)
+    quality = pd.DataFrame(table)
+    quality.insert(0, "record_id", described["record_id"].to_numpy())
+    quality["reason"] = [reasons.get(row, "") for row in range(len(quality))]
+    logger.info("%d records prepared, %d of them usable", len(quality), quality["usable"].sum())
+    return quality
+
+
+def _allocate(path: Path, n_records: int, settings: Mapping[str, Any]) -> int:
+    """Write the header of the array and set the length of its file; return where the first row begins."""
+    shape = (n_records, len(LEADS), samples_per_row(settings))
+    needed, free = 2 * math.prod(shape), shutil.disk_usage(path.parent).free
+    if needed > free:
+        raise InputError(f"{path.parent}: the signals need {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free")
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
+        first_byte = file.tell()
+        file.truncate(first_byte + needed)
+    return first_byte
+
+
+def _check_unit(job: Job, records: _Described, table: npt.NDArray[np.void]) -> None:
+    """Raise an `InputError` if the amplitudes of the records prepared so far cannot be in mV."""
+    rows = np.flatnonzero((table["usable"] == 1) & (table["amplitude_mv"] > 0))
+    if not len(rows):
+        return
+    stated, stated_mv, remedy = _stated_unit(job.folder, records.records(rows[:1])[0])
+    fault = fault_of_unit(table["amplitude_mv"][rows], stated_mv, stated)
+    if fault:
+        raise InputError(f"{job.folder}: {fault}; {remedy}")
+
+
+def _stated_unit(folder: str, record: Record) -> tuple[str, float, str]:
+    """Return the unit that a record was read in, the same in mV, and where to change it."""
+    if record.unit:
+        return record.unit, millivolts_per_unit(record.unit), "set the right `unit` of the data set"
+    units = [lead.unit for lead in read_header(f"{folder}/{record.path}").leads]
+    for unit in units:
+        with suppress(ValueError):  # a lead beyond the twelve may hold something else
+            return unit, millivolts_per_unit(unit), "mend unit or gain in its headers"
+    raise AssertionError("a record without a voltage was read")
+
+
+def _probed_rows(n_records: int) -> npt.NDArray[np.intp]:
+    return np.unique(np.linspace(0, n_records - 1, min(PROBED, n_records)).round().astype(np.intp))
+
+
+def _prepare_all(job: Job, records: _Described, run: Workers) -> tuple[npt.NDArray[np.void], dict[int, str]]:
+    """Write all rows; return the table of their quality, and by row the reasons why some cannot be used.
+
+    Some records of all parts of the data set come first: what their unit is is checked before the others are read.
+    """
+    table, reasons = np.zeros(len(records), dtype=_ROW), dict[int, str]()
+    probed = _probed_rows(len(records))
+    chunks = [*_chunks(probed), *_chunks(np.setdiff1d(np.arange(len(records)), probed))]
+    progress = _Progress(len(records))
+    results = run.each(partial(_write, job), map(records.records, chunks))
+    for rows, qualities in zip(chunks, results, strict=True):
+        _enter(table, reasons, rows, qualities)
+        progress.add(len(rows))
+        if progress.done == len(probed):
+            _check_unit(job, records, table)
+    unreadable = {row: reason for row, reason in reasons.items() if reason.startswith(UNREADABLE)}
+    if unreadable:
+        row, reason = next(iter(unreadable.items()))
+        first = f"{job.folder}/{records.path(row)}: {reason.removeprefix(UNREADABLE)}"
+        if len(unreadable) == len(records):
+            raise InputError(f"none of {len(records)} records can be prepared, the first: {first}")
+        logger.warning("%d records cannot be prepared, their rows are zeros; the first: %s", len(unreadable), first)
+    return table, reasons
+
+
+def _enter(
+    table: npt.NDArray[np.void], reasons: dict[int, str], rows: npt.NDArray[np.intp], qualities: Sequence[Quality]
+) -> None:
+    for row, quality in zip(rows.tolist(), qualities, strict=True):
+        table[row] = quality[:-1]
+        if quality.reason:
+            reasons[row] = quality.reason
+
+
+def _treat_implausible(
+    job: Job,
+    records: _Described,
+    table: npt.NDArray[np.void],
+    reasons: dict[int, str],
+    run: Workers,
+) -> None:
+    """Compare amplitudes with their median; keep, leave out or prepare again, as ``implausible_gain`` says."""
+    limit, action = job.settings["implausible_gain"]["ratio"], job.settings["implausible_gain"]["action"]
+    usable = table["usable"] == 1
+    ratios = gain_ratios(table["amplitude_mv"], usable).round(4)
+    table["gain_ratio"] = ratios
+    rows = np.flatnonzero(usable & implausible(ratios, limit))
+    if not len(rows) or action == "flag":
+        return
+    common, again = None, {}
+    if action == "rescale":
+        common = common_gain([stated_gain(job.folder, other) for other in records.records(_probed_rows(len(records)))])
+    for record in records.records(rows):
+        ratio = float(ratios[record.row])
+        gain = stated_gain(job.folder, record) if common else None
+        factor = mending_factor(ratio, gain, common, limit)
+        if factor is None:
+            table["usable"][record.row] = 0
+            reasons[record.row] = f"implausible amplitude, {ratio:.3g} times the median of the data set"
+        else:
+            again[record.row] = record._replace(factor=factor)
+    chunks = _chunks(np.array(list(again), dtype=np.intp))
+    results = run.each(partial(_write, job), ([again[row] for row in chunk] for chunk in chunks))
+    for chunk, qualities in zip(chunks, results, strict=True):
+        _enter(table, reasons, chunk, qualities)
+    table["gain_ratio"] = ratios
+    logger.info("%d records of implausible amplitude rescaled, %d left out", len(again), len(rows) - len(again))
+
+
+def stated_gain(folder: str, record: Record) -> float | None:
+    """Return the steps per mV of a WFDB record whose header states one gain for all leads, else None."""
+    if not record.path.endswith(".hea"):
+        return None
+    try:
+        leads = read_header(f"{folder}/{record.path}").leads
+        gains = {lead.gain / millivolts_per_unit(lead.unit) for lead in leads}
+    except (InputError, ValueError):
+        return None
+    return gains.pop() if len(gains) == 1 else None
 
 
 def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was done to the signals and to how many records: the ``.json`` beside the array."""
+    """Return what was done to the signals and to how many records: the ``.json`` beside the array.
+
+    Reasons are counted by the most frequent first.
+    """
+    limit = settings["implausible_gain"]["ratio"]
+    ratios, usable = quality["gain_ratio"].to_numpy(), quality["usable"].to_numpy() == 1
+    outside = implausible(ratios, limit)
+    rescaled = outside & usable & (settings["implausible_gain"]["action"] == "rescale")
+    reasons = Counter(quality.loc[~usable, "reason"])
+    counted = {
+        "with_missing_samples": "nan_fraction",
+        "with_missing_leads": "missing_leads",
+        "with_rebuilt_leads": "rebuilt_leads",
+        "with_flat_leads": "flat_leads",
+        "with_clipped_samples": "clipped_samples",
+        "padded": "padded_s",
+    }
     return {
         "settings": dict(settings),
-        "unit": "1 µV per step",
+        "unit": UNITS[settings["scaling"]],
         "leads": list(LEADS),
         "records": len(quality),
-        "usable": int(quality["usable"].sum()),
-        "not_usable": quality.loc[quality["usable"] == 0, "reason"].value_counts().to_dict(),
-        "with_missing_samples": int((quality["nan_fraction"] > 0).sum()),
-        "with_flat_leads": int((quality["flat_leads"] > 0).sum()),
-        "with_clipped_samples": int((quality["clipped_samples"] > 0).sum()),
-        "padded": int((quality["padded_s"] > 0).sum()),
+        "usable": int(usable.sum()),
+        "not_usable": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
+        **{key: int((quality[column] > 0).sum()) for key, column in counted.items()},
+        "with_implausible_amplitude": int(outside.sum()),
+        "rescaled": int(rescaled.sum()),
     }

@@ -1,5 +1,9 @@
-"""Who trains, who validates, who tests: by patient, published folds first, and nested fractions of the patients."""
+"""Who trains, who validates, who tests, and nested fractions of the patients.
 
+Roles go by patient, published folds first, or by site or month of recording; no patient ever has two.
+"""
+
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,22 +13,30 @@ import pandas as pd
 
 from ecgtransfer.errors import InputError
 
+logger = logging.getLogger(__name__)
+
 ROLES = ("train", "valid", "test")
 
 
 def split_records(
     records: pd.DataFrame, labels: pd.DataFrame, settings: Mapping[str, Any], n_replicates: int, corpus: str
 ) -> pd.DataFrame:
-    """Return ``record_id, patient_id, role, rank_0, rank_1, ...``, rows as in `records`.
+    """Return ``record_id, patient_id, role, rank_0, rank_1, ...``, rows in the order of `records`.
+
+    By patient, every record is there. By site or month, records of a patient who also occurs in a role that comes first
+    (test, then valid) are left out, and the log counts them.
 
     Parameters
     ----------
     records
-        Columns ``record_id``, ``patient_id`` and ``fold`` (published fold, may be missing).
+        Columns ``record_id``, ``patient_id``, ``fold`` (published fold, may be missing) and, where roles go by them,
+        ``site`` or ``month``.
     labels
         ``record_id`` and 0/1 columns, rows as in `records`: folds made here are stratified by them.
     settings
-        The config section ``splits``: ``seed``, ``n_folds``, ``valid_folds``, ``test_folds`` (counted from 1).
+        The config section ``splits``: ``by`` (``patient``, ``site`` or ``month``), ``seed``, ``n_folds``,
+        ``valid_folds``, ``test_folds`` (counted from 1), ``valid_groups`` and ``test_groups`` (names of sites or
+        months; where both are empty, sites or months are dealt out to folds).
     n_replicates
         Number of rank columns. A rank is a patient's place, from 0 to below 1, in a random order of the patients of
         its role; a fraction takes the ranks below it, so smaller fractions are subsets of larger ones. Test records
@@ -37,33 +49,83 @@ def split_records(
     InputError
         If a role stays empty.
     """
-    patients, first_record, patient_of = np.unique(
-        records["patient_id"].astype(str), return_index=True, return_inverse=True
-    )
-    published = records["fold"].astype("Int64").to_numpy(dtype=float, na_value=np.nan)[first_record]
-    folds = np.where(np.isnan(published), 0, published).astype(int)
+    records, labels = records.reset_index(drop=True), labels.reset_index(drop=True)
+    if settings["by"] == "patient":
+        units, published = records["patient_id"].astype(str), records["fold"].astype("Int64")
+    else:
+        units, published = _sites_or_months(records, settings["by"], corpus), None
+    if settings["valid_groups"] or settings["test_groups"]:
+        roles = _named_roles(units, settings, corpus)
+    else:
+        roles = _roles_by_fold(units, published, labels, settings)
+    kept = _one_role_per_patient(records["patient_id"].astype(str), roles, corpus)
+    table = records.loc[kept, ["record_id", "patient_id"]].assign(role=roles[kept]).reset_index(drop=True)
+    for role in ROLES:
+        if not (table["role"] == role).any():
+            raise InputError(
+                f"splits of {corpus}: no patient of {records['patient_id'].nunique()} is in role {role}; check"
+                " splits.n_folds, splits.valid_folds and splits.test_folds (or the groups), or use more records"
+            )
+    _, first_record, patient_of = np.unique(table["patient_id"].astype(str), return_index=True, return_inverse=True)
+    patient_roles = table["role"].to_numpy(dtype=str)[first_record]
+    for replicate in range(n_replicates):
+        ranks = _ranks(patient_roles, np.random.default_rng([settings["seed"], replicate]))
+        table[f"rank_{replicate}"] = ranks[patient_of]
+    return table
+
+
+def _sites_or_months(records: pd.DataFrame, column: str, corpus: str) -> pd.Series:
+    """Return the site or month of every record."""
+    if column not in records or records[column].isna().any():
+        n_without = int(records[column].isna().sum()) if column in records else len(records)
+        raise InputError(
+            f"splits of {corpus}: splits.by is {column}, but {n_without} of {len(records)} records have no {column};"
+            " set splits.by to patient, or add the column to the data set"
+        )
+    return records[column].astype(str)
+
+
+def _named_roles(units: pd.Series, settings: Mapping[str, Any], corpus: str) -> npt.NDArray[np.str_]:
+    """Return a role per record where the config names the sites or months that validate and test."""
+    named = {"valid": set(settings["valid_groups"]), "test": set(settings["test_groups"])}
+    present = set(units)
+    for role, groups in named.items():
+        for group in sorted(groups - present):
+            raise InputError(
+                f"splits of {corpus}: splits.{role}_groups names '{group}', which is no {settings['by']} of its"
+                f" records; there are {', '.join(sorted(present)[:10])}{', ...' if len(present) > 10 else ''}"
+            )
+    return np.select([units.isin(named["test"]), units.isin(named["valid"])], ["test", "valid"], "train")
+
+
+def _roles_by_fold(
+    units: pd.Series, published: pd.Series | None, labels: pd.DataFrame, settings: Mapping[str, Any]
+) -> npt.NDArray[np.str_]:
+    """Return a role per record by published folds, or by folds that are made here where there are none."""
+    names, first_record, unit_of = np.unique(units, return_index=True, return_inverse=True)
+    folds = np.zeros(len(names), dtype=np.int64)
+    if published is not None:
+        of_first = published.to_numpy(dtype=float, na_value=np.nan)[first_record]
+        folds = np.where(np.isnan(of_first), 0, of_first).astype(np.int64)
     without_fold = np.flatnonzero(folds == 0)
-    label_counts = np.zeros((len(patients), labels.shape[1] - 1), dtype=np.int64)
-    np.add.at(label_counts, patient_of, labels.drop(columns="record_id").to_numpy(dtype=np.int64))
-    n_records = np.bincount(patient_of)
+    label_counts = np.zeros((len(names), labels.shape[1] - 1), dtype=np.int64)
+    np.add.at(label_counts, unit_of, labels.drop(columns="record_id").to_numpy(dtype=np.int64))
+    n_records = np.bincount(unit_of)
     folds[without_fold] = stratified_folds(
         label_counts[without_fold], n_records[without_fold], settings["n_folds"], settings["seed"]
     )
-    roles = np.select(
-        [np.isin(folds, settings["test_folds"]), np.isin(folds, settings["valid_folds"])], ["test", "valid"], "train"
-    )
-    for role in ROLES:
-        if role not in roles:
-            raise InputError(
-                f"splits of {corpus}: no patient of {len(patients)} is in role {role}; check splits.n_folds,"
-                " splits.valid_folds and splits.test_folds, or use more records"
-            )
-    table = pd.DataFrame(
-        {"record_id": records["record_id"], "patient_id": records["patient_id"], "role": roles[patient_of]}
-    ).reset_index(drop=True)
-    for replicate in range(n_replicates):
-        table[f"rank_{replicate}"] = _ranks(roles, np.random.default_rng([settings["seed"], replicate]))[patient_of]
-    return table
+    held_out = [np.isin(folds, settings["test_folds"]), np.isin(folds, settings["valid_folds"])]
+    roles: npt.NDArray[np.str_] = np.select(held_out, ["test", "valid"], "train")[unit_of]
+    return roles
+
+
+def _one_role_per_patient(patients: pd.Series, roles: npt.NDArray[np.str_], corpus: str) -> npt.NDArray[np.bool_]:
+    """Tell of every record whether its patient has none in a role that comes before its own: test, valid, train."""
+    precedence = pd.Series(roles).map({"test": 0, "valid": 1, "train": 2})
+    kept: npt.NDArray[np.bool_] = (precedence == precedence.groupby(patients.to_numpy()).transform("min")).to_numpy()
+    if not kept.all():
+        logger.info("%s: %d records left out, their patients occur in another role", corpus, (~kept).sum())
+    return kept
 
 
 def stratified_folds(

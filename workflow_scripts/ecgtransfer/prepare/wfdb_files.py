@@ -1,227 +1,305 @@
-"""Reading WFDB recordings: the header, and the samples of 12-lead records in millivolts.
+"""Reading WFDB recordings: the samples of the twelve leads in millivolts.
 
-Format 16 (little-endian int16, also behind the 24-byte header of a MATLAB v4 file) is read here; the rarer formats are
-left to the ``wfdb`` package. Unlike that package, a record name that carries its file's suffix is accepted, as many
-Georgia headers write it.
+The plain formats (16, 24, 32, 61, 80, 160, 212, also behind the 24-byte header of a MATLAB v4 file) are read here; the
+rarer ones are left to the ``wfdb`` package. What a header says is held against the size of the files before anything
+is allocated. What follows from the signal lines alone is worked out once and remembered, as a data set repeats it.
 
-Source: WFDB header specification, header(5), https://physionet.org/physiotools/wag/header-5.htm
+Source: WFDB signal file formats, signal(5), https://physionet.org/physiotools/wag/signal-5.htm
 """
 
-import math
-import re
-from dataclasses import dataclass
+import os
+import threading
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.leads import rows_in_standard_order
+from ecgtransfer.leads import lead_columns
+from ecgtransfer.prepare.regular_files import open_regular, size_of_regular
+from ecgtransfer.prepare.units import millivolts_per_unit
+from ecgtransfer.prepare.wfdb_headers import Header, LeadSpecification, read_header
 
-DEFAULT_GAIN = 200.0
-"""ADC units per physical unit where a header gives none or 0 (WFDB specification)."""
+__all__ = ["Header", "check_record", "read_header", "read_signal"]
 
-INVALID_SAMPLE = -32768
-"""The value that marks a missing sample in format 16 (WFDB specification)."""
-
-_GAIN = re.compile(r"^(?P<gain>[-+.\deE]+)(?:\((?P<baseline>[-+]?\d+)\))?(?:/(?P<unit>\S+))?$")
-_FORMAT = re.compile(r"^(?P<format>\d+)(?:x(?P<per_frame>\d+))?(?::(?P<skew>\d+))?(?:\+(?P<offset>\d+))?$")
-_MILLIVOLTS = {"mv": 1.0, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "v": 1e3}  # micro sign, Greek mu
-_BYTES_PER_SAMPLE = {8: 1, 16: 2, 24: 3, 32: 4, 61: 2, 80: 1, 160: 2, 212: 1.5}
+Samples = npt.NDArray[np.float32]
 
 
-@dataclass(frozen=True)
-class LeadSpecification:
-    """One signal line of a header: where the samples lie and how they become millivolts."""
+class SampleFormat(NamedTuple):
+    """How one value is stored; formats 24 and 212 are no numpy types and are unpacked from bytes."""
 
-    file_name: str
+    bytes_per_value: float
+    stored_as: str
+    zero: int
+    missing: int
+
+
+FORMATS = {
+    16: SampleFormat(2, "<i2", 0, -(2**15)),
+    24: SampleFormat(3, "u1", 0, -(2**23)),
+    32: SampleFormat(4, "<i4", 0, -(2**31)),
+    61: SampleFormat(2, ">i2", 0, -(2**15)),
+    80: SampleFormat(1, "u1", 128, -(2**7)),
+    160: SampleFormat(2, "<u2", 2**15, -(2**15)),
+    212: SampleFormat(1.5, "u1", 0, -(2**11)),
+}
+"""The formats that are read here; `missing` marks a sample that was not recorded."""
+
+_LEFT_TO_WFDB = {8: 1.0, 310: 4 / 3, 311: 4 / 3, 508: 1e-3, 516: 1e-3, 524: 1e-3}
+"""Least bytes per value: what keeps a header from announcing more than its file can hold (FLAC from 508 on)."""
+
+_SCRATCH_KEPT = 1 << 26
+_scratch = threading.local()
+
+
+class FilePlan(NamedTuple):
+    """What one signal file holds of the twelve leads, and how its values become millivolts."""
+
+    file: int
+    """Where its name stands in the header."""
+
     sample_format: int
     byte_offset: int
-    gain: float
-    baseline: int
-    unit: str
-    name: str
+    n_in_file: int
+    columns: tuple[int, ...]
+    rows: tuple[int, ...]
+    in_order: bool
+    """Whether its first twelve columns are the twelve leads in standard order."""
+
+    scale: npt.NDArray[np.floating]
+    baseline: npt.NDArray[np.floating] | None
+    header_columns: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Header:
-    """A record's header: rate in Hz, length in samples per lead, leads as written, comments without ``#``."""
-
-    sampling_rate_hz: float
-    n_samples: int
-    leads: tuple[LeadSpecification, ...]
-    comments: tuple[str, ...]
-
-
-def read_header(path: Path) -> Header:
-    """Return the parsed header file.
-
-    Raises
-    ------
-    InputError
-        If the file is missing or does not follow the WFDB specification; the line names file and field.
-    """
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise InputError(f"{path}: header cannot be read ({error.strerror})") from error
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    comments = tuple(line[1:].strip() for line in lines if line.startswith("#"))
-    fields = [line for line in lines if not line.startswith("#")]
-    if not fields:
-        raise InputError(f"{path}: the header is empty, expected a record line")
-    rate, n_samples, n_leads = _record_line(fields[0], path)
-    if len(fields) - 1 < n_leads:
-        raise InputError(f"{path}: the record line announces {n_leads} signals, {len(fields) - 1} follow")
-    return Header(rate, n_samples, tuple(_signal_line(line, path) for line in fields[1 : n_leads + 1]), comments)
-
-
-def _record_line(line: str, path: Path) -> tuple[float, int, int]:
-    words = line.split()
-    try:
-        n_leads = int(words[1])
-        rate = float(words[2].split("/")[0].split("(")[0])
-        n_samples = int(words[3])
-    except (IndexError, ValueError) as error:
-        raise InputError(
-            f"{path}: record line '{line[:80]}' is not 'name signals sampling-rate samples'; mend or remove the record"
-        ) from error
-    if "/" in words[0]:
-        raise InputError(f"{path}: multi-segment records are not supported; split the record into its segments")
-    if n_leads < 1 or not 0 < rate < 1e6 or not 0 < n_samples < 2**40:
-        raise InputError(f"{path}: record line '{line[:80]}' has an impossible number of signals, rate or samples")
-    return rate, n_samples, n_leads
-
-
-def _signal_line(line: str, path: Path) -> LeadSpecification:
-    words = line.split(maxsplit=8)
-    try:
-        layout = _FORMAT.match(words[1])
-        gain_words = _GAIN.match(words[2]) if len(words) > 2 else None
-        adc_zero = int(words[4]) if len(words) > 4 else 0
-        if layout is None or (len(words) > 2 and gain_words is None):
-            raise ValueError("format or gain")
-        if layout["per_frame"] not in (None, "1"):
-            raise ValueError("several samples per frame")
-        if int(layout["skew"] or 0):
-            raise ValueError("skewed signals")
-        gain = float(gain_words["gain"]) if gain_words else 0.0
-        baseline = int(gain_words["baseline"]) if gain_words and gain_words["baseline"] else adc_zero
-    except (IndexError, ValueError) as error:
-        raise InputError(f"{path}: signal line '{line[:80]}' cannot be read ({error})") from error
-    if not np.isfinite(gain):
-        raise InputError(f"{path}: signal line '{line[:80]}' has a gain that is no number")
-    return LeadSpecification(
-        file_name=words[0],
-        sample_format=int(layout["format"]),
-        byte_offset=int(layout["offset"] or 0),
-        gain=gain or DEFAULT_GAIN,
-        baseline=baseline,
-        unit=(gain_words["unit"] if gain_words else None) or "mV",
-        name=words[8] if len(words) > 8 else "",
-    )
-
-
-def millivolts_per_unit(unit: str, path: Path) -> float:
-    """Return the factor that turns `unit` into mV.
-
-    Raises
-    ------
-    InputError
-        If the unit is not a voltage.
-    """
-    factor = _MILLIVOLTS.get(unit.lower())
-    if factor is None:
-        raise InputError(f"{path}: unit '{unit}' is not one of mV, uV, V")
-    return factor
-
-
-def check_record(header: Header, path: Path) -> None:
-    """Check, without reading samples, that the twelve leads are there and that the signal files are long enough.
+def check_record(header: Header, path: str | Path) -> None:
+    """Check, without reading samples, that a lead is there and that the signal files are long enough.
 
     Raises
     ------
     InputError
         With the reason why the record cannot be used.
     """
-    for file_name, columns in _twelve_leads_by_file(header, path).items():
-        signal_file = path.parent / file_name
-        if not signal_file.is_file():
-            raise InputError(f"{path}: signal file {file_name} is missing")
-        for column in columns:
-            millivolts_per_unit(header.leads[column].unit, path)
-        first = header.leads[columns[0]]
-        per_sample = _BYTES_PER_SAMPLE.get(first.sample_format, 0)
-        n_values = len(_columns_in_file(header, file_name)) * header.n_samples
-        expected = first.byte_offset + math.ceil(per_sample * n_values)
-        found = signal_file.stat().st_size
-        if found < expected:
-            raise InputError(
-                f"{path}: signal file {file_name} is truncated, it has {found} bytes of the {expected} that"
-                " the header announces; download it again or remove the record"
-            )
+    name = str(path)
+    for plan in _plans(header, name)[0]:
+        file_name = header.file_names[plan.file]
+        size = size_of_regular(_beside(name, file_name), name, f"signal file {file_name}")
+        _check_size(plan, header.n_samples, size, name, file_name)
 
 
-def read_signal(path: Path, header: Header | None = None) -> npt.NDArray[np.float64]:
-    """Return a record's twelve leads in mV, shape (12, samples), standard lead order, NaN where a sample is missing.
+def read_signal(path: str | Path, header: Header | None = None, out: Samples | None = None) -> Samples:
+    """Return a record's twelve leads in mV, shape (12, samples), standard lead order.
+
+    A sample that is marked missing and a lead that is not there are NaN.
+
+    Parameters
+    ----------
+    path
+        Of the header file.
+    header
+        What `read_header` returns for it, if it was read before.
+    out
+        Array to fill and return; its rows may be strided.
 
     Raises
     ------
     InputError
-        If a lead or a signal file is missing or too short, or the unit is not a voltage.
+        If no lead or no signal file is there, one is too short, or the unit is not a voltage.
     """
-    header = header or read_header(path)
-    check_record(header, path)
-    rows = _standard_rows(header, path)
-    signal = np.empty((12, header.n_samples))
-    for file_name, columns in _twelve_leads_by_file(header, path).items():
-        for column, samples in _read_columns(path, header, file_name, columns).items():
-            factor = millivolts_per_unit(header.leads[column].unit, path)
-            signal[rows.index(column)] = samples if factor == 1.0 else samples * factor
+    name = str(path)
+    if header is None:
+        header = read_header(name)
+    plans, absent = _plans(header, name)
+    n_samples = header.n_samples
+    signal = out
+    for plan in plans:
+        file_name = header.file_names[plan.file]
+        descriptor, size = open_regular(_beside(name, file_name), name, f"signal file {file_name}")
+        try:
+            _check_size(plan, n_samples, size, name, file_name)
+            if signal is None:
+                signal = np.empty((12, n_samples), np.float32)
+            elif signal.shape != (12, n_samples):
+                raise InputError(f"{name}: has {n_samples} samples per lead, expected {signal.shape[1]}")
+            if plan.sample_format in FORMATS:
+                _fill(signal, plan, _frames(descriptor, plan, n_samples, name, file_name))
+            else:
+                _fill_with_wfdb(signal, plan, header, name)
+        finally:
+            os.close(descriptor)
+    assert signal is not None  # there is at least one plan
+    for row in absent:
+        signal[row] = np.nan
     return signal
 
 
-def _standard_rows(header: Header, path: Path) -> list[int]:
+def _beside(path: str, file_name: str) -> str:
+    return path[: path.rfind("/") + 1] + file_name
+
+
+def _plans(header: Header, path: str) -> tuple[tuple[FilePlan, ...], tuple[int, ...]]:
+    """Return the plan of every file that holds one of the twelve leads, and the rows that no file holds."""
+    names = header.file_names
+    first = names[0]
+    file_of_column = None
+    if names.count(first) != len(names):
+        file_of_column = tuple(names.index(name) for name in names)
     try:
-        return rows_in_standard_order([lead.name for lead in header.leads])
+        return _plans_of(header.leads, file_of_column)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def _twelve_leads_by_file(header: Header, path: Path) -> dict[str, list[int]]:
-    by_file: dict[str, list[int]] = {}
-    for column in _standard_rows(header, path):
-        by_file.setdefault(header.leads[column].file_name, []).append(column)
-    return by_file
+@lru_cache(maxsize=256)
+def _plans_of(
+    leads: tuple[LeadSpecification, ...], file_of_column: tuple[int, ...] | None
+) -> tuple[tuple[FilePlan, ...], tuple[int, ...]]:
+    of_column = file_of_column or (0,) * len(leads)
+    found, signs = lead_columns(tuple(lead.name for lead in leads))
+    plans = []
+    for file in sorted({of_column[column] for column in found if column >= 0}):
+        in_file = [column for column, other in enumerate(of_column) if other == file]
+        rows = tuple(row for row, column in enumerate(found) if column in in_file)
+        plans.append(_plan(file, leads, in_file, rows, found, signs))
+    return tuple(plans), tuple(row for row, column in enumerate(found) if column < 0)
 
 
-def _columns_in_file(header: Header, file_name: str) -> list[int]:
-    return [column for column, lead in enumerate(header.leads) if lead.file_name == file_name]
+def _plan(
+    file: int,
+    leads: tuple[LeadSpecification, ...],
+    in_file: list[int],
+    rows: tuple[int, ...],
+    found: tuple[int, ...],
+    signs: tuple[int, ...],
+) -> FilePlan:
+    first = leads[in_file[0]]
+    if {leads[column][:2] for column in in_file} != {first[:2]}:
+        raise ValueError("signals of one file differ in format or byte offset")
+    if in_file[-1] - in_file[0] != len(in_file) - 1:  # libraries do not agree what that means
+        raise ValueError("signals of one file are not listed one after the other")
+    if first.sample_format not in FORMATS and first.sample_format not in _LEFT_TO_WFDB:
+        raise ValueError(f"signal format {first.sample_format} is unknown")
+    header_columns = tuple(found[row] for row in rows)
+    used = [leads[column] for column in header_columns]
+    scale = np.array([[signs[row] * _millivolts(lead)] for row, lead in zip(rows, used, strict=True)])
+    baseline = np.array([[float(lead.baseline)] for lead in used])
+    # A float32 holds integers to 2^24 exactly: enough for 16-bit samples, not for the step of larger ones.
+    if first.sample_format not in (24, 32) and np.all(np.abs(baseline) < 2**23):
+        scale, baseline = scale.astype(np.float32), baseline.astype(np.float32)
+    columns = tuple(in_file.index(column) for column in header_columns)
+    return FilePlan(
+        file=file,
+        sample_format=first.sample_format,
+        byte_offset=first.byte_offset,
+        n_in_file=len(in_file),
+        columns=columns,
+        rows=rows,
+        in_order=columns == tuple(range(12)),
+        scale=scale,
+        baseline=baseline if baseline.any() else None,
+        header_columns=header_columns,
+    )
 
 
-def _read_columns(path: Path, header: Header, file_name: str, columns: list[int]) -> dict[int, npt.NDArray[np.float64]]:
-    """Return the samples of some columns in the header's physical unit."""
-    first = header.leads[columns[0]]
-    if first.sample_format != 16:
-        return _read_with_wfdb(path, columns)
-    in_file = _columns_in_file(header, file_name)
-    with (path.parent / file_name).open("rb") as file:
-        file.seek(first.byte_offset)
-        frames = np.fromfile(file, dtype="<i2", count=header.n_samples * len(in_file)).reshape(-1, len(in_file))
-    physical = {}
-    for column in columns:
-        lead = header.leads[column]
-        samples = frames[:, in_file.index(column)].astype(np.float64)
-        samples[samples == INVALID_SAMPLE] = np.nan
-        physical[column] = (samples - lead.baseline) / lead.gain
-    return physical
+def _millivolts(lead: LeadSpecification) -> float:
+    return millivolts_per_unit(lead.unit) / lead.gain
 
 
-def _read_with_wfdb(path: Path, columns: list[int]) -> dict[int, npt.NDArray[np.float64]]:
+def _check_size(plan: FilePlan, n_samples: int, size: int, path: str, file_name: str) -> None:
+    known = FORMATS.get(plan.sample_format)
+    per_value = known.bytes_per_value if known else _LEFT_TO_WFDB[plan.sample_format]
+    values = plan.n_in_file * n_samples
+    expected = plan.byte_offset + -int(-per_value * values // 1)  # rounded up
+    if size < expected:
+        raise InputError(
+            f"{path}: signal file {file_name} is truncated, it has {size} bytes of the {expected} that"
+            " the header announces; download it again or remove the record"
+        )
+
+
+def _frames(descriptor: int, plan: FilePlan, n_samples: int, path: str, file_name: str) -> npt.NDArray[np.integer]:
+    """Return the values of a signal file, shape (samples, signals in the file), valid until the next call."""
+    known = FORMATS[plan.sample_format]
+    values = n_samples * plan.n_in_file
+    n_bytes = -int(-known.bytes_per_value * values // 1)
+    content = _scratch_bytes(n_bytes)
+    memory = content.data
+    done = os.preadv(descriptor, [memory], plan.byte_offset)
+    while done < n_bytes:  # a read may stop early, at 2 GB at the latest
+        more = os.preadv(descriptor, [memory[done:]], plan.byte_offset + done)
+        if more == 0:
+            raise InputError(f"{path}: signal file {file_name} became shorter while it was read")
+        done += more
+    stored: npt.NDArray[np.integer]
+    if plan.sample_format == 212:
+        stored = _unpacked_212(content, values)
+    elif plan.sample_format == 24:
+        stored = _unpacked_24(content, values)
+    else:
+        stored = content.view(known.stored_as)
+        if known.zero:
+            stored = stored.astype(np.int32) - known.zero
+    return stored.reshape(n_samples, plan.n_in_file)
+
+
+def _scratch_bytes(n_bytes: int) -> npt.NDArray[np.uint8]:
+    """Return an array that is reused: fresh memory costs page faults, more than the reading itself."""
+    held: npt.NDArray[np.uint8] | None = getattr(_scratch, "held", None)
+    if held is None or held.size < n_bytes:
+        held = np.empty(n_bytes, np.uint8)
+        if n_bytes <= _SCRATCH_KEPT:
+            _scratch.held = held
+    return held[:n_bytes]
+
+
+def _unpacked_212(content: npt.NDArray[np.uint8], values: int) -> npt.NDArray[np.int16]:
+    """Return 12-bit samples, two in three bytes: low byte, both high nibbles, low byte of the second."""
+    if values % 2:
+        content = np.append(content, np.uint8(0))
+    low, nibbles, second = (content[i::3].astype(np.int16) for i in range(3))
+    unpacked = np.empty((low.size, 2), np.int16)
+    unpacked[:, 0] = low | nibbles << 12 >> 4  # the shifts carry the sign
+    unpacked[:, 1] = second | (nibbles & 0xF0) << 8 >> 4
+    return unpacked.reshape(-1)[:values]
+
+
+def _unpacked_24(content: npt.NDArray[np.uint8], values: int) -> npt.NDArray[np.int32]:
+    """Return 24-bit little-endian samples: placed in the high bytes of 32, a shift then carries the sign."""
+    padded = np.zeros((values, 4), np.uint8)
+    padded[:, 1:] = content.reshape(-1, 3)
+    return padded.view("<i4").reshape(-1) >> 8
+
+
+def _fill(signal: Samples, plan: FilePlan, frames: npt.NDArray[np.integer]) -> None:
+    by_lead = frames.T[:12] if plan.in_order else frames.T[list(plan.columns)]
+    missing = FORMATS[plan.sample_format].missing
+    gaps = by_lead == missing if frames.min() == missing else None
+    target = signal if plan.in_order else np.empty(by_lead.shape, np.float32)
+    if plan.scale.dtype == np.float32:
+        np.copyto(target, by_lead, casting="unsafe")
+        if plan.baseline is not None:
+            target -= plan.baseline
+        target *= plan.scale
+    else:
+        exact = by_lead if plan.baseline is None else by_lead - plan.baseline
+        np.multiply(exact, plan.scale, out=target, casting="same_kind")
+    if gaps is not None:
+        target[gaps] = np.nan
+    if target is not signal:
+        signal[list(plan.rows)] = target
+
+
+def _fill_with_wfdb(signal: Samples, plan: FilePlan, header: Header, path: str) -> None:
     import wfdb  # slow to import, and only the rarer formats need it
 
     try:
-        record = wfdb.rdrecord(str(path.with_suffix("")), channels=columns)
+        record = wfdb.rdrecord(path.removesuffix(".hea"), channels=list(plan.header_columns))
+        read = record.p_signal.T
     except Exception as error:  # wfdb raises many types for a broken file
-        raise InputError(f"{path}: wfdb cannot read the signals ({str(error)[:120]})") from error
-    return {column: record.p_signal[:, i] for i, column in enumerate(columns)}
+        raise InputError(f"{path}: wfdb cannot read the signals ({type(error).__name__})") from error
+    if read.shape != (len(plan.rows), header.n_samples):
+        raise InputError(f"{path}: wfdb reads another number of samples than the header announces")
+    for row, samples, column in zip(plan.rows, read, plan.header_columns, strict=True):
+        factor = millivolts_per_unit(header.leads[column].unit)
+        signal[row] = samples * factor

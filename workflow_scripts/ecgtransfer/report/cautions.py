@@ -31,6 +31,7 @@ def cautions(
     verdicts: pd.DataFrame,
     labels: Mapping[str, pd.DataFrame],
     splits: Mapping[str, pd.DataFrame],
+    leakage: pd.DataFrame,
 ) -> list[Caution]:
     """Return everything that a reader must know before using a study's numbers, severe things first.
 
@@ -40,6 +41,7 @@ def cautions(
     published : entries of config/datasets.yaml of the study's published data sets
     curves, verdicts : tables of `ecgtransfer.compare.findings`
     labels, splits : tables of each corpus by its name
+    leakage : what `ecgtransfer.audit.leakage` found
     """
     found = [
         *_simulated(config),
@@ -48,7 +50,7 @@ def cautions(
         *_near_chance(curves),
         _one_pretraining(config),
         *_unknown_patients(published),
-        _leakage(config),
+        _leakage(leakage),
         _many_intervals(verdicts, config["compare"]["confidence"]),
     ]
     return sorted(found, key=lambda caution: not caution.severe)
@@ -138,10 +140,22 @@ def patients_unknown(entry: Mapping[str, Any]) -> bool:
     return str(entry["patients"]).startswith("not published")
 
 
-def _leakage(config: Mapping[str, Any]) -> Caution:
-    several = len({dataset for corpus in corpora_of(config) for dataset in datasets_of(corpus)}) > 1
-    between = "in source and target at once" if several else "twice"
-    return Caution(f"The data sets were not searched for recordings that occur {between}.")
+def _leakage(leakage: pd.DataFrame) -> Caution:
+    signals = leakage[leakage["kind"] == "signal"]
+    across = signals[signals["scope"] == "source-target"]
+    n_across = len(across[["dataset_a", "record_a"]].drop_duplicates())
+    n_within = len(signals[signals["scope"] == "roles"])
+    if n_across or n_within:
+        found = (
+            f"{n_across} recordings of sources are in a target, too, and were left out of pre-training; {n_within}"
+            " pairs of recordings within a corpus are the same, and of each only one was used."
+        )
+    else:
+        found = "No recording was found twice."
+    return Caution(
+        f"{found} Compared were the windows that training sees: other recordings of the same person cannot be found by"
+        " their signal."
+    )
 
 
 def _many_intervals(verdicts: pd.DataFrame, confidence: float) -> Caution:

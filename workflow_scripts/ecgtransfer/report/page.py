@@ -21,7 +21,7 @@ from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.study import SCRATCH, studied_datasets
 
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
-_NOT_SHOWN = ("study", "mirror")  # the title has the one, and the other decides nothing
+_NOT_SHOWN = ("study", "mirror", "mirrors")  # the title has the one, and the others decide nothing
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,8 @@ class StudyResults:
     recordings: Mapping[str, Sequence[DrawnRecording]]  # data set -> what is drawn of it
     records: Mapping[str, pd.DataFrame]  # data set -> records table; the same order everywhere
     rejected: Mapping[str, pd.DataFrame]
+    quality_figures: Mapping[str, str]  # data set -> data URI; studied data sets only
+    leakage: pd.DataFrame
     recipes: Mapping[str, Mapping[str, Any]]  # data set -> what was done to its signals; studied data sets only
     label_names: Mapping[str, str]  # abbreviation -> name
     labels: Mapping[str, pd.DataFrame]  # corpus -> labels table
@@ -57,7 +59,7 @@ def render_page(template: str, results: StudyResults) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["doi_links"] = doi_links
     config, verdicts, curves = results.config, results.verdicts, results.curves
-    found = cautions(config, results.published, curves, verdicts, results.labels, results.splits)
+    found = cautions(config, results.published, curves, verdicts, results.labels, results.splits, results.leakage)
     other_metrics = [metric for metric in MACRO_METRICS if metric != ANSWERED_METRIC]
     return environment.from_string(template).render(
         config=config,
@@ -75,6 +77,8 @@ def render_page(template: str, results: StudyResults) -> str:
         dataset_table=tables.dataset_table(results.published, results.records, results.rejected, results.recipes),
         patients_unknown=any(map(patients_unknown, results.published.values())),
         rejections=list(tables.rejections(results.rejected, results.recipes)),
+        quality_figures=results.quality_figures,
+        leakage_table=tables.leakage_table(results.leakage),
         role_table=tables.role_table(results.splits),
         label_table=tables.label_table(
             results.labels, results.splits, config["transfer"]["targets"], results.label_names
@@ -90,12 +94,18 @@ def render_page(template: str, results: StudyResults) -> str:
 
 
 def sources(results: StudyResults) -> Iterator[dict[str, str]]:
-    """Yield ``name``, ``about`` and ``citation`` of each data set; a simulated one has nothing to cite."""
+    """Yield ``name``, ``about`` and ``citation`` of each data set; what is not published has nothing to cite."""
     for name in results.recordings:
         entry = results.published.get(name)
         if entry:
             about = f"{entry['title']} {entry['version']}, licence {entry['licence']}. Patients: {entry['patients']}."
             yield {"name": name, "about": about, "citation": entry["citation"]}
+        elif name in results.config["own"]:
+            yield {
+                "name": name,
+                "about": "Recordings of your own, not published. Patients: as their table says.",
+                "citation": "",
+            }
         else:
             layout = results.config["simulate"][name]["layout"]
             about = f"Simulated, in the layout of {layout}; its settings stand under Methods. Patients: known."

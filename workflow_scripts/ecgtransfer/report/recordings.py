@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.statements import base_code
 
 _TITLE_LENGTH = 96  # characters, as many as fit beside the scale on the drawn page
 
@@ -47,7 +48,7 @@ def recording_title(dataset: str, record: Mapping[str, object], abbreviations: M
     parts = [
         f"{float(age):.0f} years" if age else "",
         {"F": "female", "M": "male"}.get(_text(record["sex"]), ""),
-        " ".join(abbreviations.get(code, code) for code in codes) or "no diagnosis",
+        " ".join(_named(code, abbreviations) for code in codes) or "no diagnosis",
     ]
     title = f"{dataset}, record {_text(record['record_id'])}: " + ", ".join(part for part in parts if part)
     return textwrap.shorten(title, _TITLE_LENGTH, placeholder=" …")
@@ -55,7 +56,12 @@ def recording_title(dataset: str, record: Mapping[str, object], abbreviations: M
 
 def diagnoses_in_words(codes: object, names: Mapping[str, str]) -> str:
     """Return the names of the diagnoses of a record, ``codes`` as in its table; a code without a name stays a code."""
-    return ", ".join(names.get(code, code) for code in _text(codes).split("|") if code) or "no diagnosis"
+    return ", ".join(_named(code, names) for code in _text(codes).split("|") if code) or "no diagnosis"
+
+
+def _named(code: str, names: Mapping[str, str]) -> str:
+    """Return the name of a code, or of the one that it refines, or the code itself."""
+    return names.get(code) or names.get(base_code(code), code)
 
 
 def _text(value: object) -> str:

@@ -109,6 +109,14 @@ def _most_frequent(dataset: str, what: str, counts: Mapping[str, int]) -> Iterat
         yield f"{dataset}, {n_left:,} {what} for {len(ordered) - _MOST_REASONS} other reasons"
 
 
+def leakage_table(leakage: pd.DataFrame) -> Table:
+    """Return how many pairs of recordings are the same, or from the same patient, and what was done about them."""
+    keys = ["kind", "scope", "dataset_a", "dataset_b", "handled"]
+    counts = leakage.groupby(keys, dropna=False, sort=True).size()
+    rows = [[*map(str, key), f"{count:,}"] for key, count in zip(counts.index, counts, strict=True)]
+    return Table(["the same", "between", "data set", "and data set", "what was done", "pairs"], rows, n_words=5)
+
+
 def role_table(splits: Mapping[str, pd.DataFrame]) -> Table:
     """Return recordings and patients of each role of each corpus."""
     rows = []

@@ -1,7 +1,7 @@
 """A corpus as training sees it: signals, labels, and who trains, validates and tests."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +64,11 @@ class Corpus:
     def outside_role(self, role: str) -> pd.DataFrame:
         """Return the rows of the splits table that have any other role."""
         return self.splits[self.splits["role"] != role]
+
+    def without_patients_of(self, record_ids: Iterable[str]) -> "Corpus":
+        """Return the corpus without all records of the patients of some records."""
+        patients = self.splits.loc[self.splits["record_id"].isin(set(record_ids)), "patient_id"]
+        return replace(self, splits=self.splits[~self.splits["patient_id"].isin(set(patients))])
 
     def subset(self, role: str, replicate: int, fraction: float) -> pd.DataFrame:
         """Return the records of a role that a fraction of its patients gives, nested within larger fractions."""

@@ -1,0 +1,115 @@
+# The same signal twice: found within corpora and between sources and targets, left out of training, and reported.
+
+
+rule fingerprint_signals:
+    input:
+        signals="<results>/signals/{dataset}.npy",
+    output:
+        fingerprints="<results>/audit/fingerprints/{dataset}.npz",
+    log:
+        "<logs>/fingerprint_signals/{dataset}.log",
+    benchmark:
+        "<benchmarks>/fingerprint_signals/{dataset}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        sampling_rate_hz=config["signals"]["sampling_rate_hz"],
+        code=code_of("fingerprint_signals"),
+    script:
+        "../workflow_scripts/fingerprint_signals.py"
+
+
+rule find_duplicates:
+    input:
+        fingerprints=of_corpus("<results>/audit/fingerprints/{dataset}.npz", "joined"),
+        signals=of_corpus("<results>/signals/{dataset}.npy", "joined"),
+        quality=of_corpus("<results>/signals/{dataset}.csv", "joined"),
+    output:
+        pairs="<results>/audit/duplicates/{joined}.csv",
+    log:
+        "<logs>/find_duplicates/{joined}.log",
+    benchmark:
+        "<benchmarks>/find_duplicates/{joined}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        datasets=datasets_of_joined,
+        code=code_of("find_duplicates"),
+    script:
+        "../workflow_scripts/find_duplicates.py"
+
+
+rule find_overlaps:
+    input:
+        fingerprints=of_corpus("<results>/audit/fingerprints/{dataset}.npz", "joined"),
+        signals=of_corpus("<results>/signals/{dataset}.npy", "joined"),
+        quality=of_corpus("<results>/signals/{dataset}.csv", "joined"),
+        target_fingerprints=of_its_targets("<results>/audit/fingerprints/{dataset}.npz"),
+        target_signals=of_its_targets("<results>/signals/{dataset}.npy"),
+        target_quality=of_its_targets("<results>/signals/{dataset}.csv"),
+    output:
+        pairs="<results>/audit/overlaps/{joined}.csv",
+    log:
+        "<logs>/find_overlaps/{joined}.log",
+    benchmark:
+        "<benchmarks>/find_overlaps/{joined}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        datasets=datasets_of_joined,
+        target_datasets=datasets_of_its_targets,
+        code=code_of("find_overlaps"),
+    script:
+        "../workflow_scripts/find_overlaps.py"
+
+
+rule audit_leakage:
+    input:
+        splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(config)),
+        duplicates=expand(
+            "<results>/audit/duplicates/{joined}.csv", joined=joined_corpora()
+        ),
+        overlaps=expand(
+            "<results>/audit/overlaps/{joined}.csv", joined=joined_sources()
+        ),
+        records=expand(
+            "<results>/records/{dataset}.csv", dataset=studied_datasets(config)
+        ),
+    output:
+        leakage=report(
+            "<results>/audit/leakage.csv",
+            caption="captions/leakage.rst",
+            category="Data",
+            labels={"what": "recordings and patients that occur twice"},
+        ),
+    log:
+        "<logs>/audit_leakage.log",
+    benchmark:
+        "<benchmarks>/audit_leakage.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        corpora=corpora_of(config),
+        datasets=studied_datasets(config),
+        joined=joined_corpora(),
+        sources=joined_sources(),
+        pairs=source_target_pairs(),
+        code=code_of("audit_leakage"),
+    script:
+        "../workflow_scripts/audit_leakage.py"

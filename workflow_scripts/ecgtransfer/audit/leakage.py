@@ -1,0 +1,127 @@
+"""What leaks: records whose signal or patient is in two roles of a corpus, or in a transfer's source and target.
+
+The table lists every pair of one signal with what was done about it, and the patients that were not kept apart.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from ecgtransfer.prepare.corpora import OF, datasets_of, ids_in_corpus, without_shuffling
+
+LEAKAGE_COLUMNS = [
+    "kind", "scope", "corpus_a", "dataset_a", "record_a", "role_a", "corpus_b", "dataset_b", "record_b", "role_b",
+    "correlation", "shift_s", "handled",
+]  # fmt: skip
+
+NOT_HANDLED = "not handled"
+
+
+def leakage(
+    splits: Mapping[str, pd.DataFrame],
+    duplicates: Mapping[str, pd.DataFrame],
+    overlaps: Mapping[str, pd.DataFrame],
+    transfers: Sequence[tuple[str, str]],
+    patients: pd.DataFrame,
+    namespaces: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Return the columns `LEAKAGE_COLUMNS`.
+
+    Parameters
+    ----------
+    splits
+        ``record_id`` and ``role`` by corpus, ids as the corpus has them. A record that is not there was left out.
+    duplicates, overlaps
+        By corpus and by source, both without shuffling: as from `find_duplicates` and `find_overlaps`.
+    transfers
+        Every source with each target that it serves. Records that overlap are taken to be left out of the source.
+    patients
+        ``dataset``, ``record_id``, ``patient_id`` of all records.
+    namespaces
+        Which data sets number the same patients alike, by data set; a data set that is not there has its own.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``kind`` is ``signal`` or ``patient``, ``scope`` is ``roles`` or ``source-target``; a role is empty where the
+        record was left out. Of a patient's records in several roles each is paired with one in the first role.
+    """
+    names = patients["dataset"].map(lambda dataset: (namespaces or {}).get(dataset, dataset))
+    patients = patients.assign(patient=names + OF + patients["patient_id"].astype(str))
+    roles = {corpus: _roles(corpus, split, patients) for corpus, split in splits.items()}
+    found = []
+    for corpus, of_corpus in roles.items():
+        found += [
+            _copies(corpus, duplicates[without_shuffling(corpus)], of_corpus),
+            _patients_in_roles(corpus, of_corpus),
+        ]
+    for source, target in transfers:
+        pairs = overlaps[without_shuffling(source)]
+        pairs = pairs[pairs["dataset_b"].isin(datasets_of(target))]
+        found += [
+            _copies_in_target(source, target, pairs, roles),
+            _patients_in_target(source, target, pairs, roles),
+        ]
+    table = pd.concat([part for part in found if len(part)] or [pd.DataFrame(columns=LEAKAGE_COLUMNS)])
+    return table.reindex(columns=LEAKAGE_COLUMNS).reset_index(drop=True)
+
+
+def _roles(corpus: str, split: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
+    """Return ``dataset, record, role, patient`` of the records of a corpus, its ids in the index."""
+    own = patients[patients["dataset"].isin(datasets_of(corpus))]
+    ids = ids_in_corpus(corpus, own["dataset"], own["record_id"].astype(str))
+    role_of = split.set_index(split["record_id"].astype(str))["role"]
+    return pd.DataFrame(
+        {
+            "dataset": own["dataset"].to_numpy(),
+            "record": own["record_id"].astype(str).to_numpy(),
+            "role": role_of.reindex(ids).fillna("").to_numpy(),
+            "patient": own["patient"].to_numpy(),
+        },
+        index=pd.Index(ids),
+    )
+
+
+def _role_of(corpus: str, pairs: pd.DataFrame, side: str, roles: pd.DataFrame) -> pd.Series:
+    ids = ids_in_corpus(corpus, pairs[f"dataset_{side}"].astype(str), pairs[f"record_{side}"].astype(str))
+    return roles["role"].reindex(ids).fillna("").set_axis(pairs.index)
+
+
+def _copies(corpus: str, pairs: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
+    a, b = (_role_of(corpus, pairs, side, roles) for side in "ab")
+    handled = np.select(
+        [(a == "") & (b == ""), a == "", b == "", a == b],
+        ["both left out", "a left out", "b left out", "same role"],
+        NOT_HANDLED,
+    )
+    return pairs.assign(
+        kind="signal", scope="roles", corpus_a=corpus, corpus_b=corpus, role_a=a, role_b=b, handled=handled
+    )
+
+
+def _copies_in_target(source: str, target: str, pairs: pd.DataFrame, roles: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    a, b = _role_of(source, pairs, "a", roles[source]), _role_of(target, pairs, "b", roles[target])
+    handled = np.where(a == "", "a left out", "a excluded from source")
+    return pairs.assign(
+        kind="signal", scope="source-target", corpus_a=source, corpus_b=target, role_a=a, role_b=b, handled=handled
+    )
+
+
+def _patients_in_roles(corpus: str, roles: pd.DataFrame) -> pd.DataFrame:
+    present = roles[roles["role"] != ""]
+    first = present.drop_duplicates("patient")
+    pairs = first.merge(present, on="patient", suffixes=("_a", "_b"))
+    pairs = pairs[pairs["role_a"] != pairs["role_b"]]
+    return pairs.assign(kind="patient", scope="roles", corpus_a=corpus, corpus_b=corpus, handled=NOT_HANDLED)
+
+
+def _patients_in_target(
+    source: str, target: str, overlaps: pd.DataFrame, roles: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    in_source, in_target = (roles[corpus][roles[corpus]["role"] != ""] for corpus in (source, target))
+    pairs = in_source.merge(in_target.drop_duplicates("patient"), on="patient", suffixes=("_a", "_b"))
+    excluded = pd.MultiIndex.from_frame(overlaps[["dataset_a", "record_a"]].astype(str))
+    known = pd.MultiIndex.from_frame(pairs[["dataset_a", "record_a"]]).isin(excluded)
+    handled = np.where(known, "a excluded from source", NOT_HANDLED)
+    return pairs.assign(kind="patient", scope="source-target", corpus_a=source, corpus_b=target, handled=handled)

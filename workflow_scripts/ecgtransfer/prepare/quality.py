@@ -1,0 +1,311 @@
+"""What is wrong with a recording, and what of it can be mended: rules on the samples, never on names of records.
+
+`examine` looks at one recording before it is filtered and mends it in place: leads that the file lacks, missing
+samples, zeros that the publisher added at the ends. The rules on a whole data set follow: which unit its samples are
+in, and whose amplitude is out of line.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Samples = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+
+FLAT_RANGE_MV = 0.001 * 1.01
+"""A lead that stays within this range is flat: one step of 1 µV, and room for float32 to hold it."""
+
+PADDING_S = 0.1
+"""Zeros in all leads, from the start or to the end of a recording, are the publisher's padding from this length on."""
+
+SHORTEST_S = 1.0
+"""A recording below this length need not hold a single heart beat."""
+
+LARGEST_MV = 1e9
+"""What no unit turns into a voltage of the heart, nor float32 into the result of a filter."""
+
+CLIPPED_RUN, CLIPPED_SAMPLES, CLIPPED_BAND, CLIPPED_STEP = 4, 8, 0.02, 0.01
+"""A lead is clipped at its own extreme if runs of at least so many equal samples hold so many in all, as many as lie
+within the next 2 % of the lead's range, and are entered or left by a step of 1 % of it. Of 1,140 published recordings
+in eleven folders this marks three, all of LUDB, one of which jumps to its rails; it marks nearly all recordings at
+400 Hz or more that are cut at 50 to 90 % of their leads' extremes. The plateaus of slow waves, which a run length alone
+would mark, fail the second or the third condition, and values held at the end of a recording do not count."""
+
+PLAUSIBLE_MEDIAN_MV = (0.2, 5.0)
+"""Bounds of a data set's median amplitude. Ten published data sets lie at 0.88 to 1.35 mV (0.5 to 47 Hz), CODE-15% at 3
+if it is in mV; the next common unit, 0.1 mV, makes at least 8.8 of it."""
+
+TYPICAL_MEDIAN_MV = 1.1
+
+_UNITS_MV = {"V": 1e3, "mV": 1.0, "0.1 mV": 0.1, "uV": 1e-3, "nV": 1e-6}
+
+_LIMB_LEADS = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]], dtype=np.float64)
+"""The six limb leads, in standard order, as multiples of I and II: III = II - I (Einthoven), aVR = -(I + II) / 2,
+aVL = I - II / 2, aVF = II - I / 2 (Goldberger)."""
+
+
+class Findings(NamedTuple):
+    """What `examine` found in one recording."""
+
+    nan_fraction: float
+    """Missing samples among those of the leads that are there."""
+    missing_leads: int
+    """Leads without any sample that could not be rebuilt; they are at 0 mV."""
+    rebuilt_leads: int
+    flat_leads: int
+    dead: npt.NDArray[np.bool_]
+    """Which of the twelve leads are flat or missing."""
+    clipped: tuple[int, ...]
+    """Clipped samples of every clipped lead."""
+    largest_mv: float
+    first: int
+    """Where the recording begins and ends once the publisher's padding is cut off."""
+    stop: int
+
+
+def examine(signal: Samples, sampling_rate_hz: float) -> Findings:
+    """Return what is found in a recording, and mend it in place: afterwards it has no missing sample.
+
+    Parameters
+    ----------
+    signal
+        Shape (12, samples), mV, NaN where a sample is missing and in leads that are not there.
+    sampling_rate_hz
+        Of the recording.
+    """
+    lowest, highest = signal.min(axis=1), signal.max(axis=1)
+    nan_fraction, rebuilt, missing = 0.0, 0, None
+    if math.isnan(lowest.sum()):
+        nan_fraction, rebuilt, missing = _mend(signal)
+        lowest, highest = signal.min(axis=1), signal.max(axis=1)
+    first, stop = 0, signal.shape[1]
+    if not (signal[:, 0].any() and signal[:, -1].any()):
+        first, stop = recorded_part(signal, sampling_rate_hz)
+        if stop - first < signal.shape[1]:
+            signal = signal[:, first:stop]
+            lowest, highest = signal.min(axis=1), signal.max(axis=1)
+    dead = highest - lowest <= FLAT_RANGE_MV
+    n_missing = 0 if missing is None else int(missing.sum())
+    return Findings(
+        nan_fraction=nan_fraction,
+        missing_leads=n_missing,
+        rebuilt_leads=rebuilt,
+        flat_leads=int(dead.sum()) - n_missing,
+        dead=dead,
+        clipped=_clipped(signal, lowest, highest, dead),
+        largest_mv=float(max(highest.max(), -lowest.min())),
+        first=first,
+        stop=stop,
+    )
+
+
+def _mend(signal: Samples) -> tuple[float, int, Mask]:
+    """Rebuild leads and bridge gaps; return the share of missing samples, leads rebuilt, and which stay missing."""
+    gaps = np.isnan(signal)
+    absent: Mask = np.asarray(gaps.all(axis=1))
+    nan_fraction = float(gaps[~absent].mean()) if not absent.all() else 0.0
+    rebuilt = rebuild_limb_leads(signal)
+    repair_gaps(signal)
+    missing = absent.copy()
+    missing[rebuilt] = False
+    return nan_fraction, len(rebuilt), missing
+
+
+def rebuild_limb_leads(signal: Samples) -> list[int]:
+    """Fill limb leads without any sample from the first two others that are there; return which were filled.
+
+    Any two limb leads give the other four, by the identities of Einthoven and Goldberger. A flat lead is no source: its
+    electrode was off.
+
+    Parameters
+    ----------
+    signal
+        Shape (12, samples), changed in place.
+    """
+    limbs = signal[: len(_LIMB_LEADS)]
+    there = ~np.isnan(limbs).all(axis=1)
+    lost = np.flatnonzero(~there)
+    if not len(lost):
+        return []
+    lively = [lead for lead in np.flatnonzero(there) if np.nanmax(limbs[lead]) - np.nanmin(limbs[lead]) > FLAT_RANGE_MV]
+    if len(lively) < 2:
+        return []
+    sources = lively[:2]
+    weights = _LIMB_LEADS[lost] @ np.linalg.inv(_LIMB_LEADS[sources])
+    limbs[lost] = weights @ limbs[sources]
+    return [int(lead) for lead in lost]
+
+
+def repair_gaps(signal: Samples) -> None:
+    """Bridge NaN runs by straight lines, hold the ends, and put leads without any sample to 0 mV, all in place."""
+    missing = np.isnan(signal)
+    for lead, gaps in zip(signal, missing, strict=True):
+        if gaps.all():
+            lead[:] = 0.0
+        elif gaps.any():
+            lead[gaps] = np.interp(np.flatnonzero(gaps), np.flatnonzero(~gaps), lead[~gaps])
+
+
+def recorded_part(signal: Samples, sampling_rate_hz: float) -> tuple[int, int]:
+    """Return where the recording begins and ends within the zeros that the publisher padded it with.
+
+    At either end, `PADDING_S` or more of exactly 0 mV in all leads are padding (CODE brings all recordings to one
+    length so). A recording of nothing but zeros is left whole.
+    """
+    n_samples = signal.shape[1]
+    recorded: Mask = np.asarray(signal.any(axis=0))
+    if not recorded.any():
+        return 0, n_samples
+    first = int(recorded.argmax())
+    stop = n_samples - int(recorded[::-1].argmax())
+    least = PADDING_S * sampling_rate_hz
+    return first if first >= least else 0, stop if n_samples - stop >= least else n_samples
+
+
+def _clipped(signal: Samples, lowest: Samples, highest: Samples, dead: npt.NDArray[np.bool_]) -> tuple[int, ...]:
+    counts = np.zeros(len(signal), dtype=int)
+    for extreme in (lowest, highest):
+        at_extreme = signal == extreme[:, None]
+        # Two equal samples at the distance of a run are rare, and quicker to look for than runs.
+        candidates = at_extreme[:, CLIPPED_RUN - 1 :] & at_extreme[:, : 1 - CLIPPED_RUN]
+        if not candidates.any():
+            continue
+        for lead in np.flatnonzero(candidates.any(axis=1) & ~dead):
+            counts[lead] += clipped_samples(signal[lead], float(extreme[lead]), float(highest[lead] - lowest[lead]))
+    return tuple(int(count) for count in counts[counts > 0])
+
+
+def clipped_samples(lead: Samples, extreme: float, extent: float) -> int:
+    """Return how many samples of a lead are clipped at one of its extremes: 0 unless `CLIPPED_RUN` and so on are met.
+
+    Parameters
+    ----------
+    lead
+        Shape (samples,).
+    extreme
+        The smallest or the largest value of the lead.
+    extent
+        Largest less smallest value.
+    """
+    edges = np.diff(lead == extreme, prepend=False, append=False).nonzero()[0].reshape(-1, 2)
+    long_enough = edges[:, 1] - edges[:, 0] >= CLIPPED_RUN
+    inside = (edges[:, 0] > 0) & (edges[:, 1] < len(lead))
+    starts, stops = edges[long_enough & inside].T
+    held = int((stops - starts).sum())
+    if held < CLIPPED_SAMPLES:
+        return 0
+    away = np.abs(lead - np.float32(extreme))
+    nearby = np.count_nonzero((away > 0) & (away <= CLIPPED_BAND * extent))
+    step = max(away[starts - 1].max(), away[stops].max())
+    return held if held >= nearby and step >= CLIPPED_STEP * extent else 0
+
+
+def why_unusable(findings: Findings, duration_s: float, settings: Mapping[str, Any]) -> str:
+    """Return why a recording cannot be used, empty if it can.
+
+    Parameters
+    ----------
+    findings
+        As from `examine`.
+    duration_s
+        Of the recording without the publisher's padding.
+    settings
+        The config section ``signals``.
+    """
+    if findings.nan_fraction > settings["max_nan_fraction"]:
+        return f"{findings.nan_fraction:.1%} of the samples are missing"
+    if findings.flat_leads + findings.missing_leads > settings["max_flat_leads"]:
+        return _flat_or_missing(findings.flat_leads, findings.missing_leads)
+    if duration_s < SHORTEST_S:
+        return f"only {duration_s:.3g} s long"
+    if duration_s < settings["duration_s"] and not settings["pad_short_records"]:
+        return f"{settings['duration_s'] - duration_s:.3g} s too short"
+    if findings.largest_mv > LARGEST_MV:
+        return f"voltages of up to {findings.largest_mv:.0e} mV"
+    return ""
+
+
+def _flat_or_missing(flat: int, missing: int) -> str:
+    words = " or ".join(word for word, count in (("flat", flat), ("missing", missing)) if count)
+    return f"{flat + missing} leads are {words}"
+
+
+def amplitude_of(prepared: Samples, dead: npt.NDArray[np.bool_]) -> float:
+    """Return the median over leads of the range of a prepared recording, in its unit; 0 if all leads are dead.
+
+    Parameters
+    ----------
+    prepared
+        Shape (12, samples), filtered, not yet scaled or padded.
+    dead
+        Leads to leave out.
+    """
+    ranges = prepared.max(axis=1) - prepared.min(axis=1)
+    if dead.any():
+        ranges = ranges[~dead]
+    ranges.sort()
+    n = len(ranges)
+    return float(ranges[(n - 1) // 2] + ranges[n // 2]) / 2 if n else 0.0
+
+
+def gain_ratios(amplitudes_mv: npt.NDArray[np.float64], usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return amplitudes over the median amplitude of usable records; NaN for a record without any amplitude."""
+    known = amplitudes_mv[usable & (amplitudes_mv > 0)]
+    median = np.median(known) if len(known) else np.nan
+    return np.where(amplitudes_mv > 0, amplitudes_mv, np.nan) / median
+
+
+def implausible(ratios: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.bool_]:
+    """Return which ratios lie outside 1/`limit` to `limit`."""
+    return (ratios < 1 / limit) | (ratios > limit)
+
+
+def common_gain(gains: Sequence[float | None]) -> float | None:
+    """Return the gain that more than half of the records have, None if there is none."""
+    known = [gain for gain in gains if gain is not None]
+    most = max(set(known), key=known.count, default=None)
+    return most if most is not None and 2 * known.count(most) > len(gains) else None
+
+
+def mending_factor(ratio: float, gain: float | None, common: float | None, limit: float) -> float | None:
+    """Return by how much to multiply a recording if the gain of its header explains its implausible amplitude.
+
+    Parameters
+    ----------
+    ratio
+        Its amplitude over the data set's median.
+    gain, common
+        Steps per mV that its header states, and that most of the data set's headers state.
+    limit
+        The amplitude must come to lie within 1/`limit` to `limit`.
+    """
+    if not gain or not common or gain == common:
+        return None
+    factor = gain / common
+    return factor if 1 / limit <= ratio * factor <= limit else None
+
+
+def fault_of_unit(amplitudes_mv: npt.NDArray[np.float64], stated_mv: float, stated: str) -> str:
+    """Return what is wrong with the unit of a data set, empty if its amplitudes can be those of hearts.
+
+    Parameters
+    ----------
+    amplitudes_mv
+        Of some of its records, those without amplitude left out.
+    stated_mv, stated
+        The unit in which the samples were taken to be: in mV, and its name.
+    """
+    if not len(amplitudes_mv):
+        return ""
+    median = float(np.median(amplitudes_mv))
+    if PLAUSIBLE_MEDIAN_MV[0] <= median <= PLAUSIBLE_MEDIAN_MV[1]:
+        return ""
+    found = f"the median amplitude of {len(amplitudes_mv)} recordings is {median:.3g} mV, that of hearts is about 1 mV"
+    step_mv = stated_mv * TYPICAL_MEDIAN_MV / median
+    name, size = min(_UNITS_MV.items(), key=lambda unit: abs(math.log(unit[1] / step_mv)))
+    if abs(math.log(size / step_mv)) > math.log(3):
+        return f"{found}; the samples are not in {stated} but in steps of some {step_mv:.2g} mV, look up the unit"
+    return f"{found}; the samples are probably in {name}, not in {stated}"

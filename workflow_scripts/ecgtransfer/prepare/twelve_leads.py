@@ -1,0 +1,107 @@
+"""From an array of a file to the twelve leads: which axis is which, which column is which lead, which unit."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ecgtransfer.leads import lead_columns
+
+
+def chosen_name(name: str, names: list[str]) -> str:
+    """Return `name`, or the only one of `names` where it is empty.
+
+    Raises
+    ------
+    ValueError
+        If it is not among them, or there is none or a choice.
+    """
+    if (name and name in names) or (not name and len(names) == 1):
+        return name or names[0]
+    listed = ", ".join(repr(other[:30]) for other in names[:8]) or "none"
+    raise ValueError(f"there is no array {name[:30]!r}, only {listed}" if name else f"name one of its arrays: {listed}")
+
+
+def row_shape(shape: tuple[int, ...], row: int | None) -> tuple[int, ...]:
+    """Return the shape of one recording: two axes, or three where a row says which recording.
+
+    Raises
+    ------
+    ValueError
+        If the number of axes is another, or there is no such row.
+    """
+    if row is None:
+        if len(shape) != 2:
+            raise ValueError(f"shape {shape} is not (leads, samples) or (samples, leads); name a row of three axes")
+        return shape
+    if len(shape) != 3:
+        raise ValueError(f"shape {shape} has no rows of (leads, samples) or (samples, leads)")
+    if row >= shape[0]:
+        raise ValueError(f"row {row} is not there, it has {shape[0]}")
+    return shape[1:]
+
+
+def of_row(array: Any, row: int | None) -> Any:
+    """Return one recording of an array, as `row_shape` has it."""
+    row_shape(array.shape, row)
+    return array if row is None else array[row]
+
+
+def lead_axis(shape: tuple[int, ...], n_leads: int) -> int:
+    """Return which of two axes has the number of leads.
+
+    Raises
+    ------
+    ValueError
+        If neither or both have it, or there are no samples.
+    """
+    if shape[0] == shape[1] == n_leads:
+        raise ValueError(f"shape {shape} does not say which axis is that of the {n_leads} leads")
+    if n_leads not in shape:
+        raise ValueError(f"shape {shape} has no axis of {n_leads} leads")
+    if 0 in shape:
+        raise ValueError(f"shape {shape} has no samples")
+    return shape.index(n_leads)
+
+
+def in_millivolts(
+    array: npt.NDArray[Any], names: tuple[str, ...], factor: float, out: npt.NDArray[np.float32] | None
+) -> npt.NDArray[np.float32]:
+    """Return the twelve leads of an array, shape (12, samples), in mV.
+
+    A lead that is not there is NaN, and so is a sample that is infinite.
+
+    Parameters
+    ----------
+    array
+        Shape (leads, samples) or (samples, leads), numbers of any size.
+    names
+        Of the leads, as the file or its user calls them.
+    factor
+        Millivolts per unit of the array.
+    out
+        Array to fill and return, or None.
+
+    Raises
+    ------
+    ValueError
+        If the shape or the names do not fit.
+    """
+    if array.dtype.kind not in "iuf":
+        raise ValueError(f"values of type {array.dtype} are no numbers")
+    columns, signs = lead_columns(names)
+    leads_first = array if lead_axis(array.shape, len(names)) == 0 else array.T
+    n_samples = leads_first.shape[1]
+    if out is None:
+        out = np.empty((12, n_samples), np.float32)
+    elif out.shape != (12, n_samples):
+        raise ValueError(f"has {n_samples} samples per lead, expected {out.shape[1]}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        for lead, column, sign in zip(out, columns, signs, strict=True):
+            if column < 0:
+                lead.fill(np.nan)
+            else:
+                np.multiply(leads_first[column], np.float64(sign * factor), out=lead, casting="same_kind")
+        if not np.isfinite(out.sum()):
+            out[np.isinf(out)] = np.nan
+    return out

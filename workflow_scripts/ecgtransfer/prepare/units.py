@@ -1,0 +1,28 @@
+"""Units of amplitude: what a file or a user calls them, and how they become millivolts."""
+
+import re
+from functools import lru_cache
+
+_MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "nv": 1e-6}  # micro sign, Greek mu
+_UNIT = re.compile(r"(?:(?P<number>\d{1,12}(?:\.\d{1,15})?(?:[eE]-?\d{1,2})?) ?)?(?P<unit>[a-zA-Z\u00b5\u03bc]{1,2})")
+
+
+@lru_cache(maxsize=256)
+def millivolts_per_unit(unit: str) -> float:
+    """Return the factor that turns `unit` into mV: ``V``, ``mV``, ``uV`` (``µV``), ``nV``, or a number of them.
+
+    The number is for samples in steps of a converter, such as ``0.1 mV`` or ``4.88 uV``.
+
+    Raises
+    ------
+    ValueError
+        If the unit is not a voltage.
+    """
+    found = _UNIT.fullmatch(unit.strip())
+    factor = _MILLIVOLTS.get(found["unit"].lower()) if found else None
+    if found is None or factor is None:
+        raise ValueError(f"unit {unit[:40]!r} is not one of mV, uV, V, nV, or a number of them such as '0.1 mV'")
+    number = float(found["number"] or 1)
+    if number == 0:
+        raise ValueError(f"unit {unit[:40]!r} has a number of 0")
+    return number * factor

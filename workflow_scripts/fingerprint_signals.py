@@ -1,0 +1,10 @@
+"""Rule `fingerprint_signals`: note what every recording of a data set can be recognised by."""
+
+from pathlib import Path
+
+from ecgtransfer.audit.fingerprints import fingerprint_signals
+from ecgtransfer.job import job
+
+with job(snakemake.log[0]):
+    fingerprints = fingerprint_signals(Path(snakemake.input.signals), snakemake.params.sampling_rate_hz)
+    fingerprints.save(Path(snakemake.output.fingerprints))

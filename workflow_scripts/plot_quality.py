@@ -1,0 +1,25 @@
+"""Rule `plot_quality`: one page and one table per data set, what was kept and why the rest was not."""
+
+import numpy as np
+import pandas as pd
+
+from ecgtransfer.files import write_csv
+from ecgtransfer.job import job
+from ecgtransfer.report.figure_files import save_figure
+from ecgtransfer.report.quality_figure import draw_quality, quality_summary
+
+with job(snakemake.log[0]):
+    quality = pd.read_csv(snakemake.input.quality, dtype={"record_id": str, "reason": str})
+    summary = quality_summary(pd.read_csv(snakemake.input.rejected, dtype=str), quality)
+    write_csv(summary, snakemake.output.summary)
+    signals = np.load(snakemake.input.signals, mmap_mode="r", allow_pickle=False)
+    ratio = snakemake.params.implausible_gain["ratio"]
+    figure = draw_quality(
+        snakemake.wildcards.dataset,
+        summary,
+        quality,
+        signals,
+        snakemake.params.sampling_rate_hz,
+        (1 / ratio, ratio),
+    )
+    save_figure(figure, snakemake.output.svg, snakemake.output.png)
