@@ -42,7 +42,7 @@ run: .venv/installed ## run the study CONFIG to its report; only what changed is
 	  echo "waiting for another run in this folder, or for the last jobs of a killed one"; flock 9; \
 	fi; \
 	if [ -n "$$(ls -A .snakemake/locks 2>/dev/null)" ]; then $(SNAKEMAKE) --unlock; fi; \
-	if [ -e $(AUDIT) ]; then $(SNAKEMAKE) $(AUDIT); fi && \
+	if [ -e $(AUDIT) ]; then $(SNAKEMAKE) -- $(AUDIT); fi && \
 	$(SNAKEMAKE) && echo "report: results/$(STUDY)/report/index.html"
 
 test: .venv/installed ## run all tests

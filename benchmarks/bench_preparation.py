@@ -1,7 +1,7 @@
 """Preparation from recordings on disk to int16 on disk: read, 0.5-47 Hz without delay, 500 to 100 Hz, write.
 
-Against other tools on the same recordings, each on one core; one core against two; and the memory for as many recordings
-as the largest public data set has.
+Against other tools on the same recordings, each on one core; one core against two; and the memory for as many
+recordings as the largest public data set has.
 """
 
 import resource
@@ -63,7 +63,14 @@ def _described(headers: list[str], n_records: int) -> pd.DataFrame:
     paths = [headers[i % len(headers)] for i in range(n_records)]
     ids = [str(i) for i in range(n_records)]
     return pd.DataFrame(
-        {"record_id": ids, "path": paths, "sampling_rate_hz": float(RATE_HZ), "n_samples": 5000, "unit": "", "leads": ""}
+        {
+            "record_id": ids,
+            "path": paths,
+            "sampling_rate_hz": float(RATE_HZ),
+            "n_samples": 5000,
+            "unit": "",
+            "leads": "",
+        }
     )
 
 
@@ -93,7 +100,7 @@ def _against_peers(headers: list[str], folder: Path) -> list[Result]:
 @contextmanager
 def _peers(folder: Path) -> Iterator[Any]:
     """Yield a function that lets a tool prepare all recordings and returns the seconds that it took."""
-    command = [PEERS_PYTHON, "-m", "benchmarks.peers", folder / "data", folder / "peer.npy"]
+    command = [str(PEERS_PYTHON), "-m", "benchmarks.peers", str(folder / "data"), str(folder / "peer.npy")]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_ONE_THREAD, cwd=REPOSITORY
     ) as process:

@@ -63,7 +63,7 @@ rule prepare_signals:
         "<benchmarks>/prepare_signals/{dataset}.tsv"
     conda:
         "../envs/prepare.yaml"
-    threads: 1
+    threads: 8
     resources:
         mem_mb=2000,
         runtime=240,

@@ -6,14 +6,15 @@ import pandas as pd
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.report.figure_files import save_figure
-from ecgtransfer.report.quality_figure import draw_quality, quality_summary
+from ecgtransfer.report.quality_figure import draw_quality, quality_summary, with_gain_flag
 
 with job(snakemake.log[0]):
+    ratio = snakemake.params.implausible_gain["ratio"]
     quality = pd.read_csv(snakemake.input.quality, dtype={"record_id": str, "reason": str})
+    quality = with_gain_flag(quality, ratio)
     summary = quality_summary(pd.read_csv(snakemake.input.rejected, dtype=str), quality)
     write_csv(summary, snakemake.output.summary)
     signals = np.load(snakemake.input.signals, mmap_mode="r", allow_pickle=False)
-    ratio = snakemake.params.implausible_gain["ratio"]
     figure = draw_quality(
         snakemake.wildcards.dataset,
         summary,

@@ -19,6 +19,7 @@ DEFAULT = yaml.safe_load((CONFIG / "config.yaml").read_text())
 SCHEMA = yaml.safe_load((CONFIG / "schema.yaml").read_text())
 PUBLISHED = list(yaml.safe_load((CONFIG / "datasets.yaml").read_text()))
 MODELS = ["resnet1d18", "gru"]
+VIEWS = [path.stem for path in (CONFIG / "labels" / "views").glob("*.csv")]
 STUDIES = [CONFIG / "config.yaml", *sorted((CONFIG / "studies").glob("*.yaml"))]
 
 
@@ -41,7 +42,7 @@ def mistakes_of(change: Callable[[dict[str, Any]], object]) -> list[str]:
     config = copy.deepcopy(DEFAULT)
     change(config)
     try:
-        check_config(config, SCHEMA, PUBLISHED, MODELS)
+        check_config(config, SCHEMA, PUBLISHED, MODELS, VIEWS)
     except InputError as error:
         return str(error).splitlines()
     return []
@@ -126,7 +127,7 @@ def test_readme_explains_every_key_with_its_default(path: tuple[str, ...]) -> No
 def test_every_study_passes_merged_over_the_default(study: Path) -> None:
     config = copy.deepcopy(DEFAULT)
     update_config(config, yaml.safe_load(study.read_text()))
-    check_config(config, SCHEMA, PUBLISHED, MODELS)
+    check_config(config, SCHEMA, PUBLISHED, MODELS, VIEWS)
 
 
 def test_studies_have_names_of_their_own() -> None:
@@ -317,3 +318,43 @@ def test_order_of_keys_is_no_difference() -> None:
     second = {"a": 0, "b": {"c": 1, "d": [{"x": 2, "y": 1}]}}
     assert repr(in_key_order(first)) == repr(in_key_order(second))
     assert in_key_order(first) == first
+
+
+def test_label_view() -> None:
+    assert mistakes_of(set_to("labels/view", "superclass")) == []
+    (mistake,) = mistakes_of(set_to("labels/view", "superclas"))
+    assert mistake == "`labels.view`: 'superclas' is no table in config/labels/views; did you mean `superclass`?"
+
+
+def test_own_data_has_a_name_of_its_own() -> None:
+    entry = {"folder": "/archive", "table": "/archive/table.csv"}
+    assert mistakes_of(set_to("own/ours", entry)) == []
+    assert mistakes_of(set_to("own/sim-clinic", entry)) == [
+        "`own.sim-clinic` has the name of another data set; choose another"
+    ]
+    assert mistakes_of(set_to("own/ours", {"folder": "/archive"})) == ["`own.ours` lacks the key `table`"]
+    (mistake,) = mistakes_of(set_to("own/ours", {**entry, "columns": {"patent": "pid"}}))
+    assert "`own.ours.columns` is 'patent', expected one of record, patient" in mistake
+
+
+@pytest.mark.parametrize(
+    ("splits", "told"),
+    [
+        ({"by": "site", "valid_groups": ["a"], "test_groups": ["b"]}, []),
+        ({"valid_groups": ["a"], "test_groups": ["b"]}, ["set `splits.by` to site or month"]),
+        ({"by": "site", "valid_groups": ["a"], "test_groups": ["a"]}, ["share a group"]),
+        ({"by": "month", "valid_groups": [], "test_groups": ["2020-01"]}, ["`splits.valid_groups` is empty"]),
+    ],
+)
+def test_groups_of_sites_or_months(splits: dict[str, Any], told: list[str]) -> None:
+    found = mistakes_of(lambda config: config["splits"].update(splits))
+    assert len(found) == len(told)
+    for mistake, expected in zip(found, told, strict=True):
+        assert expected in mistake
+
+
+def test_without_a_band_pass_its_band_does_not_matter() -> None:
+    def none(config: dict[str, Any]) -> None:
+        config["signals"]["band_pass"] |= {"design": "none", "high_hz": 400}
+
+    assert mistakes_of(none) == []

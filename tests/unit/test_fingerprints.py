@@ -122,7 +122,7 @@ def test_gain_and_beginning_do_not_matter(tmp_path: Path) -> None:
 
 
 def test_windows_stay_within_the_signal_of_padded_records(tmp_path: Path) -> None:
-    padded = recording(100)
+    padded = recording(100) + 3
     padded[:, 500:] = 0
     prints = fingerprint_signals(saved(tmp_path / "x.npy", padded), 100)
     np.testing.assert_array_equal(prints.extents, [[0, 500]])

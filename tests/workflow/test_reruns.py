@@ -144,7 +144,7 @@ def test_another_target_trains_no_source_again_once_the_audit_has_found_nothing(
     planned = other.planned_jobs(edit)
     assert planned["pretrain"] == 2  # before the audit nobody knows what the new target shares with the source
     with other.study_with(edit) as study:
-        other.run(study, "results/tiny/audit/leakage.csv")
+        other.run(study, "--", "results/tiny/audit/leakage.csv")
     planned = other.planned_jobs(edit)
     assert "pretrain" not in planned
     assert {rule: planned[rule] for rule in ("scratch", "finetune", "score_run")} == {

@@ -23,27 +23,12 @@ class LeadColumns(NamedTuple):
     """-1 for a lead that the file holds inverted, else 1."""
 
 
-def standard_lead_name(name: str) -> str | None:
-    """Return the standard spelling of a lead name (``AVR``, ``lead_avr`` -> ``aVR``); None if it is none of the twelve.
-
-    Case does not matter, nor does a prefix of ``MDC``, ``ECG`` and ``LEAD``, in this order, each followed by a blank
-    or an underscore. An inverted lead (``-aVR``) is none of the twelve; `lead_columns` knows it.
-    """
-    lead, sign = _lead_and_sign(name)
-    return lead if sign == 1 else None
-
-
-def _lead_and_sign(name: str) -> tuple[str | None, int]:
-    found = _NAME.fullmatch(name.strip())
-    if found is None:
-        return None, 1
-    return _BY_LOWER_CASE.get(found["lead"].lower()), -1 if found["minus"] else 1
-
-
 @lru_cache(maxsize=1024)
 def lead_columns(names: tuple[str, ...]) -> LeadColumns:
-    """Return where each of the twelve leads stands in `names`; a leading minus means the inverted lead.
+    """Return where each of the twelve leads stands in `names`; a leading minus (``-aVR``) means the inverted lead.
 
+    Case does not matter (``AVR``, ``avr``), nor does a prefix of ``MDC``, ``ECG`` and ``LEAD``, in this order, each
+    followed by a blank or an underscore (``MDC_ECG_LEAD_I``, ``Lead I``).
     A name that is no lead (``time``, ``resp``) is passed over where all twelve are there; otherwise it may be a
     misspelt lead and is an error. Leads beyond the twelve (``vx``, ``V7``, ``V4R``) are always passed over.
 
@@ -69,6 +54,13 @@ def lead_columns(names: tuple[str, ...]) -> LeadColumns:
         raise ValueError(f"lead {', '.join(missing)} missing and lead name {_listed(unknown)} unknown")
     columns = tuple(at.get(lead, -1) for lead in LEADS)
     return LeadColumns(columns, tuple(1 if column < 0 else found[column][1] for column in columns))
+
+
+def _lead_and_sign(name: str) -> tuple[str | None, int]:
+    found = _NAME.fullmatch(name.strip())
+    if found is None:
+        return None, 1
+    return _BY_LOWER_CASE.get(found["lead"].lower()), -1 if found["minus"] else 1
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

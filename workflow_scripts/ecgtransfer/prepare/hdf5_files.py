@@ -24,7 +24,7 @@ def open_hdf5(path: str, name: str) -> Any:
 
 
 def _dataset(path: str, name: str) -> Any:
-    import h5py
+    import h5py  # type: ignore[import-untyped] # takes a while, and few data sets are HDF5
 
     file = _opened(path)
     chosen = name or chosen_name("", [key for key in file if file.get(key, getclass=True) is h5py.Dataset])
@@ -55,7 +55,7 @@ def _opened(path: str) -> Any:
 
     Opening costs as much as reading a recording, and a file may hold thousands.
     """
-    import h5py  # type: ignore[import-untyped] # takes a while, and few data sets are HDF5
+    import h5py
 
     status = Path(path).stat()
     wanted = (path, status.st_ino, status.st_mtime_ns, status.st_size)

@@ -36,7 +36,7 @@ _LARGEST_RATIO = 1100
 def open_mat(path: str, name: str) -> Any:
     """Return a named array of real numbers; the name may be left out where there is only one."""
     content = memoryview(Path(path).read_bytes())
-    if content[:10] == b"MATLAB 7.3":
+    if bytes(content[:10]) == b"MATLAB 7.3":
         return open_hdf5(path, name)
     # Version 5 starts with text, version 4 with a small number, which has a zero among its four bytes.
     arrays = dict(_version_4(content) if 0 in content[:4] else _version_5(content))

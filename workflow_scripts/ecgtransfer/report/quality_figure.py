@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ecgtransfer.leads import LEADS
+from ecgtransfer.prepare.quality import implausible
 
 FLAGS = {
     "nan_fraction": "with missing samples, bridged",
@@ -39,6 +40,11 @@ def reason_class(reason: str) -> str:
     return _CUT.split(_PARTICULAR.sub("…", reason), maxsplit=1)[0].strip()
 
 
+def with_gain_flag(quality: pd.DataFrame, largest_ratio: float) -> pd.DataFrame:
+    """Return the table beside the signals with a column ``gain_flag``: 1 where the amplitude is implausible."""
+    return quality.assign(gain_flag=implausible(quality["gain_ratio"].to_numpy(dtype=float), largest_ratio).astype(int))
+
+
 def quality_summary(rejected: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
     """Return ``step, what, records, share``: from all recordings found to those kept, and the flags of those.
 
@@ -47,7 +53,7 @@ def quality_summary(rejected: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFra
     rejected
         The ``.rejected.csv`` of the data set, column ``reason``.
     quality
-        The table beside its signals.
+        As from `with_gain_flag`.
 
     Returns
     -------
@@ -86,7 +92,7 @@ def draw_quality(
     summary
         As from `quality_summary`.
     quality
-        The table beside the signals, row i for row i of `signals`.
+        As from `with_gain_flag`, row i for row i of `signals`.
     signals
         Prepared, shape (records, 12, samples); only the rows drawn are read.
     sampling_rate_hz
@@ -101,8 +107,9 @@ def draw_quality(
     _draw_reasons(figure.add_subplot(grid[0, :7]), summary)
     _draw_amplitudes(figure.add_subplot(grid[0, 7:10]), quality, amplitude_bounds)
     _draw_durations(figure.add_subplot(grid[0, 10:]), quality)
-    pitch = 1.4 * float(np.nanmedian(quality.loc[quality["usable"] == 1, "amplitude_mv"])) if kept else 2.0
-    rows = [("typical", typical_records(quality), _KEPT), ("left out or flagged", odd_records(quality), _LEFT_OUT)]
+    typical = typical_records(quality)
+    pitch = 1.4 * float(np.median([np.ptp(signals[place], axis=1) for place in typical])) if typical else 2000.0
+    rows = [("typical", typical, _KEPT), ("left out or flagged", odd_records(quality), _LEFT_OUT)]
     for row, (kind, places, colour) in enumerate(rows, start=1):
         for number in range(_SNAPSHOTS):
             axes = figure.add_subplot(grid[row, 4 * number : 4 * number + 4])
@@ -110,7 +117,7 @@ def draw_quality(
             if number < len(places):
                 record = quality.iloc[places[number]]
                 title = _snapshot_title(kind, record)
-                _draw_snapshot(axes, signals[places[number]], sampling_rate_hz, max(pitch, 1e-3), title, colour)
+                _draw_snapshot(axes, signals[places[number]], sampling_rate_hz, max(pitch, 1.0), title, colour)
             elif number == 0:
                 axes.text(0.0, 0.5, f"no recording is {kind}", fontsize=_NORMAL, color="0.35")
     return figure
@@ -210,19 +217,19 @@ def _snapshot_title(kind: str, record: "pd.Series[Any]") -> str:
 
 
 def _draw_snapshot(
-    axes: Axes, signal: npt.NDArray[np.int16], rate_hz: float, pitch_mv: float, title: str, colour: str
+    axes: Axes, signal: npt.NDArray[np.int16], rate_hz: float, pitch: float, title: str, colour: str
 ) -> None:
     n_samples = min(signal.shape[1], round(_SNAPSHOT_S * rate_hz))
     seconds = np.arange(n_samples) / rate_hz
     width = 1.06 * n_samples / rate_hz
     for number, lead in enumerate(LEADS):
         column, row = divmod(number, _ROWS_PER_SNAPSHOT)
-        baseline = -row * pitch_mv
-        trace = np.clip(signal[number, :n_samples] / 1000, -pitch_mv, pitch_mv)
+        baseline = -row * pitch
+        trace = np.clip(signal[number, :n_samples], -pitch, pitch)
         axes.plot(column * width + seconds, baseline + trace, color="black", linewidth=0.5)
         axes.text(
-            column * width, baseline + 0.3 * pitch_mv, lead, fontsize=6, fontweight="bold", color=colour, va="bottom"
+            column * width, baseline + 0.3 * pitch, lead, fontsize=6, fontweight="bold", color=colour, va="bottom"
         )
-    axes.set_ylim(-_ROWS_PER_SNAPSHOT * pitch_mv, pitch_mv)
+    axes.set_ylim(-_ROWS_PER_SNAPSHOT * pitch, pitch)
     axes.set_xlim(-0.02 * width, 2 * width)
     axes.set_title(title, fontsize=_SMALL, color=colour, loc="left")

@@ -52,7 +52,7 @@ def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Rec
             age_years=90.0 if whole_number(row["age"]) == AGE_OVER_89 else age_in_years(row["age"]),
             sex={"0": "M", "1": "F"}.get(whole_number(row["sex"]), ""),
             statements=unique(_statements(row["scp_codes"], path)),
-            fold=int(fold) if fold.isdecimal() else None,
+            fold=int(fold) if fold.isdecimal() and len(fold) < 4 else None,
             site=whole_number(row["site"]),
             month=month_of(row["recording_date"]),
         )

@@ -52,7 +52,7 @@ def _described(record_id: str, path: str, row_of: Mapping[str, Mapping[str, str]
     if row is None:
         raise InputError(f"no row of {TABLE} names this file in ECG_ID")
     facts = recording_facts(folder, path, STANDARD_ORDER)
-    if row["N"].isdecimal() and int(row["N"]) != facts.n_samples:
+    if row["N"].isdecimal() and row["N"].lstrip("0") != str(facts.n_samples):
         raise InputError(f"has {facts.n_samples} samples per lead, {TABLE} says {row['N']}")
     return Described(
         record_id=record_id,

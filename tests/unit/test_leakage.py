@@ -1,0 +1,117 @@
+"""The leakage table: what is double across roles and across source and target, and what was done about it."""
+
+import pandas as pd
+
+from ecgtransfer.audit.leakage import LEAKAGE_COLUMNS, leakage
+
+PAIR = ["dataset_a", "record_a", "dataset_b", "record_b", "shift_s", "overlap_s", "correlation", "gain"]
+
+
+def pairs(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame([(*row, 1.5, 8.5, 0.99, 1.0) for row in rows], columns=PAIR)
+
+
+def split(**role_of: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"record_id": [name.strip("_").replace("__", ":") for name in role_of], "role": role_of.values()}
+    )
+
+
+def patients(**patient_of: str) -> pd.DataFrame:
+    ids = [name.split("__") for name in patient_of]
+    return pd.DataFrame(
+        {"dataset": [i[0] for i in ids], "record_id": [i[1] for i in ids], "patient_id": list(patient_of.values())}
+    )
+
+
+PATIENTS = patients(s__1="p", s__2="p", s__3="q", s__4="r", t__1="p", t__2="b", t__3="b", u__1="c")
+
+
+def rows(table: pd.DataFrame) -> set[tuple[str, ...]]:
+    keys = ["kind", "scope", "record_a", "role_a", "record_b", "role_b", "handled"]
+    return set(table[keys].itertuples(index=False, name=None))
+
+
+def test_copies_within_a_corpus() -> None:
+    table = leakage(
+        {"s": split(_1="train", _2="train", _3="test")},
+        {"s": pairs(("s", "1", "s", "2"), ("s", "1", "s", "4"), ("s", "2", "s", "3"), ("s", "4", "s", "9"))},
+        {},
+        [],
+        PATIENTS,
+    )
+    assert list(table.columns) == LEAKAGE_COLUMNS
+    assert rows(table) == {
+        ("signal", "roles", "1", "train", "2", "train", "same role"),
+        ("signal", "roles", "1", "train", "4", "", "b left out"),
+        ("signal", "roles", "2", "train", "3", "test", "not handled"),
+        ("signal", "roles", "4", "", "9", "", "both left out"),
+    }
+    assert set(table["correlation"]) == {0.99}
+    assert set(table["shift_s"]) == {1.5}
+
+
+def test_patients_in_two_roles() -> None:
+    table = leakage(
+        {"s": split(_1="train", _2="test", _3="test"), "s-shuffled": split(_1="train", _2="train", _3="test")},
+        {"s": pairs()},
+        {},
+        [],
+        PATIENTS,
+    )
+    assert rows(table) == {("patient", "roles", "1", "train", "2", "test", "not handled")}
+    assert table["corpus_a"].tolist() == ["s"]
+
+
+def test_joined_corpora_are_named_by_data_set() -> None:
+    table = leakage(
+        {"t+u": split(t__1="train", t__2="train", t__3="valid", u__1="train")},
+        {"t+u": pairs(("t", "1", "u", "1"))},
+        {},
+        [],
+        PATIENTS,
+    )
+    assert rows(table) == {
+        ("signal", "roles", "1", "train", "1", "train", "same role"),
+        ("patient", "roles", "2", "train", "3", "valid", "not handled"),
+    }
+    assert table.loc[0, ["dataset_a", "dataset_b"]].tolist() == ["t", "u"]
+
+
+def source_and_target(namespaces: dict[str, str]) -> pd.DataFrame:
+    return leakage(
+        {
+            "s": split(_1="train", _2="train", _3="train"),
+            "s-shuffled": split(_1="train", _2="train", _3="train"),
+            "t": split(_1="test", _2="train", _3="train"),
+            "u": split(_1="test"),
+        },
+        {"s": pairs(), "t": pairs(), "u": pairs()},
+        {"s": pairs(("s", "1", "t", "1"), ("s", "4", "t", "2"), ("s", "3", "u", "1"))},
+        [("s", "t"), ("s-shuffled", "t")],
+        PATIENTS,
+        namespaces,
+    )
+
+
+def test_copies_in_source_and_target() -> None:
+    table = source_and_target({})
+    assert rows(table) == {
+        ("signal", "source-target", "1", "train", "1", "test", "a excluded from source"),
+        ("signal", "source-target", "4", "", "2", "train", "a left out"),
+    }
+    assert table["corpus_a"].value_counts().to_dict() == {"s": 2, "s-shuffled": 2}
+
+
+def test_patients_are_the_same_only_where_data_sets_number_them_alike() -> None:
+    table = source_and_target({"s": "hospital", "t": "hospital"})
+    assert rows(table[table["kind"] == "patient"]) == {
+        ("patient", "source-target", "1", "train", "1", "test", "a excluded from source"),
+        ("patient", "source-target", "2", "train", "1", "test", "not handled"),
+    }
+
+
+def test_nothing_double_gives_an_empty_table() -> None:
+    table = leakage({"u": split(_1="train")}, {"u": pairs()}, {}, [], PATIENTS)
+    assert table.empty
+    assert list(table.columns) == LEAKAGE_COLUMNS
