@@ -117,7 +117,7 @@ def _recordings(hearts: npt.NDArray[np.float32], n: int, rng: np.random.Generato
 def _twelve(leads: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
     first, second = leads[:2]
     limb = [first, second, second - first, -(first + second) / 2, first - second / 2, second - first / 2]
-    return np.rint(np.concatenate([np.stack(limb), leads[2:]])).clip(-32767, 32767).astype(np.int16)
+    return _steps(np.concatenate([np.stack(limb), leads[2:]]))
 
 
 def _copy(
@@ -129,4 +129,9 @@ def _copy(
     if not padded:
         window[:, N_SAMPLES - shift :] = other[:, :shift]
     window = rng.choice([0.2, 1.0, 1.0, 5.0]) * (window + rng.normal(0, 5, window.shape) * (window != 0))
-    return np.rint(window).clip(-32767, 32767).astype(np.int16)
+    return _steps(window)
+
+
+def _steps(signal: npt.NDArray[np.floating]) -> npt.NDArray[np.int16]:
+    steps: npt.NDArray[np.int16] = np.rint(signal).clip(-32767, 32767).astype(np.int16)
+    return steps

@@ -231,7 +231,8 @@ def test_all_mistakes_are_told_at_once() -> None:
 
 def test_unknown_data_set() -> None:
     assert mistakes_of(set_to("transfer/sources", ["georgai"])) == [
-        "`transfer.sources`: 'georgai' is neither in config/datasets.yaml nor in `simulate`; did you mean `georgia`?"
+        "`transfer.sources`: 'georgai' is neither in config/datasets.yaml nor in `simulate` or `own`; did you mean"
+        " `georgia`?"
     ]
     (message,) = mistakes_of(set_to("transfer/targets", ["ptb-xl+qqqq"]))
     assert message.startswith("`transfer.targets`: 'qqqq' is neither")

@@ -36,8 +36,8 @@ STABILISING_SHARE = 1e-4
 LEAST_RANGE_UV = 5.0
 """A lead that stays within this range in either recording is flat and not compared."""
 
-LEAST_LEADS = 4
-"""Fewer leads are too little to tell hearts apart."""
+LEAST_LEADS = 2
+"""Of the independent ones: some published recordings have only the limb leads."""
 
 UNEXPLAINED_AT_LEAST_OVERLAP, UNEXPLAINED_PER_S, MOST_UNEXPLAINED = 0.01, 0.007, 0.06
 """Share of the energy that a prediction may leave: 1 % at 3 s, more where a longer overlap makes chance less likely."""
@@ -53,7 +53,7 @@ N_ALTERNATIVES, TRIED_DISTANCE_S = 3, 0.05
 
 MOST_OF_ELSEWHERE, LEAST_EVIDENCE = 0.5, 3.0
 """A copy leaves at most this share of what other beats leave, and minus its logarithm times the root of the number of
-pieces is at least this evidence. Stretches of one patient's recordings that fit to the eye reach 2.4."""
+pieces is at least this evidence. Stretches of one patient's recordings that fit to the eye reach 2.6."""
 
 ROUNDING_ENERGY = 1 / 12
 """µV² per sample that rounding to 1 µV alone leaves."""

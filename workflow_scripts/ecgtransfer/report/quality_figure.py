@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.quality import implausible
@@ -26,11 +27,14 @@ FLAGS = {
 
 _KEPT, _FLAGGED, _LEFT_OUT = "#0072B2", "#E69F00", "#D55E00"
 _SNAPSHOTS = 3  # of each kind
+_COUNTS_INCHES, _SNAPSHOT_INCHES = 2.6, 3.0
+_LEAST_BARS = 6  # so that a few bars do not become slabs
 _SNAPSHOT_S = 5.0
 _SMALL, _NORMAL = 8, 9  # points
 _MOST_REASONS = 8
 _REASON_LENGTH = 44  # characters in a line
 _ROWS_PER_SNAPSHOT = 6
+_COUNT = FuncFormatter(lambda count, _: f"{count:,.0f}")
 _CUT = re.compile(r"[,;(]|: ")
 _PARTICULAR = re.compile(r"'[^']*'|\S*\d\S*|\S+\.\S+")
 
@@ -100,26 +104,28 @@ def draw_quality(
     amplitude_bounds
         Smallest and largest plausible ratio to the median amplitude.
     """
-    figure = Figure((11.7, 8.3), layout="constrained")
-    grid = figure.add_gridspec(3, 12, height_ratios=[1.15, 1, 1])
+    shown = [("typical", typical_records(quality), _KEPT)]
+    odd = odd_records(quality)
+    if odd:
+        shown.append(("left out or flagged", odd, _LEFT_OUT))
+    figure = Figure((11.7, _COUNTS_INCHES + _SNAPSHOT_INCHES * len(shown)), layout="constrained")
+    heights = [_COUNTS_INCHES, *[_SNAPSHOT_INCHES] * len(shown)]
+    counts, *bands = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     kept, found = (int(summary.loc[summary["step"] == step, "records"].sum()) for step in ("kept", "found"))
     figure.suptitle(f"{dataset}: {kept:,} of {found:,} recordings kept", fontsize=12)
-    _draw_reasons(figure.add_subplot(grid[0, :7]), summary)
-    _draw_amplitudes(figure.add_subplot(grid[0, 7:10]), quality, amplitude_bounds)
-    _draw_durations(figure.add_subplot(grid[0, 10:]), quality)
-    typical = typical_records(quality)
-    pitch = 1.4 * float(np.median([np.ptp(signals[place], axis=1) for place in typical])) if typical else 2000.0
-    rows = [("typical", typical, _KEPT), ("left out or flagged", odd_records(quality), _LEFT_OUT)]
-    for row, (kind, places, colour) in enumerate(rows, start=1):
-        for number in range(_SNAPSHOTS):
-            axes = figure.add_subplot(grid[row, 4 * number : 4 * number + 4])
+    grid = counts.add_gridspec(1, 12)
+    _draw_reasons(counts.add_subplot(grid[:7]), summary)
+    _draw_amplitudes(counts.add_subplot(grid[7:10]), quality, amplitude_bounds)
+    _draw_durations(counts.add_subplot(grid[10:]), quality)
+    ranges = [np.ptp(signals[place], axis=1) for _, places, _ in shown[:1] for place in places]
+    pitch = max(1.1 * float(np.percentile(ranges, 75)), 1.0) if ranges else 2000.0
+    for band, (kind, places, colour) in zip(bands, shown, strict=True):
+        panels = band.subplots(1, _SNAPSHOTS)
+        for number, axes in enumerate(panels):
             axes.set_axis_off()
             if number < len(places):
-                record = quality.iloc[places[number]]
-                title = _snapshot_title(kind, record)
-                _draw_snapshot(axes, signals[places[number]], sampling_rate_hz, max(pitch, 1.0), title, colour)
-            elif number == 0:
-                axes.text(0.0, 0.5, f"no recording is {kind}", fontsize=_NORMAL, color="0.35")
+                title = _snapshot_title(kind, quality.iloc[places[number]])
+                _draw_snapshot(axes, signals[places[number]], sampling_rate_hz, pitch, title, colour)
     return figure
 
 
@@ -173,6 +179,8 @@ def _draw_reasons(axes: Axes, summary: pd.DataFrame) -> None:
     for height, n in zip(heights, shown["records"], strict=True):
         axes.annotate(f"{n:,}", (n, height), (3, 0), textcoords="offset points", va="center", fontsize=_SMALL)
     axes.set_xlim(0, 3 * max(10, shown["records"].max()))
+    axes.set_ylim(min(-0.6, len(shown) - _LEAST_BARS - 0.4), len(shown) - 0.4)
+    axes.xaxis.set_major_formatter(_COUNT)
     _dress(axes, "recordings (logarithmic above 10)")
 
 
@@ -192,6 +200,7 @@ def _draw_amplitudes(axes: Axes, quality: pd.DataFrame, bounds: tuple[float, flo
     axes.set_xticks([0.1, 0.25, 1, 4, 10], ["0.1", "0.25", "1", "4", "10"])
     axes.minorticks_off()
     axes.set_yscale("symlog", linthresh=10)
+    axes.yaxis.set_major_formatter(_COUNT)
     axes.set_ylabel("recordings", fontsize=_SMALL)
     _dress(axes, "amplitude / median of the data set")
 
@@ -200,6 +209,7 @@ def _draw_durations(axes: Axes, quality: pd.DataFrame) -> None:
     durations = quality["duration_s"].to_numpy(dtype=float)
     axes.hist(durations[np.isfinite(durations)], bins=24, color=_KEPT)
     axes.set_yscale("symlog", linthresh=10)
+    axes.yaxis.set_major_formatter(_COUNT)
     _dress(axes, "length in s")
 
 
@@ -221,15 +231,14 @@ def _draw_snapshot(
 ) -> None:
     n_samples = min(signal.shape[1], round(_SNAPSHOT_S * rate_hz))
     seconds = np.arange(n_samples) / rate_hz
-    width = 1.06 * n_samples / rate_hz
+    width = 1.2 * n_samples / rate_hz  # the leads' names stand between the columns
     for number, lead in enumerate(LEADS):
         column, row = divmod(number, _ROWS_PER_SNAPSHOT)
         baseline = -row * pitch
         trace = np.clip(signal[number, :n_samples], -pitch, pitch)
         axes.plot(column * width + seconds, baseline + trace, color="black", linewidth=0.5)
-        axes.text(
-            column * width, baseline + 0.3 * pitch, lead, fontsize=6, fontweight="bold", color=colour, va="bottom"
-        )
-    axes.set_ylim(-_ROWS_PER_SNAPSHOT * pitch, pitch)
-    axes.set_xlim(-0.02 * width, 2 * width)
+        left = column * width - 0.035 * width
+        axes.text(left, baseline, lead, fontsize=6, fontweight="bold", color=colour, ha="right", va="center")
+    axes.set_ylim((0.3 - _ROWS_PER_SNAPSHOT) * pitch, 0.9 * pitch)
+    axes.set_xlim(-0.1 * width, 2 * width)
     axes.set_title(title, fontsize=_SMALL, color=colour, loc="left")
