@@ -169,6 +169,15 @@ def test_equal_rows_are_paired_with_the_first(tmp_path: Path) -> None:
     assert list(pairs.columns) == PAIR_COLUMNS
 
 
+def test_a_copy_between_equal_rows_keeps_the_order_of_rows(tmp_path: Path) -> None:
+    early, late = prepare(hearts()[:3, :, :5000]), prepare(hearts()[:1, :, 1000:6000] * 2)
+    pairs = find_duplicates([dataset(tmp_path, "x", np.concatenate([early, late, early[:1]]))])
+    assert pairs["record_a"].tolist() == ["x-0", "x-0", "x-3"]
+    assert pairs["record_b"].tolist() == ["x-3", "x-4", "x-4"]
+    np.testing.assert_allclose(pairs["shift_s"], [2, 0, -2], atol=0.011)
+    np.testing.assert_allclose(pairs["gain"], [2, 1, 0.5], rtol=0.05)
+
+
 def test_equal_rows_on_both_sides_are_all_named(tmp_path: Path) -> None:
     rows = prepare(hearts()[:4, :, :5000])
     source = dataset(tmp_path, "s", rows[[0, 1, 1, 2]])

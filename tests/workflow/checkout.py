@@ -102,4 +102,5 @@ class Checkout:
 
     def findings(self, study: str = "tiny") -> dict[str, bytes]:
         """Return every findings table, byte for byte."""
-        return {path.name: path.read_bytes() for path in (self.folder / "results" / study / "findings").iterdir()}
+        folder = self.folder / "results" / study / "findings"
+        return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.csv")}

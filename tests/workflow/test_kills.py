@@ -57,7 +57,7 @@ def test_killed_runs_end_with_the_same_bytes(tmp_path: Path) -> None:
 
         logs = results / "logs" / "scratch"
         kill_when(make_run(disturbed, mirror), lambda: any("epoch 1" in log.read_text() for log in logs.rglob("*.log")))
-        assert not (results / "findings").exists()
+        assert not (results / "findings" / "verdicts.csv").exists()
 
         for checkout in (disturbed, undisturbed):
             process = make_run(checkout, mirror)
