@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from file_server import BIG, ENTRY, ROOT, WANTED, Client, assert_whole, publish, serving, toy_files, wait_until
+from file_server import BIG, ENTRY, ROOT, WANTED, assert_whole, publish, serving, toy_files, wait_until
 
 from ecgtransfer.acquire.download import download
 from ecgtransfer.acquire.mirrors import open_mirror
@@ -20,23 +20,6 @@ from ecgtransfer.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
 REAL_MIRROR = REPOSITORY.parent / "shared/mirror"
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-
-
-@pytest.fixture
-def server(tmp_path):
-    publish(tmp_path / "mirror" / ROOT, toy_files())
-    with serving(tmp_path / "mirror") as server:
-        yield server
-
-
-@pytest.fixture
-def fetch(server, tmp_path):
-    return Client(server, tmp_path / "data")
 
 
 @pytest.mark.parametrize("slash", ["", "/"])

@@ -13,35 +13,16 @@ from file_server import (
     N_BIG,
     ROOT,
     WANTED,
-    Client,
     Handler,
     assert_none_half_written,
     assert_whole,
     publish,
-    serving,
     sha256,
     toy_files,
     wait_until,
 )
 
 from ecgtransfer.errors import InputError
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server(tmp_path):
-    publish(tmp_path / "mirror" / ROOT, toy_files())
-    with serving(tmp_path / "mirror") as server:
-        yield server
-
-
-@pytest.fixture
-def fetch(server, tmp_path):
-    return Client(server, tmp_path / "data")
 
 
 @pytest.fixture

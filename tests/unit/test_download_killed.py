@@ -12,14 +12,9 @@ import pytest
 from file_server import (
     BIG,
     ENTRY,
-    ROOT,
     WANTED,
-    Client,
     assert_none_half_written,
     assert_whole,
-    publish,
-    serving,
-    toy_files,
     wait_until,
 )
 
@@ -29,23 +24,6 @@ CODE = (
     "def fetch(): return download({entry!r}, sys.argv[1], sys.argv[2], None, streams=1, pause=lambda _: None)\n"
 )
 ENVIRONMENT = os.environ | {"PYTHONPATH": f"{REPOSITORY / 'workflow_scripts'}:{Path(__file__).parent}"}
-
-
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
-@pytest.fixture
-def server(tmp_path):
-    publish(tmp_path / "mirror" / ROOT, toy_files())
-    with serving(tmp_path / "mirror") as server:
-        yield server
-
-
-@pytest.fixture
-def fetch(server, tmp_path):
-    return Client(server, tmp_path / "data")
 
 
 def test_killed_client_goes_on_with_the_remaining_bytes(server, fetch):

@@ -147,18 +147,32 @@ def test_bytes_depend_on_the_recording_alone() -> None:
     np.testing.assert_array_equal(np.delete(run(changed), 3, axis=0), np.delete(first, 3, axis=0))
 
 
-def test_result_outlives_the_next_run_and_input_may_be_filled_in_place() -> None:
-    one, other = ecg_like(500, 5000, 10), ecg_like(500, 5000, 11)
-    run = fast(500, 5000, settings())
-    first = run(one)
-    kept = first.copy()
-    assert run.input.shape == one.shape
+def test_input_may_be_filled_in_place() -> None:
+    run, of = fast(500, 5000, settings()), [ecg_like(500, 5000, seed) for seed in (10, 11)]
+    assert run.input.shape == of[0].shape
     assert run.input.dtype == np.float32
-    run.input[:] = other
-    second = run.run()
+    first = run(of[0])
+    kept = first.copy()
+    run.input[:] = of[1]
+    run.take(0)
+    np.testing.assert_array_equal(run.results(1)[0], run(of[1]))
     np.testing.assert_array_equal(first, kept)
-    np.testing.assert_array_equal(run(other), second)
-    np.testing.assert_array_equal(other, ecg_like(500, 5000, 11))
+    np.testing.assert_array_equal(of[1], ecg_like(500, 5000, 11))
+
+
+@pytest.mark.parametrize("of", [settings(), settings(notch_hz=50), settings(500), settings(design="none")])
+@pytest.mark.parametrize("n_samples", [700, 5003])
+def test_every_slot_gives_the_same_bytes(of: dict[str, Any], n_samples: int) -> None:
+    run = fast(500, n_samples, of)
+    assert run.n_slots > 1
+    signals = [ecg_like(500, n_samples, seed) for seed in range(run.n_slots)]
+    alone = np.stack([run(signal) for signal in signals])
+    for shift in (0, 1):
+        for slot, signal in enumerate(np.roll(signals, shift, axis=0)):
+            run.input[:] = signal
+            run.take(slot)
+        np.testing.assert_array_equal(run.results(run.n_slots), np.roll(alone, shift, axis=0))
+    np.testing.assert_array_equal(run.results(2), np.roll(alone, 1, axis=0)[:2])
 
 
 @pytest.mark.parametrize("high_hz", [3.0, 60.0])
@@ -181,7 +195,8 @@ def test_other_settings_take_the_reference(change: dict[str, Any]) -> None:
     found = plan(500, 3000, of)
     np.testing.assert_allclose(found(signal), wanted, atol=1e-6)
     found.input[:] = signal
-    np.testing.assert_array_equal(found.run(), found(signal))
+    found.take(0)
+    np.testing.assert_array_equal(found.results(1)[0], found(signal))
 
 
 def test_fir_band_pass_takes_the_reference() -> None:

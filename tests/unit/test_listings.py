@@ -145,11 +145,6 @@ def publish_on_zenodo(server, files):
     server.aliases["api/records/4916206"] = "api/records/record.json"
 
 
-@pytest.fixture(autouse=True)
-def no_proxy(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-
-
 @pytest.fixture
 def server(tmp_path):
     with serving(tmp_path / "web") as server:
