@@ -77,6 +77,7 @@ def main(folder: Path, array_path: Path) -> None:
     for line in sys.stdin:
         name = line.strip()
         prepare = prepares.setdefault(name, TOOLS[name]()) if name not in prepares else prepares[name]
+        array_path.unlink(missing_ok=True)
         start = perf_counter()
         prepared = [np.rint(1000 * prepare(wfdb.rdrecord(record).p_signal.T)).astype(np.int16) for record in records]
         np.save(array_path, np.stack(prepared))

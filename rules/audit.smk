@@ -36,7 +36,7 @@ rule find_duplicates:
         "<benchmarks>/find_duplicates/{joined}.tsv"
     conda:
         "../envs/prepare.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=60,
@@ -63,7 +63,7 @@ rule find_overlaps:
         "<benchmarks>/find_overlaps/{joined}.tsv"
     conda:
         "../envs/prepare.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=60,

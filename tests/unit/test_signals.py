@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tiny_signals import SETTINGS, STEPS, in_microvolts, recording, write_records
+from tiny_signals import SETTINGS, STEPS, as_read, in_microvolts, recording, write_records
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
@@ -34,7 +34,7 @@ class TestManyRecordings:
         assert array.shape == (3, 12, 500)
         assert array.dtype == np.int16
         for row, signal in zip(array, signals, strict=True):
-            expected, _ = prepare_signal(np.rint(signal * 1000) / 1000, 500, SETTINGS)
+            expected, _ = prepare_signal(as_read(signal), 500, SETTINGS)
             np.testing.assert_array_equal(row, expected)
         assert list(quality) == ["record_id", *Quality._fields]
         assert quality["record_id"].tolist() == ["001", "002", "003"]
@@ -99,7 +99,7 @@ class TestManyRecordings:
         assert tables[0].loc[[30, 31, 90, 119, 200], "usable"].tolist() == [1, 0, 1, 0, 1]
         array = np.load(tmp_path / "1.npy")
         for row in (0, 99, 100, 163, 164, 229):
-            expected, _ = prepare_signal(np.rint(signals[row] * 1000) / 1000, 100, settings)
+            expected, _ = prepare_signal(as_read(signals[row]), 100, settings)
             np.testing.assert_array_equal(array[row], expected)
 
     def test_an_unreadable_record_becomes_a_row_of_zeros(

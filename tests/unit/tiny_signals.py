@@ -54,6 +54,11 @@ def write_records(
     return pd.DataFrame(rows, columns=list(module.COLUMNS_READ))
 
 
+def as_read(signal: Signal) -> npt.NDArray[np.float32]:
+    """Return what is read of a signal behind `write_records`, to the last bit."""
+    return np.asarray(np.rint(signal * 1000).astype(np.float32) * np.float32(0.001))
+
+
 def in_microvolts(signal: Signal, rate: float = 500, **settings: Any) -> Signal:
     """Return what float64 filters make of a signal."""
     return np.asarray(1000 * filter_and_resample(signal, rate, SETTINGS | settings))

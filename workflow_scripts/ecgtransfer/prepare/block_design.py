@@ -19,7 +19,7 @@ MAX_BLOCK = 512
 """Largest block; rates without a simple ratio would need longer ones, whose matrices take too much memory."""
 
 SIMD_WIDTH = 16
-"""Matrix products are fastest for blocks of a multiple of this many float32."""
+"""Matrix products are fastest for a multiple of this many float32 in a row of the result."""
 
 NEGLIGIBLE = 1e-6
 """What a pole may at most contribute, per unit of input, from beyond the neighbouring blocks, to be left out there."""
@@ -159,8 +159,8 @@ class Design:
     def _cost(self, block: int) -> float:
         """Return about how many multiplications a sample takes; a number in the block recursion weighs more."""
         n_far = len(self._far_modes(block))
-        in_vectors = ceil(block / SIMD_WIDTH) * SIMD_WIDTH / block
-        return ((1 + 2 * self.reach) * block * self.up / self.down + 4 * n_far) * in_vectors + 1000 * n_far / block
+        per_output = ceil(block * self.up / self.down / SIMD_WIDTH) * SIMD_WIDTH
+        return (1 + 2 * self.reach) * per_output + 8 * n_far + 1000 * n_far / block
 
     def _fill(self) -> None:
         block, reach, far = self.block, self.reach, self.far
@@ -171,11 +171,12 @@ class Design:
         )
         pole = self.modes.pole[far]
         powers = _real_columns(_powers(pole, within))
-        parts = [*np.split(near, 1 + 2 * reach, axis=1), powers[:, ::-1], powers]
-        self.first_product = np.concatenate(parts).astype(np.float32)
-        """From the samples of a block to its part in blocks j+1, j, j-1, and to its moments; shape (rows, block)."""
+        self.near_product = np.ascontiguousarray(near.T, dtype=np.float32)
+        """From a block's samples and its neighbours' to the block of the result."""
+        self.moments_product = np.ascontiguousarray(np.concatenate([powers[:, ::-1], powers]).T, dtype=np.float32)
+        """From the samples of a block to its moments, forward and backward."""
         response = [_real_rows(of_side[far]) for of_side in self._far_response(block)]
-        self.far_product = np.ascontiguousarray(np.concatenate(response).T, dtype=np.float32)
+        self.far_product = np.concatenate(response).astype(np.float32)
         """From forward and backward states to a block of the result."""
         outputs = np.arange(2 * block)
         amplitude = (self.modes.weight * self.modes.both_passes)[far, None]

@@ -2,15 +2,16 @@
 
 `plan` gives a callable for recordings of one rate and length. For Butterworth (or no band-pass), with or without a
 notch, and polyphase resampling it computes what `ecgtransfer.prepare.filters.filter_and_resample` does, to rounding
-in float32, some fifteen times faster; any other choice is handed to that function.
+in float32, some twenty times faster; any other choice is handed to that function.
 
 How. Forward and backward filtering with the transfer function H is one filter with the symmetric impulse response
 g[n] = sum over the poles p of q p^(|n|-1), q = residue of H at p times H(1/p), and a g[0] of its own. The signal is cut
 into blocks. What a block of the result owes to its own block and the neighbours is a fixed matrix, into which the
 polyphase FIR filter is multiplied ("near"). What it owes to all earlier blocks goes through one number per pole, the
 state at the start of its left neighbour, to all later ones likewise ("far"). The states follow from each block's
-moments, sum of x p^n over the block, by a recursion over blocks, here a scaled cumulative sum. Near parts and moments
-of a recording are one matrix product.
+moments, sum of x p^n over the block, by a recursion over blocks, here a scaled cumulative sum. Near parts, moments and
+far parts are matrix products, each over all blocks of one recording at a time: which others are worked on with it never
+shows in its bytes. Only sums and the like go over several recordings at once.
 
 Ends. The recursion starts in the steady state of the outermost sample: on the left that is the same as holding this
 sample for ever. On the right it is not, since the backward pass starts in the steady state of the *forward pass's*
@@ -40,8 +41,11 @@ from ecgtransfer.prepare.filters import extension_samples, filter_and_resample, 
 
 N_LEADS = 12
 
-MAX_RANGE = 1e250
-"""Largest ratio of scales within one cumulative sum of the block recursion; float64 ends at 1e308."""
+MAX_RANGE = 1e25
+"""Largest ratio of scales within one cumulative sum of the block recursion; float32 ends at 3e38."""
+
+MOST_SLOTS = 8
+"""Recordings whose results are worked out at once, which shares the cost of each numpy call."""
 
 CACHED_SAMPLES = 60_000
 """Plans for longer recordings are built anew each time, so that they do not hold memory."""
@@ -52,17 +56,28 @@ Filters = tuple[str, float, float, int, float | None]
 
 
 class Plan(Protocol):
-    """Filters and resamples recordings of one rate and one length; not to be shared between threads."""
+    """Filters and resamples recordings of one rate and one length, some at a time; not to be shared between threads.
 
+    Each recording is put into `input` and taken to a slot; then the results of all slots come at once.
+    """
+
+    n_slots: int
     input: Signal
-    """Shape (12, n_samples), float32, rows strided: where a caller may put a recording before `run`."""
+    """Shape (12, n_samples), mV, float32 without NaN, rows strided."""
 
-    def run(self) -> Signal:
-        """Return what lies in `input` filtered and resampled, a new array of shape (12, n_resampled)."""
+    def take(self, slot: int) -> None:
+        """Work on what lies in `input`, which may then change, and keep what comes of it in a slot."""
+        ...
+
+    def results(self, n_slots: int) -> Signal:
+        """Return what was taken to the first slots, filtered and resampled; each slot gives its result once.
+
+        Shape (n_slots, 12, n_resampled), a new array.
+        """
         ...
 
     def __call__(self, signal: npt.ArrayLike) -> Signal:
-        """Return `signal`, shape (12, n_samples), mV without NaN, filtered and resampled."""
+        """Return `signal`, shape (12, n_samples), filtered and resampled, by way of slot 0."""
         ...
 
 
@@ -93,20 +108,26 @@ class _ReferencePlan:
     """`filter_and_resample` behind the interface of a plan."""
 
     def __init__(self, sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any]) -> None:
+        self.n_slots = 1
         self.input = np.zeros((N_LEADS, n_samples), dtype=np.float32)
         self._sampling_rate_hz = sampling_rate_hz
         self._settings = settings
 
-    def run(self) -> Signal:
-        return filter_and_resample(self.input, self._sampling_rate_hz, self._settings).astype(np.float32)
+    def take(self, slot: int) -> None:
+        self._result = filter_and_resample(self.input, self._sampling_rate_hz, self._settings).astype(np.float32)
+
+    def results(self, n_slots: int) -> Signal:
+        return self._result[None]
 
     def __call__(self, signal: npt.ArrayLike) -> Signal:
         self.input[:] = signal
-        return self.run()
+        self.take(0)
+        result: Signal = self.results(1)[0]
+        return result
 
 
 class _FastPlan:
-    """The buffers and matrices for one length, and the few products that make up a run."""
+    """The buffers and matrices for one length, and the few products that turn a recording into its result."""
 
     def __init__(self, design: Design, n_samples: int, extension: int) -> None:
         block, n_far = design.block, len(design.far)
@@ -117,30 +138,44 @@ class _FastPlan:
         last = first + (n_samples - 1) // block
         self._start = first * block
         self._end = self._start + n_samples + extension
-        n_blocks = max(ceil(self._end / block), last + 1 + 2 * design.reach)
-        self._blocks = (first, last, n_blocks)
-        self._buffer = np.zeros((N_LEADS, n_blocks * block), dtype=np.float32)
+        window = 1 + 2 * design.reach
+        n_blocks = ceil(max(self._end / block, last + 1 + 2 * design.reach) / window) * window
+        self._blocks = (first, last)
+        memory = np.zeros((N_LEADS * n_blocks + window - 1) * block, dtype=np.float32)
+        self._buffer = memory[: N_LEADS * n_blocks * block].reshape(N_LEADS, -1)
         self.input = self._buffer[:, self._start : self._start + n_samples]
-        self._parts = np.empty((len(design.first_product), N_LEADS * n_blocks), dtype=np.float32)
-        self._sum = np.zeros((design.block_out, N_LEADS * n_blocks), dtype=np.float32)
-        self._states = np.zeros((2, n_far, N_LEADS, n_blocks + 1), dtype=np.complex128)
-        self._state_rows = np.zeros((2, n_far, 2, N_LEADS, n_blocks), dtype=np.float32)
+        self.n_slots = n = min(MOST_SLOTS, max(1, CACHED_SAMPLES // n_samples))
+        self._near = np.empty((n, N_LEADS * n_blocks, design.block_out), dtype=np.float32)
+        """At i the part of block i + reach; likewise `_far`."""
+        self._far = np.empty_like(self._near)
+        self._moments = np.empty((n, N_LEADS * n_blocks, 4 * n_far), dtype=np.float32)
+        self._outermost = np.empty((n, N_LEADS, 2), dtype=np.float32)
+        self._states = np.zeros((n, N_LEADS, n_blocks, 2, n_far), dtype=np.complex64)
+        """At i what block i + reach of the result needs: forward at the start of block i, backward at the end of the
+        block 2 reach further on."""
         self._prepare_recursion(n_blocks)
         self._prepare_ends(n_samples)
+        self._prepare_views(memory)
 
     def _prepare_recursion(self, n_blocks: int) -> None:
         pole = self._design.modes.pole[self._design.far]
         ratio = pole**self._design.block
+        ratio = np.where(np.abs(ratio) * MAX_RANGE < 1, 1 / MAX_RANGE, ratio)  # as good as 0
         smallest = np.abs(ratio).min(initial=0.999)
-        length = min(int(np.log(MAX_RANGE) / -np.log(smallest)), n_blocks)
-        self._growing = ratio[:, None, None] ** -np.arange(1.0, length + 1)
-        self._falling = ratio[:, None, None] ** np.arange(1.0, length + 1)
-        self._segments = [(i, min(i + length, n_blocks)) for i in range(0, n_blocks, length)]
-        self._steady = 1 / (1 - pole)[:, None]
+        self._segment = max(1, min(int(np.log(MAX_RANGE) / -np.log(smallest)), n_blocks))
+        in_order = ratio ** (1 + np.arange(n_blocks)[:, None] % self._segment)
+        n_seen = n_blocks - 1 - 2 * self._design.reach
+        falling = np.ones((n_blocks, 2, len(pole)), dtype=complex)
+        falling[1:, 0] = in_order[:-1]
+        falling[:n_seen, 1] = in_order[:n_seen][::-1]
+        self._growing = (1 / np.stack([in_order, in_order[::-1]], axis=1)).astype(np.complex64)
+        self._falling = falling.astype(np.complex64)
+        self._over_segment = (ratio**self._segment).astype(np.complex64)
+        self._steady = (1 / (1 - pole)).astype(np.complex64)
 
     def _prepare_ends(self, n_samples: int) -> None:
         design, block = self._design, self._design.block
-        first, last, n_blocks = self._blocks
+        first, last = self._blocks
         n_poles = len(design.modes.pole)
         tail = min(n_samples, tail_samples(design.modes.pole))
         tail += (n_samples - tail) % design.down
@@ -151,14 +186,13 @@ class _FastPlan:
         spread[2:, self._n_out - response.shape[1] :] += response
         self._spread = spread.astype(np.float32)
         """From the first and the last filtered sample and the injection to the result."""
-        self._ends = np.zeros((N_LEADS, len(ends)), dtype=np.float32)
+        self._ends = np.zeros((self.n_slots, N_LEADS, len(ends)), dtype=np.float32)
         at_end = (self._end - 1) // block
         self._injected = injected(design, self._end - at_end * block)  # in float64, since its terms may all but cancel
-        self._injected_input = np.zeros((N_LEADS, len(self._injected)))
-        picked = [(0, at_end - 1)]  # forward or backward; the backward states are held in reverse
+        self._injected_input = np.zeros((self.n_slots, N_LEADS, len(self._injected)))
+        picked = [(0, at_end - 1)]  # forward or backward
         if design.half:
-            backward = [n_blocks - (first + 2), n_blocks - (last + 3)]
-            picked = [(0, first - 2), (1, backward[0]), (0, last - 1), (1, backward[1]), *picked]
+            picked = [(0, first - 2), (1, first - 1), (0, last - 1), (1, last), *picked]
             self._n_edge = edge_outputs(design, self._n_out)
             self._prepare_edges(n_samples, n_samples - 1 - (last - first) * block)
         self._sides, self._picked = np.array(picked).T
@@ -175,84 +209,108 @@ class _FastPlan:
         ]
         self._edges = np.stack(of_side).astype(np.float32)
         """From four blocks and the states around them to minus what the samples outside add, and to the end sample."""
-        self._edge_input = np.zeros((2, N_LEADS, len(filtered)), dtype=np.float32)
+        self._edge_input = np.zeros((self.n_slots, 2, N_LEADS, len(filtered)), dtype=np.float32)
+
+    def _prepare_views(self, memory: Signal) -> None:
+        """Slice here what `take` would slice for every recording, which takes as long as the work on it."""
+        buffer, block, window = self._buffer, self._design.block, 1 + 2 * self._design.reach
+        n_samples, (first, last) = self.input.shape[1], self._blocks
+        from_left, from_right = buffer[:, : self._start + n_samples][:, ::-1], buffer[:, self._start :]
+        self._sides_to_extend = [_to_extend(side, n_samples, self._extension) for side in (from_left, from_right)]
+        self._blocks_of_input = buffer.reshape(-1, block)
+        # A matrix cannot overlap itself: three of them hold every third block with its neighbours. What runs on into
+        # the next lead makes rows that nobody reads.
+        starts = [i * block for i in range(window)]
+        self._windows_of_input = [memory[i : i + buffer.size].reshape(-1, window * block) for i in starts]
+        near = self._near.reshape(self.n_slots, -1, window, self._design.block_out)
+        self._near_of_windows = [[of_slot[:, i] for i in range(window)] for of_slot in near]
+        self._outermost_of_input = buffer[:, :: buffer.shape[1] - 1]
+        start = ((self._end - 1) // block - 1) * block
+        n_injected = self._injected_input.shape[-1] - 2 * len(self._design.far)
+        self._injected_of_input = buffer[:, start : start + n_injected]
+        self._edges_of_input = [buffer[:, i * block : (i + 4) * block] for i in (first - 2, last - 1)]
 
     def __call__(self, signal: npt.ArrayLike) -> Signal:
         self.input[:] = signal
-        return self.run()
+        self.take(0)
+        result: Signal = self.results(1)[0]
+        return result
 
-    def run(self) -> Signal:
-        self._extend()
-        np.matmul(self._design.first_product, self._buffer.reshape(-1, self._design.block).T, out=self._parts)
-        self._recur()
-        return self._finish()
+    def take(self, slot: int) -> None:
+        for outermost, mirrored, extension, beyond, held in self._sides_to_extend:
+            np.subtract(2 * outermost, mirrored, out=extension)
+            beyond[:] = held
+        for windows, near in zip(self._windows_of_input, self._near_of_windows[slot], strict=True):
+            np.matmul(windows, self._design.near_product, out=near)
+        np.matmul(self._blocks_of_input, self._design.moments_product, out=self._moments[slot])
+        self._outermost[slot] = self._outermost_of_input
+        self._injected_input[slot, :, : self._injected_of_input.shape[1]] = self._injected_of_input
+        if self._design.half:
+            for edge_input, of_input in zip(self._edge_input[slot], self._edges_of_input, strict=True):
+                edge_input[:, : of_input.shape[1]] = of_input
 
-    def _extend(self) -> None:
-        buffer, start, end, n = self._buffer, self._start, self._end, self._extension
-        stop = end - n
-        np.subtract(2 * buffer[:, start, None], buffer[:, start + n : start : -1], out=buffer[:, start - n : start])
-        buffer[:, : start - n] = buffer[:, start - n, None]
-        np.subtract(2 * buffer[:, stop - 1, None], buffer[:, stop - 2 : stop - 2 - n : -1], out=buffer[:, stop:end])
-        buffer[:, end:] = buffer[:, end - 1, None]
+    def results(self, n_slots: int) -> Signal:
+        self._recur(n_slots)
+        return self._finish(n_slots)
 
-    def _recur(self) -> None:
-        """Turn the blocks' moments into forward states at block starts, and backward states at block ends, reversed."""
-        states = self._states
+    def _recur(self, n_slots: int) -> None:
+        """Turn the blocks' moments into forward and backward states."""
+        states = self._states[:n_slots]
         if not states.size:
             return
-        n_near = len(self._parts) - 4 * states.shape[1]
-        moments = self._parts[n_near:].reshape(2, states.shape[1], 2, N_LEADS, -1)
-        for numbers, of_numbers in ((states.real, moments[:, :, 0]), (states.imag, moments[:, :, 1])):
-            numbers[0, :, :, 1:] = of_numbers[0]
-            numbers[1, :, :, 1:] = of_numbers[1, :, :, ::-1]
-        np.multiply(self._buffer[:, 0], self._steady, out=states[0, :, :, 0])
-        np.multiply(self._buffer[:, -1], self._steady, out=states[1, :, :, 0])
-        for start, stop in self._segments:
-            part = states[..., start + 1 : stop + 1]
-            part *= self._growing[..., : stop - start]
-            np.cumsum(states[..., start : stop + 1], axis=-1, out=states[..., start : stop + 1])
-            part *= self._falling[..., : stop - start]
-        reach, n_blocks = self._design.reach, states.shape[-1] - 1
-        inner = slice(reach, n_blocks - reach)
-        of_state = states.view(np.float64).reshape(*states.shape, 2)
-        rows = self._state_rows.transpose(0, 1, 3, 4, 2)
-        rows[0, :, :, inner] = of_state[0, :, :, : n_blocks - 2 * reach]
-        rows[1, :, :, inner] = of_state[1, :, :, n_blocks - 1 - 2 * reach :: -1]
+        moments = self._moments[:n_slots].view(np.complex64).reshape(states.shape)
+        moments *= self._growing
+        reach = self._design.reach
+        n_seen = states.shape[2] - 1 - 2 * reach
+        forward = moments[:, :, :-1, 0], states[:, :, 0, 0], states[:, :, 1:, 0]
+        backward = moments[:, :, : 2 * reach : -1, 1], states[:, :, n_seen, 1], states[:, :, n_seen - 1 :: -1, 1]
+        for side, (added, at_start, after) in enumerate((forward, backward)):
+            at_start[:] = self._outermost[:n_slots, :, side, None] * self._steady
+            state = at_start
+            for start in range(0, added.shape[2], self._segment):
+                segment = np.s_[:, :, start : start + self._segment]
+                added[:, :, start] += state
+                np.cumsum(added[segment], axis=2, out=after[segment])
+                state = after[segment][:, :, -1] * self._over_segment
+        states *= self._falling
 
-    def _finish(self) -> Signal:
-        design, block_out = self._design, self._design.block_out
-        first, last, n_blocks = self._blocks
-        parts, total = self._parts, self._sum
-        np.matmul(design.far_product, self._state_rows.reshape(-1, N_LEADS * n_blocks), out=total)
-        if design.reach:
-            total[:, 1:] += parts[:block_out, :-1]
-            total += parts[block_out : 2 * block_out]
-            total[:, :-1] += parts[2 * block_out : 3 * block_out, 1:]
-        else:
-            total += parts[:block_out]
-        result = np.empty((N_LEADS, last + 1 - first, block_out), dtype=np.float32)
-        result[:] = total.reshape(block_out, N_LEADS, n_blocks)[:, :, first : last + 1].transpose(1, 2, 0)
-        return self._end_terms(result.reshape(N_LEADS, -1)[:, : self._n_out])
+    def _finish(self, n_slots: int) -> Signal:
+        design, (first, _) = self._design, self._blocks
+        near, far = self._near[:n_slots], self._far[:n_slots]
+        states = self._states[:n_slots].view(np.float32).reshape(n_slots, near.shape[1], -1)
+        np.matmul(states, design.far_product, out=far)
+        start = (first - design.reach) * design.block_out
+        kept = np.s_[..., start : start + self._n_out]
+        by_lead = (n_slots, N_LEADS, -1)
+        return self._end_terms(near.reshape(by_lead)[kept] + far.reshape(by_lead)[kept])
 
     def _end_terms(self, result: Signal) -> Signal:
-        design, block, n_far = self._design, self._design.block, len(self._design.far)
-        first, last, _ = self._blocks
-        of_state = self._states[self._sides, :, :, self._picked].view(np.float64)
-        of_state = of_state.reshape(len(self._picked), n_far, N_LEADS, 2).transpose(2, 0, 1, 3)
-        n_injected = self._injected_input.shape[1] - 2 * n_far
-        at_end = (self._end - 1) // block - 1
-        self._injected_input[:, :n_injected] = self._buffer[:, at_end * block : at_end * block + n_injected]
-        self._injected_input[:, n_injected:] = of_state[:, -1].reshape(N_LEADS, -1)
-        self._ends[:, 2:] = self._injected_input @ self._injected
+        design, block, n_far, n_slots = self._design, self._design.block, len(self._design.far), len(result)
+        of_state = self._states[:n_slots, :, self._picked, self._sides].view(np.float32)
+        injected, ends = self._injected_input[:n_slots], self._ends[:n_slots]
+        injected[..., injected.shape[-1] - 2 * n_far :] = of_state[:, :, -1]
+        ends[..., 2:] = injected @ self._injected
         if design.half:
-            for side, start in enumerate((first - 2, last - 1)):
-                self._edge_input[side, :, : 4 * block] = self._buffer[:, start * block : (start + 4) * block]
-            self._edge_input[:, :, 4 * block :] = of_state[:, :4].reshape(N_LEADS, 2, -1).transpose(1, 0, 2)
-            edges = np.matmul(self._edge_input, self._edges)
-            self._ends[:, :2] = edges[:, :, -1].T
-            result[:, : self._n_edge] += edges[0, :, :-1]
-            result[:, -self._n_edge :] += edges[1, :, :-1]
-        return result + self._ends @ self._spread
+            edge_input = self._edge_input[:n_slots]
+            of_sides = of_state[:, :, :4].reshape(n_slots, N_LEADS, 2, -1)
+            edge_input[..., 4 * block :] = of_sides.transpose(0, 2, 1, 3)
+            edges = np.matmul(edge_input, self._edges)
+            ends[..., :2] = edges[..., -1].transpose(0, 2, 1)
+            result[..., : self._n_edge] += edges[:, 0, :, :-1]
+            result[..., -self._n_edge :] += edges[:, 1, :, :-1]
+        result += ends @ self._spread
+        return result
+
+
+def _to_extend(buffer: Signal, n_samples: int, extension: int) -> tuple[Signal, ...]:
+    """Return the views to extend a recording with that a buffer starts with.
+
+    They are its outermost sample, the samples to mirror there, where their mirror image goes, all beyond, and the
+    sample that is to be held there.
+    """
+    end = n_samples + extension
+    outermost, mirrored = buffer[:, n_samples - 1, None], buffer[:, n_samples - 1 - extension : n_samples - 1][:, ::-1]
+    return outermost, mirrored, buffer[:, n_samples:end], buffer[:, end:], buffer[:, end - 1, None]
 
 
 @lru_cache(maxsize=16)

@@ -169,6 +169,8 @@ def _clipped(signal: Samples, lowest: Samples, highest: Samples, dead: npt.NDArr
     counts = np.zeros(len(signal), dtype=int)
     for extreme in (lowest, highest):
         at_extreme = signal == extreme[:, None]
+        if np.count_nonzero(at_extreme) < len(signal) - 1 + CLIPPED_SAMPLES:  # every lead has one at least
+            continue
         # Two equal samples at the distance of a run are rare, and quicker to look for than runs.
         candidates = at_extreme[:, CLIPPED_RUN - 1 :] & at_extreme[:, : 1 - CLIPPED_RUN]
         if not candidates.any():
@@ -233,22 +235,22 @@ def _flat_or_missing(flat: int, missing: int) -> str:
     return f"{flat + missing} leads are {words}"
 
 
-def amplitude_of(prepared: Samples, dead: npt.NDArray[np.bool_]) -> float:
-    """Return the median over leads of the range of a prepared recording, in its unit; 0 if all leads are dead.
+def amplitude_of(prepared: Samples, dead: Mask) -> Samples:
+    """Return the median over leads of the range of prepared recordings, in their unit; 0 if all leads are dead.
 
     Parameters
     ----------
     prepared
-        Shape (12, samples), filtered, not yet scaled or padded.
+        Shape (..., 12, samples), filtered, not yet scaled or padded.
     dead
-        Leads to leave out.
+        Shape (..., 12), leads to leave out.
     """
-    ranges = prepared.max(axis=1) - prepared.min(axis=1)
-    if dead.any():
-        ranges = ranges[~dead]
-    ranges.sort()
-    n = len(ranges)
-    return float(ranges[(n - 1) // 2] + ranges[n // 2]) / 2 if n else 0.0
+    ranges = np.where(dead, np.inf, prepared.max(axis=-1) - prepared.min(axis=-1))
+    ranges.sort(axis=-1)  # the dead come last
+    n_alive = np.sum(~dead, axis=-1, keepdims=True)
+    middle = np.concatenate([np.maximum(n_alive - 1, 0) // 2, n_alive // 2], axis=-1)
+    medians = np.take_along_axis(ranges, middle, axis=-1).sum(axis=-1) / 2
+    return np.where(n_alive[..., 0] > 0, medians, 0.0)
 
 
 def gain_ratios(amplitudes_mv: npt.NDArray[np.float64], usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -1,15 +1,15 @@
-"""One recording to one row of the signal array: examine, mend, filter, resample, window, scale, quantise."""
+"""From recordings to rows of the signal array: examine, mend, filter, resample, window, scale, quantise."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.kernel import Plan, plan
-from ecgtransfer.prepare.quality import LARGEST_MV, SHORTEST_S, amplitude_of, examine, why_unusable
+from ecgtransfer.prepare.kernel import plan
+from ecgtransfer.prepare.quality import LARGEST_MV, SHORTEST_S, Findings, amplitude_of, examine, why_unusable
 
 Samples = npt.NDArray[np.float32]
 
@@ -51,15 +51,15 @@ def window(signal: Samples, n_samples: int, crop: str) -> Samples:
     Parameters
     ----------
     signal
-        Shape (12, samples).
+        Shape (..., samples).
     n_samples
         Samples per lead of the window.
     crop
         ``start`` or ``centre``.
     """
-    surplus = max(0, signal.shape[1] - n_samples)
+    surplus = max(0, signal.shape[-1] - n_samples)
     first = surplus // 2 if crop == "centre" else 0
-    return signal[:, first : first + n_samples]
+    return signal[..., first : first + n_samples]
 
 
 def scale(signal: Samples, kept: Samples, scaling: str, dead: npt.NDArray[np.bool_]) -> Samples:
@@ -68,24 +68,24 @@ def scale(signal: Samples, kept: Samples, scaling: str, dead: npt.NDArray[np.boo
     Parameters
     ----------
     signal
-        The whole recording, prepared, shape (12, samples).
+        Whole recordings, prepared, shape (..., 12, samples).
     kept
-        The window of it.
+        The windows of them.
     scaling
         ``none``; ``min-max``: to -1 to 1 over the window, as Nguyen and Do (2025) do; ``z-score``: to zero mean and
         unit standard deviation over the whole recording, before crop and padding, as Avetisyan et al. (2024) do.
     dead
-        Leads that were flat or missing before they were filtered, which leaves rounding errors.
+        Shape (..., 12): leads that were flat or missing before they were filtered, which leaves rounding errors.
     """
     if scaling == "none":
         return kept
     if scaling == "min-max":
-        lowest, highest = kept.min(axis=1), kept.max(axis=1)
+        lowest, highest = kept.min(axis=-1), kept.max(axis=-1)
         centre, extent = (lowest + highest) / 2, (highest - lowest) / 2
     else:
-        centre, extent = signal.mean(axis=1, dtype=np.float64), signal.std(axis=1, dtype=np.float64)
+        centre, extent = signal.mean(axis=-1, dtype=np.float64), signal.std(axis=-1, dtype=np.float64)
     extent = np.where(dead | (extent == 0), np.inf, extent)
-    scaled: Samples = ((kept - centre[:, None]) / extent[:, None]).astype(np.float32)
+    scaled: Samples = ((kept - centre[..., None]) / extent[..., None]).astype(np.float32)
     return scaled
 
 
@@ -104,51 +104,98 @@ def prepare_signal(
         The config section ``signals``.
     """
     row = np.zeros((len(LEADS), samples_per_row(settings)), dtype=np.int16)
-    planned = plan(sampling_rate_hz, signal_mv.shape[1], settings)
-    planned.input[:] = signal_mv
-    return row, prepare_into(row, planned, sampling_rate_hz, settings)
+    batch = Batch(sampling_rate_hz, signal_mv.shape[1], settings)
+    batch.input[:] = signal_mv
+    batch.take(row)
+    return row, batch.finish()[0]
 
 
-def prepare_into(
-    row: npt.NDArray[np.int16], planned: Plan, sampling_rate_hz: float, settings: Mapping[str, Any]
-) -> Quality:
-    """Fill a row of zeros from the recording in the input of its plan, which is changed."""
-    findings = examine(planned.input, sampling_rate_hz)
-    n_recorded = findings.stop - findings.first
-    duration_s = n_recorded / sampling_rate_hz
-    amplitude_mv, n_beyond = 0.0, 0
-    if duration_s >= SHORTEST_S and findings.largest_mv <= LARGEST_MV:
-        if n_recorded < planned.input.shape[1]:
-            whole, planned = planned.input, plan(sampling_rate_hz, n_recorded, settings)
-            planned.input[:] = whole[:, findings.first : findings.stop]
-        prepared = planned.run()
-        kept = window(prepared, row.shape[1], settings["crop"])
-        amplitude_mv = amplitude_of(kept, findings.dead)
-        n_beyond = _quantise(row, scale(prepared, kept, settings["scaling"], findings.dead), settings["scaling"])
-    reason = why_unusable(findings, duration_s, settings)
-    return Quality(
-        nan_fraction=round(findings.nan_fraction, 6),
-        missing_leads=findings.missing_leads,
-        rebuilt_leads=findings.rebuilt_leads,
-        flat_leads=findings.flat_leads,
-        clipped_leads=len(findings.clipped),
-        clipped_samples=sum(findings.clipped) + n_beyond,
-        amplitude_mv=round(amplitude_mv, 4),
-        gain_ratio=math.nan,
-        duration_s=round(duration_s, 3),
-        padded_s=round(max(0.0, settings["duration_s"] - duration_s), 3),
-        usable=int(not reason),
-        reason=reason,
-    )
+class Batch:
+    """Recordings of one rate and one length on their way to rows, some at a time for speed.
+
+    Each is put into `input`, then taken; once the batch is finished, the rows are filled and the qualities known. What
+    becomes of a recording does not depend on the others.
+
+    Raises
+    ------
+    InputError
+        If recordings of this rate and length cannot be filtered as the settings say.
+    """
+
+    def __init__(self, sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any]) -> None:
+        self._plan = plan(sampling_rate_hz, n_samples, settings)
+        self._sampling_rate_hz = sampling_rate_hz
+        self._settings = settings
+        self._findings: list[Findings] = []
+        self._filled: dict[int, tuple[float, int]] = {}
+        """By the order of taking: amplitude in mV and samples that int16 cannot hold."""
+        self._waiting: dict[int, npt.NDArray[np.int16]] = {}
+        """Rows of the recordings in the slots of the plan, by the order of taking."""
+        self.input = self._plan.input
+
+    def take(self, row: npt.NDArray[np.int16]) -> None:
+        """Take the recording in `input`, which is changed, to be prepared into a row of zeros."""
+        findings = examine(self.input, self._sampling_rate_hz)
+        n_recorded, place = findings.stop - findings.first, len(self._findings)
+        if n_recorded / self._sampling_rate_hz >= SHORTEST_S and findings.largest_mv <= LARGEST_MV:
+            if n_recorded < self.input.shape[1]:
+                shorter = plan(self._sampling_rate_hz, n_recorded, self._settings)
+                prepared = shorter(self.input[:, findings.first : findings.stop])
+                self._filled[place] = _fill([row], prepared[None], [findings], self._settings)[0]
+            else:
+                self._plan.take(len(self._waiting))
+                self._waiting[place] = row
+        self._findings.append(findings)
+        if len(self._waiting) == self._plan.n_slots:
+            self._empty_slots()
+
+    def finish(self) -> list[Quality]:
+        """Fill the rows that still wait, and return the qualities in the order of taking."""
+        self._empty_slots()
+        return [self._quality(place) for place in range(len(self._findings))]
+
+    def _empty_slots(self) -> None:
+        if not self._waiting:
+            return
+        prepared = self._plan.results(len(self._waiting))
+        findings = [self._findings[place] for place in self._waiting]
+        filled = _fill(list(self._waiting.values()), prepared, findings, self._settings)
+        self._filled.update(zip(self._waiting, filled, strict=True))
+        self._waiting.clear()
+
+    def _quality(self, place: int) -> Quality:
+        findings, (amplitude_mv, n_beyond) = self._findings[place], self._filled.get(place, (0.0, 0))
+        duration_s = (findings.stop - findings.first) / self._sampling_rate_hz
+        reason = why_unusable(findings, duration_s, self._settings)
+        return Quality(
+            nan_fraction=round(findings.nan_fraction, 6),
+            missing_leads=findings.missing_leads,
+            rebuilt_leads=findings.rebuilt_leads,
+            flat_leads=findings.flat_leads,
+            clipped_leads=len(findings.clipped),
+            clipped_samples=sum(findings.clipped) + n_beyond,
+            amplitude_mv=round(amplitude_mv, 4),
+            gain_ratio=math.nan,
+            duration_s=round(duration_s, 3),
+            padded_s=round(max(0.0, self._settings["duration_s"] - duration_s), 3),
+            usable=int(not reason),
+            reason=reason,
+        )
 
 
-def _quantise(row: npt.NDArray[np.int16], kept: Samples, scaling: str) -> int:
-    """Write the window to the start of a row; return how many samples int16 cannot hold, which it clips."""
-    steps = np.multiply(kept, STEPS_PER_UNIT[scaling])
+def _fill(
+    rows: Sequence[npt.NDArray[np.int16]], prepared: Samples, findings: Sequence[Findings], settings: Mapping[str, Any]
+) -> list[tuple[float, int]]:
+    """Fill rows from prepared recordings; return of each its amplitude and how many samples int16 cannot hold."""
+    kept = window(prepared, samples_per_row(settings), settings["crop"])
+    dead = np.stack([found.dead for found in findings])
+    amplitudes_mv = amplitude_of(kept, dead).tolist()
+    steps = scale(prepared, kept, settings["scaling"], dead) * np.float32(STEPS_PER_UNIT[settings["scaling"]])
     np.rint(steps, out=steps)
-    n_beyond = 0
+    n_beyond = [0] * len(rows)
     if steps.max() > LARGEST_STEP or steps.min() < -LARGEST_STEP:
-        n_beyond = int(np.count_nonzero(np.abs(steps) > LARGEST_STEP))
+        n_beyond = np.count_nonzero(np.abs(steps) > LARGEST_STEP, axis=(1, 2)).tolist()
         np.clip(steps, -LARGEST_STEP, LARGEST_STEP, out=steps)
-    row[:, : steps.shape[1]] = steps
-    return n_beyond
+    for row, of_row in zip(rows, steps, strict=True):
+        row[:, : steps.shape[-1]] = of_row
+    return list(zip(amplitudes_mv, n_beyond, strict=True))

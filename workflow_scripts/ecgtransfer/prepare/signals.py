@@ -10,11 +10,12 @@ import math
 import os
 import shutil
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,10 +26,9 @@ import pandas as pd
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import written_whole
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.kernel import plan
 from ecgtransfer.prepare.quality import common_gain, fault_of_unit, gain_ratios, implausible, mending_factor
 from ecgtransfer.prepare.recordings import read_recording
-from ecgtransfer.prepare.rows import UNITS, Quality, prepare_into, samples_per_row
+from ecgtransfer.prepare.rows import UNITS, Batch, Quality, samples_per_row
 from ecgtransfer.prepare.units import millivolts_per_unit
 from ecgtransfer.prepare.wfdb_headers import read_header
 from ecgtransfer.prepare.workers import Workers, workers
@@ -42,6 +42,8 @@ COLUMNS_READ = {
 
 CHUNK = 64
 """Records that a process takes at a time."""
+ROWS_BYTES = 1 << 22
+"""Rows that are held in memory before they are written; at least one."""
 PROBED = 100
 """Records that are prepared beforehand to check the unit, spread evenly over the data set."""
 REPORT_EVERY_S = 10.0
@@ -79,38 +81,68 @@ class Job:
     """Where in it the first row begins."""
 
 
-def _prepare_record(row: npt.NDArray[np.int16], record: Record, job: Job) -> Quality:
-    """Fill a row from the files of a record; one that cannot be read or prepared is all zeros, with the reason."""
-    row.fill(0)
+def _prepare(rows: npt.NDArray[np.int16], records: Sequence[Record], job: Job) -> list[Quality]:
+    """Fill rows of zeros from the files of records."""
+    alike = defaultdict[tuple[float, int], list[int]](list)
+    for place, record in enumerate(records):
+        alike[record.sampling_rate_hz, record.n_samples].append(place)
+    qualities: dict[int, Quality] = {}
+    for places in alike.values():
+        some = _prepare_alike([rows[place] for place in places], [records[place] for place in places], job)
+        qualities.update(zip(places, some, strict=True))
+    return [qualities[place] for place in range(len(records))]
+
+
+def _prepare_alike(rows: Sequence[npt.NDArray[np.int16]], records: Sequence[Record], job: Job) -> list[Quality]:
+    """Fill rows from records of one rate and length; one that cannot be read or prepared stays zeros."""
     try:
-        planned = plan(record.sampling_rate_hz, record.n_samples, job.settings)
-        read_recording(job.folder, record.path, record.unit, record.leads, out=planned.input)
-        if record.factor != 1.0:
-            np.multiply(planned.input, np.float32(record.factor), out=planned.input)
-        return prepare_into(row, planned, record.sampling_rate_hz, job.settings)
-    except (InputError, OSError) as error:
-        row.fill(0)
-        reason = str(error).removeprefix(f"{job.folder}/").removeprefix(f"{record.path}: ")
-        return Quality(0.0, 0, 0, 0, 0, 0, 0.0, math.nan, 0.0, 0.0, 0, UNREADABLE + reason)
+        batch = Batch(records[0].sampling_rate_hz, records[0].n_samples, job.settings)
+    except InputError as error:
+        return [_not_prepared(record, error, job) for record in records]
+    failed: dict[int, Quality] = {}
+    for place, (row, record) in enumerate(zip(rows, records, strict=True)):
+        try:
+            read_recording(job.folder, record.path, record.unit, record.leads, out=batch.input)
+            if record.factor != 1.0:
+                np.multiply(batch.input, np.float32(record.factor), out=batch.input)
+            batch.take(row)
+        except (InputError, OSError) as error:
+            failed[place] = _not_prepared(record, error, job)
+    prepared = iter(batch.finish())
+    return [failed[place] if place in failed else next(prepared) for place in range(len(records))]
+
+
+def _not_prepared(record: Record, error: Exception, job: Job) -> Quality:
+    reason = str(error).removeprefix(f"{job.folder}/").removeprefix(f"{record.path}: ")
+    return Quality(0.0, 0, 0, 0, 0, 0, 0.0, math.nan, 0.0, job.settings["duration_s"], 0, UNREADABLE + reason)
 
 
 def _write(job: Job, records: Sequence[Record]) -> list[Quality]:
     """Prepare records and write their rows to where they belong in the array."""
-    row = np.empty((len(LEADS), samples_per_row(job.settings)), dtype="<i2")
+    shape = (len(LEADS), samples_per_row(job.settings))
+    row_bytes = 2 * math.prod(shape)
+    at_once = max(1, ROWS_BYTES // row_bytes)
     qualities = []
     file = os.open(job.array_path, os.O_WRONLY)
     try:
-        for record in records:
-            qualities.append(_prepare_record(row, record, job))
-            content, place = row.data.cast("B"), job.first_byte + record.row * row.nbytes
-            while content:
-                written = os.pwrite(file, content, place)
-                content, place = content[written:], place + written
+        for first in range(0, len(records), at_once):
+            some = records[first : first + at_once]
+            rows = np.zeros((len(some), *shape), dtype="<i2")
+            qualities += _prepare(rows, some, job)
+            ends = [i for i in range(1, len(some)) if some[i].row != some[i - 1].row + 1]
+            for start, stop in pairwise([0, *ends, len(some)]):
+                _write_at(file, rows[start:stop].data.cast("B"), job.first_byte + some[start].row * row_bytes)
     except OSError as error:
         raise InputError(f"{job.array_path}: the signals cannot be written ({error.strerror})") from error
     finally:
         os.close(file)
     return qualities
+
+
+def _write_at(file: int, content: memoryview, place: int) -> None:
+    while content:
+        written = os.pwrite(file, content, place)
+        content, place = content[written:], place + written
 
 
 def _chunks(rows: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
