@@ -1,6 +1,7 @@
 """Run every benchmark of this package, print one table, write ``results/<bench>.json``."""
 
 import json
+import os
 import sys
 import traceback
 from concurrent.futures import ProcessPoolExecutor
@@ -18,8 +19,10 @@ COLUMNS = ("name", "value", "unit", "goal", "meets")
 def run(bench: str) -> list[Result]:
     """Return what a benchmark module measures, in a process of its own.
 
-    The allocator and the threads that one benchmark leaves behind would change the next.
+    The allocator and the threads that one benchmark leaves behind would change the next. OpenBLAS chooses its kernels
+    for this machine: those that an environment forces upon it would measure another one.
     """
+    os.environ.pop("OPENBLAS_CORETYPE", None)
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as process:
         return process.submit(measured_by, bench).result()
 

@@ -14,8 +14,8 @@ from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecgtransfer.audit.duplicates import AuditedDataset, find_duplicates, find_overlaps
 from ecgtransfer.audit.fingerprints import fingerprint_signals
+from ecgtransfer.prepare.formats.wfdb_files import read_header, read_signal
 from ecgtransfer.prepare.signals import prepare_signals
-from ecgtransfer.prepare.wfdb_files import read_header, read_signal
 
 REPOSITORY = Path(__file__).parents[2]
 MIRROR = REPOSITORY.parent / "shared/mirror/files"

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from ecgtransfer.leads import lead_columns
+from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.layouts import LAYOUTS
-from ecgtransfer.prepare.units import millivolts_per_unit
 
 CONFIG = Path(__file__).parents[2] / "config"
 DATASETS = yaml.safe_load((CONFIG / "datasets.yaml").read_text())

@@ -29,9 +29,9 @@ from tiny_records import write_hdf5, write_record
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS, lead_columns
+from ecgtransfer.prepare.formats.wfdb_files import FORMATS, check_record, read_header
 from ecgtransfer.prepare.recordings import read_recording, recording_facts
 from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records
-from ecgtransfer.prepare.wfdb_files import FORMATS, check_record, read_header
 
 N_SAMPLES = 25
 ALL = "|".join(LEADS)

@@ -13,8 +13,8 @@ import scipy.io
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
+from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.recordings import RecordingFacts, read_recording, recording_facts
-from ecgtransfer.prepare.units import millivolts_per_unit
 
 N_SAMPLES = 50
 ALL = "|".join(LEADS)

@@ -12,7 +12,7 @@ import wfdb
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.wfdb_files import check_record, read_header, read_signal
+from ecgtransfer.prepare.formats.wfdb_files import check_record, read_header, read_signal
 
 N_SAMPLES = 301  # odd: the last 12-bit sample of format 212 stands alone
 LARGEST_AND_MISSING = {

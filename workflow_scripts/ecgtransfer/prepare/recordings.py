@@ -15,14 +15,14 @@ import numpy.typing as npt
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS, LeadColumns, lead_columns
-from ecgtransfer.prepare.array_files import open_npy, open_npz
-from ecgtransfer.prepare.csv_files import read_csv
-from ecgtransfer.prepare.hdf5_files import open_hdf5
-from ecgtransfer.prepare.matlab_files import open_mat
-from ecgtransfer.prepare.regular_files import size_of_regular, stays_within
-from ecgtransfer.prepare.twelve_leads import in_millivolts, lead_axis, of_row, row_shape
-from ecgtransfer.prepare.units import millivolts_per_unit
-from ecgtransfer.prepare.wfdb_files import check_record, read_header, read_signal
+from ecgtransfer.prepare.formats.array_files import open_npy, open_npz
+from ecgtransfer.prepare.formats.csv_files import read_csv
+from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
+from ecgtransfer.prepare.formats.matlab_files import open_mat
+from ecgtransfer.prepare.formats.regular_files import size_of_regular, stays_within
+from ecgtransfer.prepare.formats.twelve_leads import in_millivolts, lead_axis, of_row, row_shape
+from ecgtransfer.prepare.formats.units import millivolts_per_unit
+from ecgtransfer.prepare.formats.wfdb_files import check_record, read_header, read_signal
 
 _PATH = re.compile(
     r"(?P<file>.*?\.(?P<suffix>h5|hdf5|npy|npz|csv|mat))(?:#(?P<array>[^\[\]]*)(?:\[(?P<row>\d{1,12})\])?)?",
@@ -61,7 +61,7 @@ def read_recording(
     path
         File within the folder and, where needed, array and row: ``file[#array[[row]]]``.
     unit
-        Of the samples, as `ecgtransfer.prepare.units` knows it. A WFDB header says it itself.
+        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header says it itself.
     leads
         Names of the leads in the order of the file, joined by ``|``. WFDB headers and the first line of a CSV file may
         say them themselves.

@@ -26,11 +26,11 @@ import pandas as pd
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import written_whole
 from ecgtransfer.leads import LEADS
+from ecgtransfer.prepare.formats.units import millivolts_per_unit
+from ecgtransfer.prepare.formats.wfdb_headers import read_header
 from ecgtransfer.prepare.quality import common_gain, fault_of_unit, gain_ratios, implausible, mending_factor
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.rows import UNITS, Batch, Quality, samples_per_row
-from ecgtransfer.prepare.units import millivolts_per_unit
-from ecgtransfer.prepare.wfdb_headers import read_header
 from ecgtransfer.prepare.workers import Workers, workers
 
 logger = logging.getLogger(__name__)

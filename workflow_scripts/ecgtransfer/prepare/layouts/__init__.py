@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.wfdb_files import Header, check_record, read_header
+from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
 
 
 @dataclass(frozen=True, slots=True)

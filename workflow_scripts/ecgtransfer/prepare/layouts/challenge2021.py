@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.formats.wfdb_files import Header
 from ecgtransfer.prepare.layouts import (
     Description,
     Recordings,
@@ -18,7 +19,6 @@ from ecgtransfer.prepare.layouts import (
     sex_letter,
     unique,
 )
-from ecgtransfer.prepare.wfdb_files import Header
 
 
 def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ecgtransfer.csv_rows import MEND_PUBLISHED, read_rows
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.hdf5_files import open_hdf5
+from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
 from ecgtransfer.prepare.layouts import (
     Described,
     Recordings,

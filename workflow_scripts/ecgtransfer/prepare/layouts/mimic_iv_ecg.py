@@ -11,8 +11,8 @@ from typing import Any
 
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.formats.wfdb_files import Header
 from ecgtransfer.prepare.layouts import Description, Recordings, from_headers, unique
-from ecgtransfer.prepare.wfdb_files import Header
 
 RECORDS = "record_list.csv"
 REPORTS = "machine_measurements.csv"

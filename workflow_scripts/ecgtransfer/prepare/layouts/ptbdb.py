@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ecgtransfer.prepare.formats.wfdb_files import Header
 from ecgtransfer.prepare.layouts import (
     Description,
     Recordings,
@@ -16,7 +17,6 @@ from ecgtransfer.prepare.layouts import (
     sex_letter,
     unique,
 )
-from ecgtransfer.prepare.wfdb_files import Header
 
 STATED_IN = ("Reason for admission", "Acute infarction (localization)", "Former infarction (localization)")
 """The comments that count as statements, ``Reason for admission: Myocardial infarction``."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.formats.wfdb_files import Header
 from ecgtransfer.prepare.layouts import (
     Description,
     Recordings,
@@ -19,7 +20,6 @@ from ecgtransfer.prepare.layouts import (
     unique,
     whole_number,
 )
-from ecgtransfer.prepare.wfdb_files import Header
 
 TABLE = "ptbxl_database.csv"
 COLUMNS = ["ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold", "filename_hr"]

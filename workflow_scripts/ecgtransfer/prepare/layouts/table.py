@@ -13,7 +13,9 @@ from typing import Any
 from ecgtransfer.acquire.own_table import fields_of, file_in_folder, rows_of
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import lead_columns
-from ecgtransfer.prepare.csv_files import read_csv
+from ecgtransfer.prepare.formats.csv_files import read_csv
+from ecgtransfer.prepare.formats.units import millivolts_per_unit
+from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
 from ecgtransfer.prepare.layouts import (
     Described,
     Recordings,
@@ -26,8 +28,6 @@ from ecgtransfer.prepare.layouts import (
     whole_number,
 )
 from ecgtransfer.prepare.recordings import RecordingFacts, recording_facts
-from ecgtransfer.prepare.units import millivolts_per_unit
-from ecgtransfer.prepare.wfdb_files import Header, check_record, read_header
 
 KEY_OF = {"rate": "sampling_rate_hz", "unit": "unit", "leads": "leads"}
 """Field of a row -> key of the entry that says it of all."""

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import lead_columns
-from ecgtransfer.prepare.regular_files import open_regular, size_of_regular
-from ecgtransfer.prepare.units import millivolts_per_unit
-from ecgtransfer.prepare.wfdb_headers import Header, LeadSpecification, read_header
+from ecgtransfer.prepare.formats.regular_files import open_regular, size_of_regular
+from ecgtransfer.prepare.formats.units import millivolts_per_unit
+from ecgtransfer.prepare.formats.wfdb_headers import Header, LeadSpecification, read_header
 
 __all__ = ["Header", "check_record", "read_header", "read_signal"]
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecgtransfer.prepare.hdf5_files import open_hdf5
-from ecgtransfer.prepare.twelve_leads import chosen_name
-from ecgtransfer.prepare.wfdb_headers import as_text
+from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
+from ecgtransfer.prepare.formats.twelve_leads import chosen_name
+from ecgtransfer.prepare.formats.wfdb_headers import as_text
 
 Array = npt.NDArray[Any]
 

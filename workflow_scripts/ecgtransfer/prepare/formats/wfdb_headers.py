@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.regular_files import open_regular, stays_within
+from ecgtransfer.prepare.formats.regular_files import open_regular, stays_within
 
 DEFAULT_GAIN = 200.0
 """ADC units per physical unit where a header gives none or 0 (WFDB specification)."""

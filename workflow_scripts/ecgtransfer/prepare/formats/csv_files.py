@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ecgtransfer.prepare.wfdb_headers import as_text
+from ecgtransfer.prepare.formats.wfdb_headers import as_text
 
 
 def read_csv(path: str) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ecgtransfer.prepare.twelve_leads import chosen_name
+from ecgtransfer.prepare.formats.twelve_leads import chosen_name
 
 _LARGEST_RATIO = 1100
 """What deflate can reach; a dataset that claims more samples for its bytes is broken."""

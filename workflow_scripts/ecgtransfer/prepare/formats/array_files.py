@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ecgtransfer.prepare.twelve_leads import chosen_name
+from ecgtransfer.prepare.formats.twelve_leads import chosen_name
 
 _LARGEST_RATIO = 1100
 """Deflate compresses to no less than a thousandth; a member that claims more is broken."""

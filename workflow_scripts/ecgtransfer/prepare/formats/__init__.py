@@ -1,0 +1,1 @@
+"""One module per file format of recordings, and what they share; `prepare/recordings.py` chooses among them."""
