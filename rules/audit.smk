@@ -110,6 +110,7 @@ rule audit_leakage:
         joined=joined_corpora(),
         sources=joined_sources(),
         pairs=source_target_pairs(),
+        patient_numberings=patient_numberings(),
         code=code_of("audit_leakage"),
     script:
         "../workflow_scripts/audit_leakage.py"

@@ -226,6 +226,17 @@ def source_target_pairs():
     ]
 
 
+def patient_numberings():
+    """Return by data set which numbering its patients have: that of all that say the same of their patients."""
+    return {
+        name: DATASETS[name]["patients"]
+        for name in studied_datasets(config)
+        if name in DATASETS
+        and "overlaps" in DATASETS[name]
+        and not DATASETS[name]["patients"].startswith("not published")
+    }
+
+
 def replicates_of(wildcards):
     """Return how many ranks the patients of a corpus need: none, if it is only a source."""
     transfer = config["transfer"]

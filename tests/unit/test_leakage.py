@@ -78,7 +78,10 @@ def test_joined_corpora_are_named_by_data_set() -> None:
     assert table.loc[0, ["dataset_a", "dataset_b"]].tolist() == ["t", "u"]
 
 
-def source_and_target(namespaces: dict[str, str]) -> pd.DataFrame:
+OVERLAPS = pairs(("s", "1", "t", "1"), ("s", "4", "t", "2"), ("s", "3", "u", "1"))
+
+
+def source_and_target(namespaces: dict[str, str], overlaps: pd.DataFrame = OVERLAPS) -> pd.DataFrame:
     return leakage(
         {
             "s": split(_1="train", _2="train", _3="train"),
@@ -87,7 +90,7 @@ def source_and_target(namespaces: dict[str, str]) -> pd.DataFrame:
             "u": split(_1="test"),
         },
         {"s": pairs(), "t": pairs(), "u": pairs()},
-        {"s": pairs(("s", "1", "t", "1"), ("s", "4", "t", "2"), ("s", "3", "u", "1"))},
+        {"s": overlaps},
         [("s", "t"), ("s-shuffled", "t")],
         PATIENTS,
         namespaces,
@@ -99,16 +102,18 @@ def test_copies_in_source_and_target() -> None:
     assert rows(table) == {
         ("signal", "source-target", "1", "train", "1", "test", "a excluded from source"),
         ("signal", "source-target", "4", "", "2", "train", "a left out"),
+        ("patient", "source-target", "2", "train", "1", "test", "a excluded from source"),
     }
-    assert table["corpus_a"].value_counts().to_dict() == {"s": 2, "s-shuffled": 2}
+    assert table["corpus_a"].value_counts().to_dict() == {"s": 3, "s-shuffled": 3}
 
 
 def test_patients_are_the_same_only_where_data_sets_number_them_alike() -> None:
-    table = source_and_target({"s": "hospital", "t": "hospital"})
-    assert rows(table[table["kind"] == "patient"]) == {
-        ("patient", "source-target", "1", "train", "1", "test", "a excluded from source"),
+    table = source_and_target({"s": "hospital", "t": "hospital"}, pairs())
+    assert rows(table) == {
+        ("patient", "source-target", "1", "train", "1", "test", "not handled"),
         ("patient", "source-target", "2", "train", "1", "test", "not handled"),
     }
+    assert source_and_target({"s": "hospital", "t": "clinic"}, pairs()).empty
 
 
 def test_nothing_double_gives_an_empty_table() -> None:

@@ -35,7 +35,8 @@ def leakage(
     duplicates, overlaps
         By corpus and by source, both without shuffling: as from `find_duplicates` and `find_overlaps`.
     transfers
-        Every source with each target that it serves. Records that overlap are taken to be left out of the source.
+        Every source with each target that it serves. Records that overlap, and others of the same patients, are taken
+        to be left out of the source.
     patients
         ``dataset``, ``record_id``, ``patient_id`` of all records.
     namespaces
@@ -119,9 +120,19 @@ def _patients_in_roles(corpus: str, roles: pd.DataFrame) -> pd.DataFrame:
 def _patients_in_target(
     source: str, target: str, overlaps: pd.DataFrame, roles: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
+    """Return the other records of whoever has a record in the target, too; of a person, one record of the target.
+
+    Who that is says a recording that is in both, or a patient number where both data sets have the same numbering.
+    """
     in_source, in_target = (roles[corpus][roles[corpus]["role"] != ""] for corpus in (source, target))
-    pairs = in_source.merge(in_target.drop_duplicates("patient"), on="patient", suffixes=("_a", "_b"))
-    excluded = pd.MultiIndex.from_frame(overlaps[["dataset_a", "record_a"]].astype(str))
-    known = pd.MultiIndex.from_frame(pairs[["dataset_a", "record_a"]]).isin(excluded)
-    handled = np.where(known, "a excluded from source", NOT_HANDLED)
+    ids = {
+        side: ids_in_corpus(corpus, overlaps[f"dataset_{side}"].astype(str), overlaps[f"record_{side}"].astype(str))
+        for side, corpus in (("a", source), ("b", target))
+    }
+    by_recording = in_target.reindex(ids["b"]).assign(patient=roles[source]["patient"].reindex(ids["a"]).to_numpy())
+    known = by_recording.dropna(subset=["patient", "record"])
+    of_target = pd.concat([known, in_target]).drop_duplicates("patient")
+    others = in_source[~in_source.index.isin(ids["a"])]
+    pairs = others.merge(of_target, on="patient", suffixes=("_a", "_b"))
+    handled = np.where(pairs["patient"].isin(set(known["patient"])), "a excluded from source", NOT_HANDLED)
     return pairs.assign(kind="patient", scope="source-target", corpus_a=source, corpus_b=target, handled=handled)
