@@ -138,7 +138,7 @@ def _two_cores_vs_one(headers: list[str], folder: Path) -> float:
     times = interleaved(
         lambda: prepare_signals(described, folder / "data", settings, folder / "two.npy", 2),
         lambda: prepare_signals(described, folder / "data", settings, folder / "one.npy", 1),
-        5,
+        REPEATS,
     )
     return times.second_to_first
 

@@ -22,6 +22,12 @@ from ecgtransfer.prepare.signals import prepare_signals, recipe
 REPOSITORY = Path(__file__).parents[2]
 
 
+@pytest.fixture(autouse=True)
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a few records be enough for several processes to have work."""
+    monkeypatch.setattr(module, "CHUNK", 8)
+
+
 class TestManyRecordings:
     """`prepare_signals` on files."""
 

@@ -40,7 +40,7 @@ COLUMNS_READ = {
 }  # fmt: skip
 """What the described table must say of a record to prepare it."""
 
-CHUNK = 64
+CHUNK = 128
 """Records that a process takes at a time."""
 ROWS_BYTES = 1 << 22
 """Rows that are held in memory before they are written; at least one."""
@@ -54,6 +54,8 @@ UNREADABLE = "not prepared: "
 
 _INTEGERS = {"missing_leads", "rebuilt_leads", "flat_leads", "clipped_leads", "clipped_samples", "usable"}
 _ROW = np.dtype([(name, np.int32 if name in _INTEGERS else np.float64) for name in Quality._fields[:-1]])
+Found = tuple[npt.NDArray[np.void], dict[int, str]]
+"""Rows of the quality table without their reasons, and by row the reasons of those that cannot be used."""
 
 
 class Record(NamedTuple):
@@ -117,12 +119,12 @@ def _not_prepared(record: Record, error: Exception, job: Job) -> Quality:
     return Quality(0.0, 0, 0, 0, 0, 0, 0.0, math.nan, 0.0, job.settings["duration_s"], 0, UNREADABLE + reason)
 
 
-def _write(job: Job, records: Sequence[Record]) -> list[Quality]:
+def _write(job: Job, records: Sequence[Record]) -> Found:
     """Prepare records and write their rows to where they belong in the array."""
     shape = (len(LEADS), samples_per_row(job.settings))
     row_bytes = 2 * math.prod(shape)
     at_once = max(1, ROWS_BYTES // row_bytes)
-    qualities = []
+    qualities: list[Quality] = []
     file = os.open(job.array_path, os.O_WRONLY)
     try:
         for first in range(0, len(records), at_once):
@@ -136,7 +138,8 @@ def _write(job: Job, records: Sequence[Record]) -> list[Quality]:
         raise InputError(f"{job.array_path}: the signals cannot be written ({error.strerror})") from error
     finally:
         os.close(file)
-    return qualities
+    reasons = {record.row: of_one.reason for record, of_one in zip(records, qualities, strict=True) if of_one.reason}
+    return np.array([of_one[:-1] for of_one in qualities], dtype=_ROW), reasons
 
 
 def _write_at(file: int, content: memoryview, place: int) -> None:
@@ -285,8 +288,8 @@ def _prepare_all(job: Job, records: _Described, run: Workers) -> tuple[npt.NDArr
     chunks = [*_chunks(probed), *_chunks(np.setdiff1d(np.arange(len(records)), probed))]
     progress = _Progress(len(records))
     results = run.each(partial(_write, job), map(records.records, chunks))
-    for rows, qualities in zip(chunks, results, strict=True):
-        _enter(table, reasons, rows, qualities)
+    for rows, found in zip(chunks, results, strict=True):
+        _enter(table, reasons, rows, found)
         progress.add(len(rows))
         if progress.done == len(probed):
             _check_unit(job, records, table)
@@ -300,13 +303,11 @@ def _prepare_all(job: Job, records: _Described, run: Workers) -> tuple[npt.NDArr
     return table, reasons
 
 
-def _enter(
-    table: npt.NDArray[np.void], reasons: dict[int, str], rows: npt.NDArray[np.intp], qualities: Sequence[Quality]
-) -> None:
-    for row, quality in zip(rows.tolist(), qualities, strict=True):
-        table[row] = quality[:-1]
-        if quality.reason:
-            reasons[row] = quality.reason
+def _enter(table: npt.NDArray[np.void], reasons: dict[int, str], rows: npt.NDArray[np.intp], found: Found) -> None:
+    for row in rows.tolist():
+        reasons.pop(row, None)  # of an earlier preparation
+    table[rows] = found[0]
+    reasons.update(found[1])
 
 
 def _treat_implausible(
@@ -338,8 +339,8 @@ def _treat_implausible(
             again[record.row] = record._replace(factor=factor)
     chunks = _chunks(np.array(list(again), dtype=np.intp))
     results = run.each(partial(_write, job), ([again[row] for row in chunk] for chunk in chunks))
-    for chunk, qualities in zip(chunks, results, strict=True):
-        _enter(table, reasons, chunk, qualities)
+    for chunk, found in zip(chunks, results, strict=True):
+        _enter(table, reasons, chunk, found)
     table["gain_ratio"] = ratios
     logger.info("%d records of implausible amplitude rescaled, %d left out", len(again), len(rows) - len(again))
 
