@@ -56,13 +56,21 @@ def test_every_record_is_kept_or_rejected_and_counted(results: Path, name: str) 
 
 def test_the_audit_finds_what_is_there_twice_and_nothing_else(results: Path) -> None:
     leakage = pd.read_csv(results / "audit" / "leakage.csv", dtype=str)
-    assert set(leakage["kind"]) == {"signal"}
-    roles, across = (leakage[leakage["scope"] == scope] for scope in ("roles", "source-target"))
+    signals = leakage[leakage["kind"] == "signal"]
+    roles, across = (signals[signals["scope"] == scope] for scope in ("roles", "source-target"))
     assert set(zip(roles["dataset_a"], roles["record_a"], roles["record_b"], strict=True)) == WITHIN
     assert set(roles["handled"]) == {"b left out"}
     sides = [across[f"dataset_{side}"] + " " + across[f"record_{side}"] for side in "ab"]
     assert set(zip(*sides, strict=True)) == BETWEEN
     assert set(across["handled"]) == {"a excluded from source"}
+
+
+def test_other_recordings_of_a_patient_of_the_target_are_left_out_of_the_source(results: Path) -> None:
+    leakage = pd.read_csv(results / "audit" / "leakage.csv", dtype=str)
+    patients = leakage[leakage["kind"] == "patient"]
+    assert set(patients["dataset_a"] + " " + patients["record_a"]) == {"ptbdb s0015lre", "ptbdb s0017lre"}
+    assert set(patients["record_b"]) == {"S0001"}, "whose patient is that of s0010_re, patient001"
+    assert set(patients["handled"]) == {"a excluded from source"}
 
 
 @pytest.mark.parametrize("name", DATASETS)
