@@ -109,7 +109,7 @@ rule audit_leakage:
         datasets=studied_datasets(config),
         joined=joined_corpora(),
         sources=joined_sources(),
-        pairs=source_target_pairs(),
+        pairs=transfers_of(config),
         patient_numberings=patient_numberings(),
         code=code_of("audit_leakage"),
     script:

@@ -12,13 +12,15 @@ from ecgtransfer.config import check_config, in_key_order
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.corpora import datasets_of, without_shuffling
 from ecgtransfer.prepare.layouts import LAYOUTS
+from ecgtransfer.report.cautions import patients_unknown
 from ecgtransfer.study import (
     FINETUNE,
     SCRATCH,
     cells_of,
     corpora_of,
-    sources_of,
+    datasets_of_targets,
     studied_datasets,
+    transfers_of,
 )
 from ecgtransfer.train.registry import REGISTRY
 
@@ -189,14 +191,7 @@ def datasets_of_joined(wildcards):
 
 def datasets_of_its_targets(wildcards):
     """Return the data sets of all targets that a source serves."""
-    served = [
-        target
-        for target in config["transfer"]["targets"]
-        if wildcards.joined in joined_corpora(sources_of(config, target))
-    ]
-    return list(
-        dict.fromkeys(name for target in served for name in datasets_of(target))
-    )
+    return datasets_of_targets(config, wildcards.joined)
 
 
 def of_its_targets(pattern):
@@ -217,15 +212,6 @@ def of_joined(pattern, wildcard):
     return file
 
 
-def source_target_pairs():
-    """Return every source with each target that it serves."""
-    return [
-        (source, target)
-        for target in config["transfer"]["targets"]
-        for source in sources_of(config, target)
-    ]
-
-
 def patient_numberings():
     """Return by data set which numbering its patients have: that of all that say the same of their patients."""
     return {
@@ -233,7 +219,7 @@ def patient_numberings():
         for name in studied_datasets(config)
         if name in DATASETS
         and "overlaps" in DATASETS[name]
-        and not DATASETS[name]["patients"].startswith("not published")
+        and not patients_unknown(DATASETS[name])
     }
 
 

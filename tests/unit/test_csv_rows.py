@@ -30,7 +30,7 @@ def test_mistakes(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     for content, message in {
         b"": "column a, b missing, found none",
-        b"A,b\n": "column a missing; did you mean 'A'",
+        b"A,b\n": "column a missing; did you mean `A`",
         b"a\tb\n": "column a, b missing, cells are separated by",
         b"a,b\n1," + b"x" * 200_000: "row 2 is not CSV",
     }.items():

@@ -137,8 +137,8 @@ class TestWhatIsSaid:
             ({"leads": ["I", "II", "II"]}, "lead II occurs more than once"),
             ({"leads": ["one", "two"]}, "none of the twelve leads"),
             ({"sampling_rate_hz": 1}, "sampling_rate_hz 1 is no rate of an ECG"),
-            ({"columns": {"lables": "x"}}, "'lables' is not a field; did you mean 'labels'"),
-            ({"columns": {"age": "Agee"}}, "column Agee missing; did you mean 'age'"),
+            ({"columns": {"lables": "x"}}, "'lables' is not a field; did you mean `labels`"),
+            ({"columns": {"age": "Agee"}}, "column Agee missing; did you mean `age`"),
         ],
     )
     def test_a_wrong_entry(self, folder: Path, keys: dict[str, Any], message: str) -> None:

@@ -74,5 +74,5 @@ class TestMimic:
     def test_a_table_of_another_data_set(self, tmp_path: Path) -> None:
         self.write_tables(tmp_path)
         (tmp_path / "record_list.csv").write_text("subject,study_id,path\n")
-        with pytest.raises(InputError, match=r"record_list\.csv: column subject_id missing; did you mean 'subject'"):
+        with pytest.raises(InputError, match=r"record_list\.csv: column subject_id missing; did you mean `subject`"):
             describe_records({"reader": "mimic_iv_ecg"}, tmp_path, [])

@@ -2,7 +2,15 @@
 
 import yaml
 
-from ecgtransfer.study import Cell, cells_of, corpora_of, sources_of, studied_datasets
+from ecgtransfer.study import (
+    Cell,
+    cells_of,
+    corpora_of,
+    datasets_of_targets,
+    sources_of,
+    studied_datasets,
+    transfers_of,
+)
 
 PLAN = yaml.safe_load("""
 transfer:
@@ -54,3 +62,17 @@ def test_every_cell_has_a_partner_from_scratch_before_it() -> None:
 def test_corpora_and_data_sets_come_once() -> None:
     assert corpora_of(PLAN) == ["a+b", "c", "c-shuffled", "a", "d-shuffled"]
     assert studied_datasets(PLAN) == ["a", "b", "c", "d"]
+
+
+def test_transfers_are_every_source_with_the_targets_that_it_serves() -> None:
+    assert transfers_of(PLAN) == [
+        ("c", "a"), ("c-shuffled", "a"), ("a+b", "c"), ("a+b", "d-shuffled"), ("c", "d-shuffled"),
+        ("c-shuffled", "d-shuffled"),
+    ]  # fmt: skip
+
+
+def test_data_sets_of_the_targets_that_a_source_serves() -> None:
+    assert datasets_of_targets(PLAN, "a+b") == ["c", "d"]
+    assert datasets_of_targets(PLAN, "c") == ["a", "d"]
+    joined = {"transfer": {"sources": ["x"], "targets": ["a+b", "b+c"]}}
+    assert datasets_of_targets(joined, "x") == ["a", "b", "c"]

@@ -1,13 +1,12 @@
 """Checks of a study's config before any job starts; every mistake becomes one line that names the key."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from difflib import get_close_matches
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
 from ecgtransfer.acquire.simulate import corpus_settings
-from ecgtransfer.errors import InputError
+from ecgtransfer.errors import InputError, close_to, did_you_mean
 from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.study import corpora_of, sources_of
 
@@ -81,14 +80,14 @@ def _in_words(error: ValidationError) -> str:
         case "additionalProperties":
             known = list(schema["properties"])
             unknown = [key for key in found if key not in known]
-            return "\n".join(f"`{key}` is not a key of {subject}{_did_you_mean(key, known)}" for key in unknown)
+            return "\n".join(f"`{key}` is not a key of {subject}{did_you_mean(key, known)}" for key in unknown)
         case "required":
-            misspelt = {close for key in found if key not in wanted for close in _close_to(key, wanted)}
+            misspelt = {close for key in found if key not in wanted for close in close_to(key, wanted)}
             missing = [f"`{key}`" for key in wanted if key not in found and key not in misspelt]
             return f"{subject} lacks the key {', '.join(missing)}" if missing else ""
         case "enum":
             allowed = [str(value) for value in wanted]
-            expected = f"one of {', '.join(allowed)}{_did_you_mean(found, allowed)}"
+            expected = f"one of {', '.join(allowed)}{did_you_mean(found, allowed)}"
         case "type":
             types = [wanted] if isinstance(wanted, str) else wanted
             expected = " or ".join(_TYPES[name] for name in types) + _in_another_spelling(found, types)
@@ -127,14 +126,6 @@ def _in_another_spelling(value: Any, types: list[str]) -> str:
         return ""
 
 
-def _close_to(word: object, known: Iterable[str]) -> list[str]:
-    return get_close_matches(str(word), list(known), n=1)
-
-
-def _did_you_mean(word: object, known: Iterable[str]) -> str:
-    return "".join(f"; did you mean `{close}`?" for close in _close_to(word, known))
-
-
 def _inconsistencies(
     config: Mapping[str, Any], published: list[str], models: list[str], views: list[str]
 ) -> Iterator[str]:
@@ -161,7 +152,7 @@ def _wrong_corpora(config: Mapping[str, Any], published: list[str]) -> Iterator[
 
 def _wrong_view(view: str, views: list[str]) -> Iterator[str]:
     if view not in ("all", *views):
-        hint = _did_you_mean(view, views) or f"; there are all, {', '.join(views)}"
+        hint = did_you_mean(view, views) or f"; there are all, {', '.join(views)}"
         yield f"`labels.view`: '{view}' is no table in config/labels/views{hint}"
 
 
@@ -175,16 +166,16 @@ def _wrong_names(config: Mapping[str, Any], published: list[str], models: list[s
     }.items():
         for name in names:
             if name not in known:
-                hint = _did_you_mean(name, known) or f"; known are {', '.join(known)}"
+                hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
                 yield f"`{place}`: '{name}' is neither in config/datasets.yaml nor in `simulate` or `own`{hint}"
     for place in ("limits", "mirrors"):
         for name in config[place]:
             if name not in published:
-                hint = _did_you_mean(name, published) or f"; known are {', '.join(published)}"
+                hint = did_you_mean(name, published) or f"; known are {', '.join(published)}"
                 yield f"`{place}`: '{name}' is not a data set of config/datasets.yaml{hint}"
     for model in transfer["models"]:
         if model not in models:
-            hint = _did_you_mean(model, models) or f"; known are {', '.join(models)}"
+            hint = did_you_mean(model, models) or f"; known are {', '.join(models)}"
             yield f"`transfer.models`: '{model}' is not a model{hint}"
 
 

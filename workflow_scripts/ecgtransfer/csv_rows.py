@@ -2,10 +2,9 @@
 
 import csv
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
-from ecgtransfer.errors import InputError
+from ecgtransfer.errors import InputError, did_you_mean
 
 MEND_PUBLISHED = "download the data set again"
 """What to do about a broken table of a published data set."""
@@ -56,13 +55,6 @@ def columns_of(path: Path, mend: str = MEND_PUBLISHED) -> list[str]:
         If the table cannot be read.
     """
     return _names(_cells(path, mend))
-
-
-def did_you_mean(word: str, known: Collection[str]) -> str:
-    """Return a hint at the known word that is most like `word`, or nothing."""
-    by_lower_case = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), list(by_lower_case), n=1)
-    return "".join(f"; did you mean '{by_lower_case[name]}'?" for name in close)
 
 
 def _names(rows: Iterator[list[str]]) -> list[str]:

@@ -1,4 +1,7 @@
-"""The error that a user's mistake or bad data raises: one clear line, no traceback."""
+"""The error that a user's mistake or bad data raises: one clear line, no traceback; and hints at misspelt names."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 
 class InputError(Exception):
@@ -11,3 +14,14 @@ class InputError(Exception):
     def __init__(self, message: str) -> None:
         shown = (c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in message)
         super().__init__("".join(shown))
+
+
+def close_to(word: object, known: Iterable[str]) -> list[str]:
+    """Return the known name that is most like `word`, whatever its capitals, or nothing."""
+    by_lower_case = {name.lower(): name for name in known}
+    return [by_lower_case[name] for name in get_close_matches(str(word).lower(), list(by_lower_case), n=1)]
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """Return a hint at the known name that is most like `word`, to end a message with, or nothing."""
+    return "".join(f"; did you mean `{close}`?" for close in close_to(word, known))

@@ -27,6 +27,18 @@ def sources_of(config: Mapping[str, Any], target: str) -> list[str]:
     return [source for source in config["transfer"]["sources"] if own.isdisjoint(datasets_of(source))]
 
 
+def transfers_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return every source with each target that it serves."""
+    return [(source, target) for target in config["transfer"]["targets"] for source in sources_of(config, target)]
+
+
+def datasets_of_targets(config: Mapping[str, Any], source: str) -> list[str]:
+    """Return the data sets, without repetition, of all targets that share none with a source."""
+    own = set(datasets_of(source))
+    served = [target for target in config["transfer"]["targets"] if own.isdisjoint(datasets_of(target))]
+    return list(dict.fromkeys(dataset for target in served for dataset in datasets_of(target)))
+
+
 def cells_of(config: Mapping[str, Any]) -> list[Cell]:
     """Return every cell of the study, scratch first."""
     transfer = config["transfer"]

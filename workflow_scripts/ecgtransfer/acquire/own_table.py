@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ecgtransfer.csv_rows import columns_of, did_you_mean, read_rows
-from ecgtransfer.errors import InputError
+from ecgtransfer.csv_rows import columns_of, read_rows
+from ecgtransfer.errors import InputError, did_you_mean
 
 logger = logging.getLogger(__name__)
 

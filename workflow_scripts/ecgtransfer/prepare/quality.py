@@ -6,6 +6,7 @@ in, and whose amplitude is out of line.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -268,8 +269,8 @@ def implausible(ratios: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np
 def common_gain(gains: Sequence[float | None]) -> float | None:
     """Return the gain that more than half of the records have, None if there is none."""
     known = [gain for gain in gains if gain is not None]
-    most = max(set(known), key=known.count, default=None)
-    return most if most is not None and 2 * known.count(most) > len(gains) else None
+    most, count = next(iter(Counter(known).most_common(1)), (None, 0))
+    return most if 2 * count > len(gains) else None
 
 
 def mending_factor(ratio: float, gain: float | None, common: float | None, limit: float) -> float | None:

@@ -7,33 +7,40 @@ through rows of a table or of an array.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
-    """A recording that can be used, in the data set's own words; unknown is None or empty.
-
-    `path` is the file within the data set's folder, where needed with the array and its row: ``file#array[row]``.
-    `unit` and `leads` (joined by ``|``) are empty where the file itself says them.
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a data set says of a recording, in its own words; unknown is None or empty."""
 
     record_id: str
     patient_id: str
-    path: str
-    sampling_rate_hz: float
-    n_samples: int
     age_years: float | None
     sex: str
     statements: tuple[str, ...]
     fold: int | None = None
     site: str = ""
     month: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described(Description):
+    """A recording that can be used.
+
+    `path` is the file within the data set's folder, where needed with the array and its row: ``file#array[row]``.
+    `unit` and `leads` (joined by ``|``) are empty where the file itself says them.
+    """
+
+    path: str
+    sampling_rate_hz: float
+    n_samples: int
     unit: str = ""
     leads: str = ""
 
@@ -47,27 +54,13 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What a data set says of a WFDB record besides its header."""
-
-    record_id: str
-    patient_id: str
-    age_years: float | None
-    sex: str
-    statements: tuple[str, ...]
-    fold: int | None = None
-    site: str = ""
-    month: str = ""
-
-
 Recordings = Iterator[Described | Rejected]
 Layout = Callable[[Mapping[str, Any], Path, Sequence[str]], Recordings]
 
 LAYOUTS = __name__
 """Where layouts are found by name."""
 
-STANDARD_ORDER = "I|II|III|aVR|aVL|aVF|V1|V2|V3|V4|V5|V6"
+STANDARD_ORDER = "|".join(LEADS)
 """Leads of a file that holds the twelve in standard order."""
 
 OLDEST_AGE = 120
@@ -88,19 +81,8 @@ def from_headers(folder: Path, paths: Iterable[str], describe: Callable[[Path, H
         except InputError as error:
             yield Rejected(path.stem, relative, reason(error, folder, relative))
             continue
-        yield Described(
-            found.record_id,
-            found.patient_id,
-            relative,
-            header.sampling_rate_hz,
-            header.n_samples,
-            found.age_years,
-            found.sex,
-            found.statements,
-            found.fold,
-            found.site,
-            found.month,
-        )
+        said = {field.name: getattr(found, field.name) for field in fields(Description)}
+        yield Described(**said, path=relative, sampling_rate_hz=header.sampling_rate_hz, n_samples=header.n_samples)
 
 
 def reason(error: InputError, folder: Path, path: str) -> str:

@@ -43,6 +43,6 @@ def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Rec
         study, subject = found
         if study not in lines_of:
             raise InputError(f"{path}: no row of {REPORTS} has study_id {study}, so its labels are unknown")
-        return Description(study, subject, None, "", lines_of[study])
+        return Description(record_id=study, patient_id=subject, age_years=None, sex="", statements=lines_of[study])
 
     return from_headers(folder, paths, describe)
