@@ -1,4 +1,4 @@
-"""The page: its sentences follow from the verdicts, its warnings from the study, and it is one sound HTML file."""
+"""The page: its warnings follow from the study, and it is one sound HTML file."""
 
 import base64
 import copy
@@ -13,126 +13,17 @@ import pandas as pd
 import pytest
 import yaml
 from PIL import Image
+from tiny_verdicts import HELPS, HURTS, METRICS, N_TRAIN, OPEN, SAME, verdict_rows
 
-from ecgtransfer.report.answers import answers, controls
 from ecgtransfer.report.embedded import png_uri, svg_uri
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.page import StudyResults, doi_links, render_page
-from ecgtransfer.statistics import verdict
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "workflow_scripts/ecgtransfer/report/page.html.j2").read_text(encoding="utf-8")
 CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
 PUBLISHED = yaml.safe_load((ROOT / "config/datasets.yaml").read_text(encoding="utf-8"))
-MARGIN = 0.01
-METRICS = ("macro_auroc", "macro_auprc", "macro_f1")
-N_TRAIN = {0.1: 30, 0.3: 90, 1.0: 1296}
 PIXEL = "data:image/png;base64,AAAA"
-
-HELPS, HURTS, SAME, OPEN = (0.096, 0.017, 0.188), (-0.05, -0.08, -0.02), (0.002, -0.004, 0.008), (0.008, -0.02, 0.027)
-
-
-def verdict_rows(*intervals, source="hospital", target="clinic", model="gru", metric="macro_auroc"):
-    """Return rows of a verdicts table: one per fraction, from (delta, low, high)."""
-    rows = [
-        {
-            "target": target,
-            "source": source,
-            "model": model,
-            "arm": f"finetune-{source}",
-            "fraction": fraction,
-            "n_train": n_train,
-            "metric": metric,
-            "scratch": 0.7,
-            "transfer": 0.7 + delta,
-            "delta": delta,
-            "ci_low": low,
-            "ci_high": high,
-            "verdict": verdict(low, high, MARGIN),
-        }
-        for (fraction, n_train), (delta, low, high) in zip(N_TRAIN.items(), intervals, strict=False)
-    ]
-    return pd.DataFrame(rows)
-
-
-def answer(*intervals):
-    (only,) = answers(verdict_rows(*intervals), MARGIN)
-    return only
-
-
-def test_answer_says_gain_and_where_it_ends():
-    found = answer(HELPS, OPEN, OPEN)
-    assert found.verdict == "helps"
-    assert found.text == (
-        "With 30 labelled recordings of clinic, gru pre-trained on hospital gains 0.096 [0.017, 0.188] macro AUROC over"
-        " training from scratch (helps). From 90 on no difference is shown (undecided)."
-    )
-
-
-def test_answer_that_helps_everywhere():
-    assert answer(HELPS, HELPS, HELPS).text.endswith("(helps). The same holds up to 1,296.")
-
-
-def test_answer_that_hurts():
-    text = answer(HURTS).text
-    assert "changes macro AUROC by -0.050 [-0.080, -0.020] against training from scratch (hurts)." in text
-    assert " gains " not in text
-
-
-def test_answer_that_is_equivalent():
-    assert "the difference of 0.002 [-0.004, 0.008] macro AUROC lies within ±0.01 (equivalent)." in answer(SAME).text
-
-
-def test_answer_that_is_undecided():
-    assert (
-        "differs by 0.008 [-0.020, 0.027] macro AUROC: the interval does not decide (undecided)." in answer(OPEN).text
-    )
-
-
-def test_answer_without_a_score():
-    nothing = (float("nan"),) * 3
-    assert "has no macro AUROC" in answer(nothing).text
-    assert "nan" not in answer(nothing).text
-
-
-@pytest.mark.parametrize(
-    ("later", "said"),
-    [
-        ((HELPS, OPEN), "The same holds up to 90. At 1,296 no difference is shown (undecided)."),
-        ((OPEN, HURTS), "At 90 no difference is shown (undecided). At 1,296 it hurts, -0.050 [-0.080, -0.020]."),
-        ((SAME, SAME), "From 90 on the two are equivalent (within ±0.01)."),
-        ((OPEN, HELPS), "At 1,296 it helps, 0.096 [0.017, 0.188]."),
-    ],
-)
-def test_answer_says_what_more_labels_bring(later, said):
-    assert answer(HELPS, *later).text.endswith(said)
-
-
-def test_answers_leave_out_controls_and_keep_the_smallest_fraction_first():
-    table = pd.concat([verdict_rows(OPEN, HELPS)[::-1], verdict_rows(OPEN, source="hospital-shuffled")])
-    (only,) = answers(table, MARGIN)
-    assert only.verdict == "undecided"
-    assert "With 30 labelled" in only.text
-
-
-@pytest.mark.parametrize("intervals", [(OPEN, OPEN), (HURTS, SAME)])
-def test_control_that_does_not_help_is_as_it_must(intervals):
-    (control,) = controls(verdict_rows(*intervals, source="hospital-shuffled"))
-    assert control.passed
-    assert control.text == (
-        "Control: gru pre-trained on shuffled labels of hospital helps on clinic at no number of recordings,"
-        " as it must."
-    )
-
-
-def test_control_that_helps_anywhere_is_a_warning():
-    (control,) = controls(verdict_rows(OPEN, HELPS, source="hospital-shuffled"))
-    assert not control.passed
-    assert control.text.startswith("WARNING, control: gru")
-    assert "at 90 (0.096 [0.017, 0.188])" in control.text
-
-
-# --- the whole page --------------------------------------------------------------------------------------------------
 
 
 def corpus(n_patients, n_test_positives, label="AF"):

@@ -1,0 +1,84 @@
+"""The sentences of the page follow from the verdicts."""
+
+import pandas as pd
+import pytest
+from tiny_verdicts import HELPS, HURTS, MARGIN, OPEN, SAME, verdict_rows
+
+from ecgtransfer.report.answers import answers, controls
+
+
+def answer(*intervals):
+    (only,) = answers(verdict_rows(*intervals), MARGIN)
+    return only
+
+
+def test_answer_says_gain_and_where_it_ends():
+    found = answer(HELPS, OPEN, OPEN)
+    assert found.verdict == "helps"
+    assert found.text == (
+        "With 30 labelled recordings of clinic, gru pre-trained on hospital gains 0.096 [0.017, 0.188] macro AUROC over"
+        " training from scratch (helps). From 90 on no difference is shown (undecided)."
+    )
+
+
+def test_answer_that_helps_everywhere():
+    assert answer(HELPS, HELPS, HELPS).text.endswith("(helps). The same holds up to 1,296.")
+
+
+def test_answer_that_hurts():
+    text = answer(HURTS).text
+    assert "changes macro AUROC by -0.050 [-0.080, -0.020] against training from scratch (hurts)." in text
+    assert " gains " not in text
+
+
+def test_answer_that_is_equivalent():
+    assert "the difference of 0.002 [-0.004, 0.008] macro AUROC lies within ±0.01 (equivalent)." in answer(SAME).text
+
+
+def test_answer_that_is_undecided():
+    assert (
+        "differs by 0.008 [-0.020, 0.027] macro AUROC: the interval does not decide (undecided)." in answer(OPEN).text
+    )
+
+
+def test_answer_without_a_score():
+    nothing = (float("nan"),) * 3
+    assert "has no macro AUROC" in answer(nothing).text
+    assert "nan" not in answer(nothing).text
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        ((HELPS, OPEN), "The same holds up to 90. At 1,296 no difference is shown (undecided)."),
+        ((OPEN, HURTS), "At 90 no difference is shown (undecided). At 1,296 it hurts, -0.050 [-0.080, -0.020]."),
+        ((SAME, SAME), "From 90 on the two are equivalent (within ±0.01)."),
+        ((OPEN, HELPS), "At 1,296 it helps, 0.096 [0.017, 0.188]."),
+    ],
+)
+def test_answer_says_what_more_labels_bring(later, said):
+    assert answer(HELPS, *later).text.endswith(said)
+
+
+def test_answers_leave_out_controls_and_keep_the_smallest_fraction_first():
+    table = pd.concat([verdict_rows(OPEN, HELPS)[::-1], verdict_rows(OPEN, source="hospital-shuffled")])
+    (only,) = answers(table, MARGIN)
+    assert only.verdict == "undecided"
+    assert "With 30 labelled" in only.text
+
+
+@pytest.mark.parametrize("intervals", [(OPEN, OPEN), (HURTS, SAME)])
+def test_control_that_does_not_help_is_as_it_must(intervals):
+    (control,) = controls(verdict_rows(*intervals, source="hospital-shuffled"))
+    assert control.passed
+    assert control.text == (
+        "Control: gru pre-trained on shuffled labels of hospital helps on clinic at no number of recordings,"
+        " as it must."
+    )
+
+
+def test_control_that_helps_anywhere_is_a_warning():
+    (control,) = controls(verdict_rows(OPEN, HELPS, source="hospital-shuffled"))
+    assert not control.passed
+    assert control.text.startswith("WARNING, control: gru")
+    assert "at 90 (0.096 [0.017, 0.188])" in control.text

@@ -1,0 +1,34 @@
+"""Rows of a verdicts table for the tests of the page and of its sentences."""
+
+import pandas as pd
+
+from ecgtransfer.statistics import verdict
+
+MARGIN = 0.01
+METRICS = ("macro_auroc", "macro_auprc", "macro_f1")
+N_TRAIN = {0.1: 30, 0.3: 90, 1.0: 1296}
+
+HELPS, HURTS, SAME, OPEN = (0.096, 0.017, 0.188), (-0.05, -0.08, -0.02), (0.002, -0.004, 0.008), (0.008, -0.02, 0.027)
+
+
+def verdict_rows(*intervals, source="hospital", target="clinic", model="gru", metric="macro_auroc"):
+    """Return rows of a verdicts table: one per fraction, from (delta, low, high)."""
+    rows = [
+        {
+            "target": target,
+            "source": source,
+            "model": model,
+            "arm": f"finetune-{source}",
+            "fraction": fraction,
+            "n_train": n_train,
+            "metric": metric,
+            "scratch": 0.7,
+            "transfer": 0.7 + delta,
+            "delta": delta,
+            "ci_low": low,
+            "ci_high": high,
+            "verdict": verdict(low, high, MARGIN),
+        }
+        for (fraction, n_train), (delta, low, high) in zip(N_TRAIN.items(), intervals, strict=False)
+    ]
+    return pd.DataFrame(rows)
