@@ -21,7 +21,7 @@ def measure() -> list[Result]:
     """Return ``dryrun_2000_cells_s``: seconds of ``snakemake -n --quiet all``, from the start of Python to its end."""
     with TemporaryDirectory() as name:
         folder = Path(name)
-        _copy_working_tree(folder)
+        copy_working_tree(folder)
         study = _large_study()
         assert len(cells_of(study)) == N_CELLS
         (folder / "large.yaml").write_text(yaml.safe_dump(study))
@@ -36,16 +36,18 @@ def _large_study() -> dict[str, Any]:
     return {
         "study": "large",
         "simulate": {name: settings for name in (*sources, *targets)},
+        "outside_weights": {},
         "transfer": {
             "sources": sources,
             "targets": targets,
+            "arms": ["finetune"],
             "models": ["resnet1d18", "gru"],
             "fractions": [round(0.05 * i, 2) for i in range(1, 21)],
         },
     }
 
 
-def _copy_working_tree(folder: Path) -> None:
+def copy_working_tree(folder: Path) -> None:
     """Copy what git knows or would add, so that neither data nor results of the working tree take part."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout

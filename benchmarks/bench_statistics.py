@@ -2,7 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
+from sklearn.metrics import roc_auc_score
 
 from benchmarks.measure import Result, interleaved
 from ecgtransfer.statistics import auroc, macro, patient_resamples

@@ -10,19 +10,25 @@ sys.path.insert(0, str(SCRIPTS))
 from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config import check_config, in_key_order
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import datasets_of, without_shuffling
+from ecgtransfer.arms import SCRATCH
+from ecgtransfer.prepare.corpora import (
+    datasets_of,
+    task_of,
+    without_shuffling,
+    without_task,
+)
 from ecgtransfer.prepare.layouts import LAYOUTS
 from ecgtransfer.report.cautions import patients_unknown
 from ecgtransfer.study import (
-    FINETUNE,
-    SCRATCH,
     cells_of,
     corpora_of,
     datasets_of_targets,
     studied_datasets,
+    trained_sources,
     transfers_of,
 )
 from ecgtransfer.train.registry import REGISTRY
+from ecgtransfer.train.ways import parse_way
 
 
 def read_yaml(path):
@@ -35,7 +41,8 @@ VIEWS = sorted(
     path.stem for path in Path(workflow.basedir, "config/labels/views").glob("*.csv")
 )
 try:
-    check_config(config, read_yaml("config/schema.yaml"), DATASETS, REGISTRY, VIEWS)
+    options = {model: entry.options for model, entry in REGISTRY.items()}
+    check_config(config, read_yaml("config/schema.yaml"), DATASETS, options, VIEWS)
 except InputError as mistakes:
     sys.exit(f"error in the config: {mistakes}")
 sections = in_key_order(config)
@@ -54,8 +61,8 @@ def joined_corpora(corpora=None):
 
 
 def joined_sources():
-    """Return the sources without the shuffling of labels, each once."""
-    return joined_corpora(config["transfer"]["sources"])
+    """Return the sources without task and without the shuffling of labels, each once."""
+    return joined_corpora(trained_sources(config))
 
 
 def any_of(names):
@@ -71,9 +78,11 @@ wildcard_constraints:
     corpus=any_of(corpora_of(config)),
     joined=any_of(joined_corpora()),
     source=any_of(config["transfer"]["sources"]),
+    outside=any_of(config["outside_weights"]),
     target=any_of(config["transfer"]["targets"]),
     model=any_of(config["transfer"]["models"]),
-    arm=rf"scratch|finetune-({any_of(config['transfer']['sources'])})",
+    way=any_of(config["transfer"]["arms"]),
+    arm=any_of(dict.fromkeys(cell.arm for cell in cells_of(config))),
     fraction=r"[0-9.]+",
 
 
@@ -223,6 +232,88 @@ def patient_numberings():
     }
 
 
+def values_of_source(wildcards):
+    """Return the tables with what is learnt from a source: its labels, what was measured, or what is known of it."""
+    tables = {
+        "labels": "labels/{corpus}",
+        "intervals": "measurements/{dataset}",
+        "age": "records/{dataset}",
+        "masked": "records/{dataset}",
+    }[task_of(wildcards.source)]
+    if "{corpus}" in tables:
+        return [f"<results>/{tables}.csv".replace("{corpus}", wildcards.source)]
+    return expand(f"<results>/{tables}.csv", dataset=datasets_of(wildcards.source))
+
+
+def of_source(pattern):
+    """Return an input function: the file of the corpus that a source is, whatever is learnt from it."""
+
+    def file(wildcards):
+        return pattern.format(corpus=without_task(wildcards.source))
+
+    return file
+
+
+def of_age_and_sex(wildcard):
+    """Return an input function: the tables with age and sex, if the model takes them."""
+
+    def files(wildcards):
+        if not model_options(wildcards).get("age_sex"):
+            return []
+        datasets = datasets_of(wildcards[wildcard])
+        return expand("<results>/records/{dataset}.csv", dataset=datasets)
+
+    return files
+
+
+def outside_file(wildcards):
+    """Return the file with weights from outside."""
+    return config["outside_weights"][wildcards.outside]["files"][wildcards.model]
+
+
+def outside_names(wildcards):
+    """Return the table that translates the names of layers, if there is one."""
+    return config["outside_weights"][wildcards.outside].get("names", [])
+
+
+def outside_datasets(wildcards):
+    """Return on which data sets weights from outside were trained."""
+    return config["outside_weights"][wildcards.outside]["trained_on"]
+
+
+def samples_per_lead():
+    """Return the length of prepared recordings."""
+    return round(
+        config["signals"]["sampling_rate_hz"] * config["signals"]["duration_s"]
+    )
+
+
+def settings_of_way(wildcards):
+    """Return how an arm with transfer is trained: the section `finetune`, with what its way sets otherwise."""
+    added = added_by_way(wildcards)
+    return {key: added.get(key, value) for key, value in config["finetune"].items()}
+
+
+def added_by_way(wildcards):
+    """Return what the section `arms` says of a way to transfer."""
+    return config["arms"].get(parse_way(wildcards.way).name, {})
+
+
+def threads_of_cells():
+    """Return how many replicates of a cell are trained at a time: on a GPU all, else cells go side by side."""
+    on_gpus = "gpu" in workflow.global_resources
+    return config["transfer"]["replicates"] if on_gpus else 1
+
+
+def unfinished(pattern):
+    """Return a function of the wildcards: the folder with the state of a training that was killed."""
+
+    def folder(wildcards):
+        return f"results/{config['study']}/unfinished/{pattern.format(**wildcards)}"
+
+    return folder
+
+
 def replicates_of(wildcards):
     """Return how many ranks the patients of a corpus need: none, if it is only a source."""
     transfer = config["transfer"]
@@ -293,9 +384,7 @@ def published_facts():
 def pretraining_facts():
     """Return the facts of every pre-training that some cell starts from."""
     starts = [
-        (cell.arm.removeprefix(FINETUNE), cell.model)
-        for cell in cells_of(config)
-        if cell.arm != SCRATCH
+        (cell.source, cell.model) for cell in cells_of(config) if cell.arm != SCRATCH
     ]
     return [
         f"<results>/pretrained/{source}/{model}/run.json"

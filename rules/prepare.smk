@@ -124,3 +124,26 @@ rule split_records:
         code=code_of("split_records"),
     script:
         "../workflow_scripts/split_records.py"
+
+
+rule measure_signals:
+    input:
+        signals="<results>/signals/{dataset}.npy",
+        quality="<results>/signals/{dataset}.csv",
+    output:
+        measurements="<results>/measurements/{dataset}.csv",
+    log:
+        "<logs>/measure_signals/{dataset}.log",
+    benchmark:
+        "<benchmarks>/measure_signals/{dataset}.tsv"
+    conda:
+        "../envs/prepare.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=120,
+    params:
+        sampling_rate_hz=config["signals"]["sampling_rate_hz"],
+        code=code_of("measure_signals"),
+    script:
+        "../workflow_scripts/measure_signals.py"

@@ -4,9 +4,10 @@
 rule pretrain:
     input:
         signals=of_corpus("<results>/signals/{dataset}.npy", "source"),
-        labels="<results>/labels/{source}.csv",
-        splits="<results>/splits/{source}.csv",
+        values=values_of_source,
+        splits=of_source("<results>/splits/{corpus}.csv"),
         overlaps=of_joined("<results>/audit/overlaps/{joined}.csv", "source"),
+        records=of_age_and_sex("source"),
     output:
         weights="<results>/pretrained/{source}/{model}/weights.safetensors",
         history="<results>/pretrained/{source}/{model}/history.csv",
@@ -15,19 +16,50 @@ rule pretrain:
         "<logs>/pretrain/{source}/{model}.log",
     benchmark:
         "<benchmarks>/pretrain/{source}/{model}.tsv"
+    wildcard_constraints:
+        source=any_of(trained_sources(config)),
     conda:
         "../envs/train.yaml"
-    threads: 1
+    threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=16000,
         runtime=1440,
         gpu=1,
     params:
         options=model_options,
         settings=config["pretrain"],
+        hardware=config["hardware"],
+        sampling_rate_hz=config["signals"]["sampling_rate_hz"],
+        unfinished=unfinished("pretrained/{source}/{model}"),
         code=training_code_of("pretrain"),
     script:
         "../workflow_scripts/pretrain.py"
+
+
+rule import_weights:
+    input:
+        weights=outside_file,
+        names=outside_names,
+    output:
+        weights="<results>/pretrained/{outside}/{model}/weights.safetensors",
+        facts="<results>/pretrained/{outside}/{model}/run.json",
+    log:
+        "<logs>/import_weights/{outside}/{model}.log",
+    benchmark:
+        "<benchmarks>/import_weights/{outside}/{model}.tsv"
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        options=model_options,
+        trained_on=outside_datasets,
+        n_samples=samples_per_lead(),
+        code=training_code_of("import_weights"),
+    script:
+        "../workflow_scripts/import_weights.py"
 
 
 rule scratch:
@@ -35,6 +67,7 @@ rule scratch:
         signals=of_corpus("<results>/signals/{dataset}.npy", "target"),
         labels="<results>/labels/{target}.csv",
         splits="<results>/splits/{target}.csv",
+        records=of_age_and_sex("target"),
     output:
         predictions="<results>/runs/{target}/{model}/scratch/{fraction}/predictions.npz",
         history="<results>/runs/{target}/{model}/scratch/{fraction}/history.csv",
@@ -45,7 +78,7 @@ rule scratch:
         "<benchmarks>/scratch/{target}/{model}/{fraction}.tsv"
     conda:
         "../envs/train.yaml"
-    threads: 1
+    threads: threads_of_cells()
     resources:
         mem_mb=8000,
         runtime=720,
@@ -54,6 +87,9 @@ rule scratch:
         options=model_options,
         transfer=replicate_settings(),
         settings=config["scratch"],
+        hardware=config["hardware"],
+        sampling_rate_hz=config["signals"]["sampling_rate_hz"],
+        unfinished=unfinished("runs/{target}/{model}/scratch/{fraction}"),
         code=training_code_of("scratch"),
     script:
         "../workflow_scripts/scratch.py"
@@ -64,18 +100,19 @@ rule finetune:
         signals=of_corpus("<results>/signals/{dataset}.npy", "target"),
         labels="<results>/labels/{target}.csv",
         splits="<results>/splits/{target}.csv",
+        records=of_age_and_sex("target"),
         weights="<results>/pretrained/{source}/{model}/weights.safetensors",
     output:
-        predictions="<results>/runs/{target}/{model}/finetune-{source}/{fraction}/predictions.npz",
-        history="<results>/runs/{target}/{model}/finetune-{source}/{fraction}/history.csv",
-        facts="<results>/runs/{target}/{model}/finetune-{source}/{fraction}/run.json",
+        predictions="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/predictions.npz",
+        history="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/history.csv",
+        facts="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/run.json",
     log:
-        "<logs>/finetune/{target}/{model}/{source}/{fraction}.log",
+        "<logs>/finetune/{target}/{model}/{way}-{source}/{fraction}.log",
     benchmark:
-        "<benchmarks>/finetune/{target}/{model}/{source}/{fraction}.tsv"
+        "<benchmarks>/finetune/{target}/{model}/{way}-{source}/{fraction}.tsv"
     conda:
         "../envs/train.yaml"
-    threads: 1
+    threads: threads_of_cells()
     resources:
         mem_mb=8000,
         runtime=720,
@@ -83,7 +120,11 @@ rule finetune:
     params:
         options=model_options,
         transfer=replicate_settings(),
-        settings=config["finetune"],
+        settings=settings_of_way,
+        way_settings=added_by_way,
+        hardware=config["hardware"],
+        sampling_rate_hz=config["signals"]["sampling_rate_hz"],
+        unfinished=unfinished("runs/{target}/{model}/{way}-{source}/{fraction}"),
         code=training_code_of("finetune"),
     script:
         "../workflow_scripts/finetune.py"

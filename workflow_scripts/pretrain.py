@@ -5,25 +5,40 @@ import torch
 
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
-from ecgtransfer.prepare.corpora import ids_in_corpus
+from ecgtransfer.prepare.corpora import ids_in_corpus, join_records, task_of
 from ecgtransfer.train.corpus import open_corpus
-from ecgtransfer.train.loop import TrainingSettings
-from ecgtransfer.train.runs import pretrain
+from ecgtransfer.train.devices import leased_devices
+from ecgtransfer.train.optimizing import TrainingSettings
+from ecgtransfer.train.pretraining import Pretraining, pretrain, values_to_learn
+from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.weights import save_weights
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu) as devices:
     torch.set_num_threads(snakemake.threads)
-    source = snakemake.wildcards.source
-    overlaps = pd.read_csv(snakemake.input.overlaps, dtype=str)
-    in_a_target = ids_in_corpus(source, overlaps["dataset_a"], overlaps["record_a"])
-    whole = open_corpus(snakemake.input.signals, snakemake.input.labels, snakemake.input.splits)
-    corpus = whole.without_patients_of(in_a_target)
-    settings = dict(snakemake.params.settings)
-    seed = settings.pop("seed")
-    model, history, facts = pretrain(
-        corpus, snakemake.wildcards.model, snakemake.params.options, TrainingSettings(**settings), seed
+    source, model = snakemake.wildcards.source, snakemake.wildcards.model
+    settings, hardware = dict(snakemake.params.settings), snakemake.params.hardware
+    plan = Pretraining(
+        task=task_of(source),
+        model=model,
+        options=snakemake.params.options,
+        seed=settings.pop("seed"),
+        settings=TrainingSettings(**settings, precision=hardware["precision"]),
+        deterministic=hardware["deterministic"],
+        code=snakemake.params.code,
     )
-    write_csv(history, snakemake.output.history)
+    whole = open_corpus(
+        snakemake.input.signals,
+        values_to_learn(plan.task, join_records(source, snakemake.input.values)),
+        pd.read_csv(snakemake.input.splits, dtype={"record_id": str, "patient_id": str}),
+        snakemake.params.sampling_rate_hz,
+        join_records(source, snakemake.input.records) if snakemake.input.records else None,
+    )
+    overlaps = pd.read_csv(snakemake.input.overlaps, dtype=str)
+    corpus = whole.without_patients_of(ids_in_corpus(source, overlaps["dataset_a"], overlaps["record_a"]))
+    result = pretrain(plan, corpus, snakemake.params.unfinished, n_processes=max(len(devices), 1))
     n_left_out = len(whole.splits) - len(corpus.splits)
-    write_json({"source": source, "left_out_as_in_a_target": n_left_out, **facts}, snakemake.output.facts)
-    save_weights(model, snakemake.wildcards.model, corpus.label_names, snakemake.output.weights)
+    write_csv(result.history, snakemake.output.history)
+    write_json({"source": source, "left_out_as_in_a_target": n_left_out, **result.facts}, snakemake.output.facts)
+    stages_only = plan.task == "masked"
+    save_weights(result.model, model, corpus.label_names, snakemake.output.weights, stages_only)
+    remove_state(snakemake.params.unfinished)

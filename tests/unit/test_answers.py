@@ -82,3 +82,19 @@ def test_control_that_helps_anywhere_is_a_warning():
     assert not control.passed
     assert control.text.startswith("WARNING, control: gru")
     assert "at 90 (0.096 [0.017, 0.188])" in control.text
+
+
+def test_sentences_say_the_way_where_not_all_layers_are_fine_tuned():
+    table = pd.concat(
+        verdict_rows(OPEN, source=source, way=way)
+        for source in ("hospital", "hospital-shuffled")
+        for way in ("finetune", "partial:2")
+    )
+    assert [found.text.split(" differs")[0].partition("gru ")[2] for found in answers(table, MARGIN)] == [
+        "pre-trained on hospital",
+        "pre-trained on hospital, lowest 2 layer groups frozen (partial)",
+    ]
+    assert [found.text.partition("labels of ")[2].split(" helps")[0] for found in controls(table)] == [
+        "hospital",
+        "hospital, lowest 2 layer groups frozen (partial)",
+    ]

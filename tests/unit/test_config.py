@@ -7,19 +7,15 @@ from typing import Any
 
 import pytest
 import yaml
+from changed_config import CONFIG, DEFAULT, MODELS, PUBLISHED, SCHEMA, VIEWS, mistakes_of, set_to
 from jsonschema import Draft202012Validator
 from snakemake.utils import update_config
 
 from ecgtransfer.acquire.simulate import LAYOUTS, SNOMED_CODES
 from ecgtransfer.config import check_config, in_key_order
-from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.corpora import SUFFIXES
+from ecgtransfer.train.ways import WAYS
 
-CONFIG = Path(__file__).parents[2] / "config"
-DEFAULT = yaml.safe_load((CONFIG / "config.yaml").read_text())
-SCHEMA = yaml.safe_load((CONFIG / "schema.yaml").read_text())
-PUBLISHED = list(yaml.safe_load((CONFIG / "datasets.yaml").read_text()))
-MODELS = ["resnet1d18", "gru"]
-VIEWS = [path.stem for path in (CONFIG / "labels" / "views").glob("*.csv")]
 STUDIES = [CONFIG / "config.yaml", *sorted((CONFIG / "studies").glob("*.yaml"))]
 
 
@@ -35,29 +31,8 @@ def keys_of(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tupl
 KEYS = dict(keys_of(SCHEMA))
 SECTIONS = {path for path, key in KEYS.items() if "properties" in key}
 LEAVES = set(KEYS) - SECTIONS
-
-
-def mistakes_of(change: Callable[[dict[str, Any]], object]) -> list[str]:
-    """Return what `check_config` says of the default study after a change."""
-    config = copy.deepcopy(DEFAULT)
-    change(config)
-    try:
-        check_config(config, SCHEMA, PUBLISHED, MODELS, VIEWS)
-    except InputError as error:
-        return str(error).splitlines()
-    return []
-
-
-def set_to(path: str, value: object) -> Callable[[dict[str, Any]], None]:
-    """Return a change of one key."""
-
-    def change(config: dict[str, Any]) -> None:
-        *sections, key = path.split("/")
-        for section in sections:
-            config = config[section]
-        config[key] = value
-
-    return change
+ENTRIES = ("own", "models", "outside_weights")
+"""Maps whose entries need not have every key."""
 
 
 def test_schema_is_a_schema() -> None:
@@ -70,12 +45,14 @@ def test_schema_is_a_schema() -> None:
 def test_every_key_is_described_and_the_default_is_that_of_the_default_study(path: tuple[str, ...]) -> None:
     key = KEYS[path]
     assert len(key["description"]) > 8
-    if path[0] == "own" and len(path) > 1:  # what an entry leaves out stands in its table or its files
-        assert "default" not in key
-        return
+    of_entry = path[0] in ENTRIES and len(path) > 1
     if path in SECTIONS:
         assert key["additionalProperties"] is False
-        assert sorted(key["required"]) == sorted(key["properties"])
+        if not of_entry:
+            assert sorted(key["required"]) == sorted(key["properties"])
+        return
+    if of_entry and path[0] != "models":  # what an entry leaves out stands in its table or its files, or is not needed
+        assert "default" not in key
         return
     assert list(Draft202012Validator({**key}).iter_errors(key["default"])) == []
     if "*" not in path:
@@ -114,8 +91,8 @@ def test_readme_explains_every_key_with_its_default(path: tuple[str, ...]) -> No
     if told == "per corpus":
         assert path[0] == "simulate"
         return
-    if path[0] == "own" and len(path) > 1:
-        needed = path[-1] in SCHEMA["properties"]["own"]["additionalProperties"]["required"]
+    if path[0] in ("own", "outside_weights") and len(path) > 1:
+        needed = path[-1] in SCHEMA["properties"][path[0]]["additionalProperties"]["required"]
         assert told == ("needed" if needed else "none")
         return
     if "; " in told:  # pre-training first, then the two sections that share their settings
@@ -182,6 +159,25 @@ def test_missing_keys_are_named_once() -> None:
         ("limits", {"ptb-xl": 0}, "`limits.ptb-xl` is 0, expected at least 1"),
         ("signals/crop", "center", "`signals.crop` is 'center', expected one of start, centre; did you mean `centre`?"),
         ("transfer/validation", "all", "`transfer.validation` is 'all', expected one of budget, full"),
+        ("transfer/arms", [], "`transfer.arms` is [], expected at least 1 entry"),
+        ("models/gru", {"hed": "pool"}, "`hed` is not a key of `models.gru`; did you mean `head`?"),
+        ("models/gru/age_sex", 1, "`models.gru.age_sex` is 1, expected true or false"),
+        ("finetune/crop_s", "all", "`finetune.crop_s` is 'all', expected a number or null"),
+        ("pretrain/crop_s", 0, "`pretrain.crop_s` is 0, expected more than 0"),
+        ("scratch/optimizer", "sgd", "`scratch.optimizer` is 'sgd', expected one of adamw, adam"),
+        ("arms/svm/costs", [1, 0], "`arms.svm.costs[1]` is 0, expected more than 0"),
+        ("arms/partial", {"k": 1}, "`partial` is not a key of `arms`"),
+        (
+            "hardware/precision",
+            "float16",
+            "`hardware.precision` is 'float16', expected one of auto, float32; did you mean `float32`?",
+        ),
+        ("outside_weights/w", {"files": {"gru": "w.pt"}}, "`outside_weights.w` lacks the key `trained_on`"),
+        (
+            "outside_weights/w",
+            {"trained_on": [], "files": {}},
+            "`outside_weights.w.files` is {}, expected at least 1 entry",
+        ),
         (
             "study",
             "../elsewhere",
@@ -210,7 +206,7 @@ def test_a_value_of_the_wrong_form(path: str, value: object, message: str) -> No
     assert mistakes_of(set_to(path, value)) == [message]
 
 
-@pytest.mark.parametrize("name", ["a+b", "sim-shuffled", "-x", "a/b"])
+@pytest.mark.parametrize("name", ["a+b", "sim-shuffled", "sim-age", "sim-intervals", "sim-masked", "-x", "a/b"])
 def test_a_simulated_corpus_needs_a_name_that_says_one_thing(name: str) -> None:
     (message,) = mistakes_of(add_corpus(name))
     assert message.startswith(f"a key of `simulate` is '{name}', expected letters, digits")
@@ -227,47 +223,6 @@ def test_all_mistakes_are_told_at_once() -> None:
         config["signals"]["crop"] = "end"
 
     assert len(mistakes_of(change)) == 2
-
-
-def test_unknown_data_set() -> None:
-    assert mistakes_of(set_to("transfer/sources", ["georgai"])) == [
-        "`transfer.sources`: 'georgai' is neither in config/datasets.yaml nor in `simulate` or `own`; did you mean"
-        " `georgia`?"
-    ]
-    (message,) = mistakes_of(set_to("transfer/targets", ["ptb-xl+qqqq"]))
-    assert message.startswith("`transfer.targets`: 'qqqq' is neither")
-    assert "; known are sim-hospital, sim-clinic, ptb-xl, " in message
-    assert mistakes_of(set_to("transfer/sources", ["georgia+ningbo", "georgia-shuffled"])) == []
-
-
-def test_unknown_data_sets_outside_the_plan() -> None:
-    (message,) = mistakes_of(set_to("report/recordings/datasets", ["lubd"]))
-    assert message.startswith("`report.recordings.datasets`: 'lubd'") and message.endswith("did you mean `ludb`?")
-    # A limit on a simulated corpus would silently do nothing.
-    (message,) = mistakes_of(set_to("limits", {"sim-clinic": 5}))
-    assert message.startswith("`limits`: 'sim-clinic' is not a data set of config/datasets.yaml")
-
-
-def test_unknown_model() -> None:
-    assert mistakes_of(set_to("transfer/models", ["grru"])) == [
-        "`transfer.models`: 'grru' is not a model; did you mean `gru`?"
-    ]
-    assert mistakes_of(set_to("transfer/models", ["transformer"])) == [
-        "`transfer.models`: 'transformer' is not a model; known are resnet1d18, gru"
-    ]
-
-
-def test_every_target_needs_a_source_of_other_recordings() -> None:
-    assert mistakes_of(set_to("transfer/sources", ["sim-clinic", "georgia+sim-clinic"])) == [
-        "`transfer.targets`: every source shares a data set with 'sim-clinic'; add a source that does not"
-    ]
-    assert mistakes_of(set_to("transfer/sources", ["sim-clinic", "georgia"])) == []
-
-
-def test_a_data_set_joined_to_itself() -> None:
-    assert mistakes_of(set_to("transfer/sources", ["georgia+georgia"])) == [
-        "`transfer`: 'georgia+georgia' names a data set twice"
-    ]
 
 
 def test_a_simulated_corpus_must_not_hide_a_published_one() -> None:
@@ -359,3 +314,41 @@ def test_without_a_band_pass_its_band_does_not_matter() -> None:
         config["signals"]["band_pass"] |= {"design": "none", "high_hz": 400}
 
     assert mistakes_of(none) == []
+
+
+@pytest.mark.parametrize("way", ["finetune", "probe", "svm", "gradual", "discriminative", "partial:1", "partial:12"])
+def test_a_way_to_transfer(way: str) -> None:
+    assert mistakes_of(set_to("transfer/arms", ["finetune", way] if way != "finetune" else [way])) == []
+    assert way.partition(":")[0] in WAYS
+
+
+@pytest.mark.parametrize(
+    "way", ["partial", "partial:0", "partial:-1", "partial:1.5", "probe:1", "scratch", "probed", ""]
+)
+def test_what_is_no_way_to_transfer(way: str) -> None:
+    (mistake,) = mistakes_of(set_to("transfer/arms", ["finetune", way]))
+    assert mistake.startswith(
+        f"`transfer.arms[1]` is '{way}', expected finetune, probe, svm, gradual, discriminative or"
+    )
+    assert "partial:k" in mistake
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_data_sets_do_not_end_in_what_says_something_of_a_corpus(suffix: str) -> None:
+    entries = {
+        "own": {"folder": "/archive", "table": "/archive/table.csv"},
+        "outside_weights": {"trained_on": [], "files": {"gru": "/archive/gru.pt"}},
+    }
+    for section, entry in entries.items():
+        (mistake,) = mistakes_of(set_to(f"{section}/ours{suffix}", entry))
+        assert mistake.startswith(f"a key of `{section}` is 'ours{suffix}', expected letters, digits")
+        assert f"'{suffix}'" in mistake
+    assert not [name for name in PUBLISHED if name.endswith(suffix)]
+
+
+@pytest.mark.parametrize("section", ["pretrain", "scratch", "finetune"])
+def test_a_crop_is_no_longer_than_a_recording(section: str) -> None:
+    assert mistakes_of(set_to(f"{section}/crop_s", 5)) == []
+    assert mistakes_of(set_to(f"{section}/crop_s", 5.5)) == [
+        f"`{section}.crop_s` is 5.5, at most `signals.duration_s` = 5 can be cut out"
+    ]

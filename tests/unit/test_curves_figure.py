@@ -12,6 +12,7 @@ from ecgtransfer.report.figure_files import save_figure
 
 ARMS = ("scratch", "finetune-cpsc", "finetune-sim-hospital", "finetune-sim-hospital-shuffled")
 COUNTS = (174, 522, 1742, 17418)
+WAYS = ("finetune", "probe", "svm", "gradual", "discriminative", "partial:2")
 LONG = "a-network-of-regional-hospitals-with-a-name-that-goes-on-and-on"
 
 
@@ -40,6 +41,7 @@ CASES = {
     "one fraction": curves(targets=("ptbxl",), models=("gru",), counts=(17418,)),
     "seven models": curves(targets=("ptb",), models=tuple(f"model{number}" for number in range(7)), arms=ARMS[:2]),
     "long names": curves(targets=(LONG,), models=("resnet1d",), arms=(*ARMS[:2], f"finetune-{LONG}-shuffled")),
+    "six ways": curves(targets=("ptbxl",), arms=("scratch", *(f"{way}-sim-hospital-intervals" for way in WAYS))),
     "crowded counts": curves(models=("gru", "lstm", "cnn"), counts=(10000, 11000, 12500, 14000, 17418)),
 }
 
@@ -101,13 +103,17 @@ def test_points_and_intervals_are_those_of_the_table_and_stay_near_their_tick():
         np.testing.assert_allclose(ends, rows[["ci_low", "ci_high"]])
 
 
-def test_series_differ_in_colour_marker_and_line_and_scratch_is_black_with_open_circles():
-    axes = draw_learning_curves(CASES["two targets, two models"]).axes[0]
+FOUR_WAYS = ("scratch", *(f"{way}-cpsc" for way in WAYS[:4]))
+
+
+@pytest.mark.parametrize("arms", [ARMS, FOUR_WAYS], ids=["three sources", "four ways"])
+def test_series_differ_in_colour_marker_and_line_and_scratch_is_black_with_open_circles(arms):
+    axes = draw_learning_curves(curves(arms=arms)).axes[0]
     lines = [container.lines[0] for container in axes.containers]
-    assert len({line.get_color() for line in lines}) == len(ARMS)
-    assert len({line.get_marker() for line in lines}) == len(ARMS)
+    assert len({line.get_color() for line in lines}) == len(arms)
+    assert len({line.get_marker() for line in lines}) == len(arms)
     # get_linestyle says "--" for every dash pattern of one's own
-    assert len({str(line._unscaled_dash_pattern) for line in lines}) == len(ARMS)
+    assert len({str(line._unscaled_dash_pattern) for line in lines}) == len(arms)
     assert (lines[0].get_color(), lines[0].get_marker(), lines[0].get_linestyle()) == ("black", "o", "--")
     assert to_rgb(lines[0].get_markerfacecolor()) == (1, 1, 1)
 
@@ -120,7 +126,26 @@ def test_the_legend_speaks_the_readers_language():
         "pre-trained on sim-hospital",
         "pre-trained on sim-hospital, labels shuffled (control)",
     ]
-    assert series_name("probe-cpsc") == "pre-trained on cpsc, frozen (probe)"
+
+
+@pytest.mark.parametrize(
+    ("arm", "name"),
+    [
+        ("probe-cpsc", "pre-trained on cpsc, frozen (probe)"),
+        ("svm-cpsc-shuffled", "pre-trained on cpsc, labels shuffled (control), frozen (svm)"),
+        ("partial:12-a+b", "pre-trained on a+b, lowest 12 layer groups frozen (partial)"),
+        ("finetune-cpsc-age", "pre-trained on cpsc, regression of age"),
+        ("gradual-a+b-masked", "pre-trained on a+b, masked patches, unfrozen from the top (gradual)"),
+    ],
+)
+def test_a_series_says_source_task_and_way(arm, name):
+    assert series_name(arm) == name
+
+
+def test_every_series_has_another_name():
+    sources = ("a", "a-shuffled", "a-age", "a-intervals", "a-masked", "b")
+    arms = [f"{way}-{source}" for way in (*WAYS, "partial:3") for source in sources]
+    assert len({series_name(arm) for arm in arms}) == len(arms)
 
 
 def test_scores_that_are_missing_leave_a_gap():

@@ -60,6 +60,7 @@ def test_one_replicate_has_no_standard_deviation(noise):
         ("scratch", ""),
         ("finetune-sim-hospital", "sim-hospital"),
         ("probe-sim-hospital-shuffled", "sim-hospital-shuffled"),
+        ("partial:2-georgia+ningbo", "georgia+ningbo"),
     ],
 )
 def test_the_source_is_read_from_the_arm(arm, source, noise):

@@ -26,10 +26,11 @@ def labels_of(
     min_records: int = 1,
     top: int | None = None,
     view: View | None = None,
+    corpus: str = "here",
 ) -> pd.DataFrame:
-    """Return the labels of a corpus named "here"."""
+    """Return the labels of a corpus."""
     settings: dict[str, Any] = {"include": include, "min_records": min_records, "top": top, "shuffle_seed": 1}
-    return harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, "here", view)
+    return harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, corpus, view)
 
 
 RECORDS = records_with("1|2", "22", "3", "2|22", "", "99|3")
@@ -200,6 +201,96 @@ class TestView:
             read_view(tmp_path / "mine.csv")
 
 
+def written(labels: pd.DataFrame) -> dict[str, list[str]]:
+    """Return the cells of every label as they stand in the file."""
+    rows = [line.split(",") for line in labels.to_csv(index=False).splitlines()]
+    return {label: list(column) for label, *column in zip(*rows, strict=True) if label != "record_id"}
+
+
+class TestJoined:
+    """A data set that never uses a label says nothing about it."""
+
+    # AF (1) in both; NSR (3) in a alone; PVC (4) in b alone.
+    records = pd.DataFrame(
+        {"record_id": ["a:1", "a:2", "a:3", "b:1", "b:2", "b:1:x"], "codes": ["1|3", "3", "", "1", "4", ""]}
+    )
+
+    def test_its_cells_are_empty_and_others_whole_numbers(self) -> None:
+        assert written(labels_of(self.records, corpus="a+b")) == {
+            "AF": ["1", "0", "0", "1", "0", "0"],
+            "NSR": ["1", "1", "0", "", "", ""],
+            "PVC": ["", "", "", "0", "1", "0"],
+        }
+
+    def test_the_shuffled_corpus_has_the_same_data_sets(self) -> None:
+        pd.testing.assert_frame_equal(
+            labels_of(self.records, corpus="a+b-shuffled"), labels_of(self.records, corpus="a+b")
+        )
+
+    def test_a_single_data_set_knows_all(self) -> None:
+        labels = labels_of(self.records, corpus="a")
+        assert written(labels)["PVC"] == ["0", "0", "0", "0", "1", "0"]
+        assert (labels.dtypes.drop("record_id") == np.int8).all()
+
+    @pytest.mark.parametrize("index", [[5, 9, 1, 0, 7, 3]])
+    def test_the_index_of_the_records_does_not_matter(self, index: list[int]) -> None:
+        moved = self.records.set_index(pd.Index(index))
+        pd.testing.assert_frame_equal(labels_of(moved, corpus="a+b"), labels_of(self.records, corpus="a+b"))
+
+    def test_only_records_of_which_a_label_is_known_can_lack_it(self) -> None:
+        # All but one of the records of a have NSR: two lack it only if those of b counted.
+        records = self.records.assign(codes=["3|1", "3|1", "", "1", "4|1", ""])
+        assert "NSR" in labels_of(records, corpus="a+b", min_records=1)
+        assert "NSR" not in labels_of(records, corpus="a+b", min_records=2)
+        assert "NSR" in labels_of(records, corpus="a", min_records=2)
+
+    def test_what_is_not_known_stands_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        with caplog.at_level(logging.INFO):
+            labels_of(self.records, corpus="a+b")
+        assert "a+b: a says nothing about PVC" in caplog.text
+        assert "a+b: b says nothing about NSR" in caplog.text
+
+    def test_no_code_at_all(self) -> None:
+        with pytest.raises(InputError, match="it has none"):
+            labels_of(self.records.assign(codes=""), corpus="a+b")
+
+    def test_the_derived_label_is_known_where_all_others_are_used(self) -> None:
+        view = View("here", {"1": ("A",), "3": ("B",)}, derived="NONE")
+        # A record of b without A may have B, which b never uses.
+        found = written(labels_of(self.records, corpus="a+b", view=view))
+        assert found == {
+            "A": ["1", "0", "0", "1", "0", "0"],
+            "B": ["1", "1", "0", "", "", ""],
+            "NONE": ["0", "0", "1", "", "", ""],
+        }
+        both = self.records.assign(codes=["1|3", "3", "", "1", "3", "4"])
+        assert written(labels_of(both, corpus="a+b", view=view))["NONE"] == ["0", "0", "1", "0", "0", "1"]
+
+    def test_the_most_frequent_labels_are_counted_where_they_are_known(self) -> None:
+        view = View("here", {"1": ("A",), "3": ("B",)}, derived="NONE")
+        # NONE has three of the records if those of b counted, of which it is not known.
+        records = self.records.assign(codes=["1|3", "3", "", "1", "", ""])
+        assert labels_of(records, corpus="a+b", view=view, top=2).columns.tolist() == ["record_id", "A", "B"]
+
+    def test_many_records_as_by_hand(self) -> None:
+        rng = np.random.default_rng(5)
+        used = {"a": ["1", "2", "3"], "b": ["1", "4"], "c": ["2", "22", "3", "4"]}
+        rows = [
+            (f"{name}:{number}", "|".join(rng.choice(codes, size=rng.integers(0, 4))))
+            for name, codes in used.items()
+            for number in range(400)
+        ]
+        order = rng.permutation(len(rows))
+        records = pd.DataFrame([rows[i] for i in order], columns=["record_id", "codes"])
+        present, known = by_hand(records["codes"]), {"AF": "ab", "CLBBB": "ac", "NSR": "ac", "PVC": "bc"}
+        expected = {
+            label: [str(value) if record[0] in known[label] else "" for record, value in zip(ids, values, strict=True)]
+            for ids in [records["record_id"]]
+            for label, values in present.items()
+        }
+        assert written(labels_of(records, corpus="a+b+c")) == expected
+
+
 class TestShuffle:
     """The negative control."""
 
@@ -224,3 +315,59 @@ class TestShuffle:
         before = self.labels.copy()
         shuffle_labels(self.labels, 1)
         pd.testing.assert_frame_equal(self.labels, before)
+
+    def test_all_known_rows_stay_whole_in_a_joined_corpus(self) -> None:
+        joined = self.labels.astype({"A": "Int8", "B": "Int8"})
+        assert written(shuffle_labels(joined, 1)) == written(shuffle_labels(self.labels, 1))
+
+
+class TestShuffleJoined:
+    """The negative control of several data sets, of which some do not use some labels."""
+
+    @staticmethod
+    def labels() -> pd.DataFrame:
+        """Return labels of three data sets: A and B in x and y, C and its complement in all, D in z alone."""
+        rng = np.random.default_rng(2)
+        n = 3000
+        dataset = np.repeat(["x", "y", "z"], n // 3)
+        share = {"x": (0.6, 0.1), "y": (0.1, 0.5), "z": (0.3, 0.9)}
+        table = pd.DataFrame({"record_id": [f"{name}:{number}" for number, name in enumerate(dataset)]})
+        table["A"] = pd.array(rng.random(n) < [share[name][0] for name in dataset]).astype("Int8")
+        table["B"] = 1 - table["A"]
+        table["C"] = pd.array(rng.random(n) < [share[name][1] for name in dataset]).astype("Int8")
+        table["D"] = pd.array(rng.random(n) < 0.2).astype("Int8")
+        table.loc[dataset == "z", ["A", "B"]] = pd.NA
+        table.loc[dataset != "z", "D"] = pd.NA
+        return table.sample(frac=1, random_state=1, ignore_index=True)
+
+    def test_what_is_not_known_stays_so_and_prevalences_stay(self) -> None:
+        labels = self.labels()
+        shuffled = shuffle_labels(labels, 4)
+        assert shuffled["record_id"].tolist() == labels["record_id"].tolist()
+        pd.testing.assert_frame_equal(shuffled.isna(), labels.isna())
+        pd.testing.assert_series_equal(shuffled.dtypes, labels.dtypes)
+        for label in "ABCD":
+            assert shuffled[label].sum() == labels[label].sum()
+        for label in "ACD":
+            both = (shuffled[label] == labels[label]).mean()
+            share = labels[label].mean()
+            assert both == pytest.approx(share**2 + (1 - share) ** 2, abs=0.08)  # as by chance
+
+    def test_labels_that_are_known_of_the_same_records_stay_together(self) -> None:
+        shuffled = shuffle_labels(self.labels(), 4).dropna(subset="A")
+        assert (shuffled["A"] + shuffled["B"] == 1).all()
+
+    def test_not_even_prevalences_of_data_sets_can_be_learnt(self) -> None:
+        labels = self.labels()
+        dataset = labels["record_id"].str[0]
+        for label in "AC":
+            before, after = (
+                table.groupby(dataset)[label].mean().dropna() for table in (labels, shuffle_labels(labels, 4))
+            )
+            assert before.max() - before.min() > 0.4
+            assert after.max() - after.min() < 0.08
+
+    def test_seed(self) -> None:
+        once, again, other = (shuffle_labels(self.labels(), seed) for seed in (1, 1, 2))
+        pd.testing.assert_frame_equal(once, again)
+        assert not once.equals(other)

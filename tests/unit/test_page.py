@@ -2,115 +2,18 @@
 
 import base64
 import copy
-import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
-from tiny_verdicts import HELPS, HURTS, METRICS, N_TRAIN, OPEN, SAME, verdict_rows
+from tiny_page import TEMPLATE, Reader, make_results
+from tiny_verdicts import HELPS, HURTS, METRICS, OPEN, verdict_rows
 
 from ecgtransfer.report.embedded import png_uri, svg_uri
-from ecgtransfer.report.inputs import DrawnRecording
-from ecgtransfer.report.page import StudyResults, doi_links, render_page
-
-ROOT = Path(__file__).parents[2]
-TEMPLATE = (ROOT / "workflow_scripts/ecgtransfer/report/page.html.j2").read_text(encoding="utf-8")
-CONFIG = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
-PUBLISHED = yaml.safe_load((ROOT / "config/datasets.yaml").read_text(encoding="utf-8"))
-PIXEL = "data:image/png;base64,AAAA"
-
-
-def corpus(n_patients, n_test_positives, label="AF"):
-    """Return labels and splits of a corpus with one record per patient; the last 60 % of the patients test."""
-    record_id = [f"p{i}" for i in range(n_patients)]
-    n_train, n_valid = n_patients * 3 // 10, n_patients // 10
-    role = np.array(["train"] * n_train + ["valid"] * n_valid + ["test"] * (n_patients - n_train - n_valid))
-    positive = np.zeros(n_patients, dtype=int)
-    positive[n_train + n_valid :][:n_test_positives] = 1
-    positive[: n_train // 2] = 1
-    labels = pd.DataFrame({"record_id": record_id, label: positive, "NSR": np.arange(n_patients) % 2})
-    return labels, pd.DataFrame({"record_id": record_id, "patient_id": record_id, "role": role})
-
-
-def make_results(source="georgia", target="ptb-xl", replicates=6, n_patients=400, n_test_positives=50, score=0.8):
-    config = copy.deepcopy(CONFIG)
-    config["study"] = "trial"
-    config["transfer"] |= {
-        "sources": [source, f"{source}-shuffled"],
-        "targets": [target],
-        "models": ["gru"],
-        "fractions": [0.1, 0.3, 1.0],
-        "replicates": replicates,
-    }
-    arms = ["scratch", f"finetune-{source}", f"finetune-{source}-shuffled"]
-    cells = [(target, "gru", arm, fraction) for arm in arms for fraction in N_TRAIN]
-    run = {"n_train": 30, "n_train_patients": 23, "n_valid": 9, "transferred_weights": 30, "new_weights": 10}
-    facts = {"model": "gru", "wall_seconds": 10.0, "device": "cpu", "threads": 1, "torch": "2"}
-    curves = pd.DataFrame(
-        {
-            "target": target,
-            "source": "" if arm == "scratch" else arm.partition("-")[2],
-            "model": "gru",
-            "arm": arm,
-            "fraction": fraction,
-            "n_train": n_train,
-            "n_train_patients": 23,
-            "metric": metric,
-            "score": score,
-            "ci_low": score - 0.1,
-            "ci_high": score + 0.1,
-            "replicate_sd": 0.01,
-            "n_replicates": replicates,
-        }
-        for arm in arms
-        for fraction, n_train in N_TRAIN.items()
-        for metric in METRICS
-    )
-    verdicts = pd.concat(
-        verdict_rows(*intervals, source=name, target=target, metric=metric)
-        for metric in METRICS
-        for name, intervals in {source: (HELPS, SAME, HURTS), f"{source}-shuffled": (OPEN, OPEN, SAME)}.items()
-    )
-    labels, splits = corpus(n_patients, n_test_positives)
-    names = [source, target]
-    return StudyResults(
-        config=config,
-        published={name: PUBLISHED[name] for name in names if name in PUBLISHED},
-        curves=curves,
-        verdicts=verdicts,
-        curves_figure=PIXEL,
-        recordings={name: [DrawnRecording("p1", f"{name}, record p1", "atrial fibrillation", PIXEL)] for name in names},
-        records={name: pd.DataFrame({"patient_id": splits["patient_id"]}) for name in names},
-        rejected={
-            source: pd.DataFrame({"reason": ["no '#Dx:' comment"] * 3 + ["11 leads"]}),
-            target: pd.DataFrame({"reason": pd.Series(dtype=str)}),
-        },
-        recipes={
-            source: {"records": n_patients, "usable": n_patients, "not_usable": {}},
-            target: {"records": n_patients, "usable": n_patients - 2, "not_usable": {"7 leads are flat": 2}},
-        },
-        quality_figures=dict.fromkeys(names, PIXEL),
-        leakage=pd.DataFrame(
-            [
-                ("signal", "source-target", source, "r1", "train", target, "r7", "test", "a excluded from source"),
-                ("signal", "roles", target, "r2", "train", target, "r3", "", "b left out"),
-            ],
-            columns=["kind", "scope", "dataset_a", "record_a", "role_a", "dataset_b", "record_b", "role_b", "handled"],
-        ),
-        label_names={"AF": "atrial fibrillation"},
-        labels={source: labels, f"{source}-shuffled": labels, target: labels},
-        splits={source: splits, f"{source}-shuffled": splits, target: splits},
-        cells=cells,
-        runs=[facts | {"replicates": [run] * replicates} for _ in cells],
-        pretraining=[facts | {"source": source}, facts | {"source": f"{source}-shuffled"}],
-        versions={"Python": "3.11.9"},
-    )
+from ecgtransfer.report.page import doi_links, render_page
 
 
 @pytest.fixture(scope="module")
@@ -121,49 +24,6 @@ def results():
 @pytest.fixture(scope="module")
 def page(results):
     return render_page(TEMPLATE, results)
-
-
-class Reader(HTMLParser):
-    """Collects what a page loads and links to, its table rows, its ids and its words; fails on unbalanced tags."""
-
-    VOID = frozenset({"meta", "link", "img", "br", "hr"})
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.loaded, self.links, self.ids, self.rows, self.words = [], [], [], [], [], []
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        attributes = dict(attrs)
-        assert not [name for name in attributes if name.startswith("on")]
-        (self.links if tag == "a" else self.loaded).extend(
-            value for name, value in attrs if name in {"src", "href", "srcset", "data", "action"}
-        )
-        self.ids += [attributes["id"]] if "id" in attributes else []
-        if tag == "tr":
-            self.rows.append([])
-        if tag in {"td", "th"}:
-            self.rows[-1].append("")
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" in self.open:
-            assert "url(" not in data
-            assert "@import" not in data
-            return
-        self.words.append(data)
-        if self.open and {"td", "th"} & set(self.open):
-            self.rows[-1][-1] += data.strip()
-
-    @property
-    def text(self):
-        return re.sub(r"\s+", " ", " ".join(self.words))
 
 
 def test_page_is_balanced_and_needs_nothing_else(page):
@@ -298,6 +158,83 @@ def test_failed_control_is_marked(results):
     page = render_page(TEMPLATE, replace(results, verdicts=verdicts))
     assert 'class="control failed"' in page
     assert "WARNING, control: gru" in page
+
+
+def with_several_ways(results):
+    """Return results with two more ways: a probe that hurts at first and a support vector machine."""
+    config = copy.deepcopy(results.config)
+    config["transfer"]["arms"] = ["finetune", "probe", "svm"]
+    more = [
+        verdict_rows(*intervals, source=source, target="ptb-xl", metric=metric, way=way)
+        for metric in METRICS
+        for way, intervals in {"probe": (HURTS, OPEN, OPEN), "svm": (OPEN, OPEN, OPEN)}.items()
+        for source in ("georgia", "georgia-shuffled")
+    ]
+    return replace(results, config=config, verdicts=pd.concat([results.verdicts, *more]))
+
+
+def test_answers_are_about_the_first_way_and_verdicts_about_all(results):
+    reader = Reader(render_page(TEMPLATE, with_several_ways(results)))
+    opening, _, _ = reader.text.partition("The figure shows")
+    assert opening.count("labelled recordings of ptb-xl") == 1
+    assert "gains 0.096" in opening
+    assert "The sentences say what finetune brings; probe, svm stand under Verdicts" in opening
+    assert opening.count("Control: gru") == 3  # they must hold in every way
+    named = {row[2] for row in reader.rows if row[:2] == ["ptb-xl", "gru"]}
+    assert {"georgia", "georgia (probe)", "georgia-shuffled (svm)"} <= named
+    assert "probe: the weights taken over stay as they are" in reader.text
+    assert "are trained further, lower layers" not in reader.text
+
+
+def test_one_way_needs_no_hint_at_others(page):
+    text = Reader(page).text
+    assert "The sentences say" not in text
+    assert "finetune: all weights are trained further." in text
+    assert "weights from outside" not in text
+
+
+def test_partial_says_how_many_groups_are_frozen(results):
+    config = copy.deepcopy(results.config)
+    config["transfer"]["arms"] = ["finetune", "partial:3"]
+    text = Reader(render_page(TEMPLATE, replace(results, config=config))).text
+    assert "partial:3: the lowest 3 groups of layers stay as they are, all others are trained further." in text
+
+
+def test_weights_from_outside_are_named_and_cost_no_training(results):
+    config = copy.deepcopy(results.config)
+    config["outside_weights"]["theirs"] = {"trained_on": ["code-15"], "files": {"gru": "/archive/gru.pt"}}
+    config["transfer"]["sources"].append("theirs")
+    imported = {"task": "outside", "model": "gru", "trained_on": ["code-15"], "file": "gru.pt"}
+    page = render_page(TEMPLATE, replace(results, config=config, pretraining=[*results.pretraining, imported]))
+    reader = Reader(page)
+    assert "theirs is weights from outside. That they were trained on code-15 is what the config says" in reader.text
+    assert "theirs: weights from outside, not trained here." in reader.text
+    assert ["all", "", "56", "110"] in reader.rows
+
+
+def test_tasks_are_explained(results):
+    config = copy.deepcopy(results.config)
+    config["transfer"]["sources"] = ["georgia-age", "georgia-masked"]
+    text = Reader(render_page(TEMPLATE, replace(results, config=config))).text
+    assert "end in -age teach the age" in text
+    assert "end in -masked teach" in text
+    assert "end in -intervals" not in text
+
+
+def test_labels_of_which_some_records_say_nothing(results):
+    labels = results.labels["ptb-xl"].copy()
+    n_test_positives = 7
+    labels["AF"] = labels["AF"].astype(float)
+    labels.loc[160 + n_test_positives : 300, "AF"] = np.nan
+    labels.loc[labels.index > 300, "AF"] = 0.0
+    config = copy.deepcopy(results.config)
+    config["transfer"]["sources"] = ["georgia+ningbo"]
+    page = render_page(TEMPLATE, replace(results, config=config, labels=results.labels | {"ptb-xl": labels}))
+    reader = Reader(page)
+    assert ["AF", "atrial fibrillation", "110", "67", "7"] in reader.rows
+    assert "ptb-xl: fewer than 10 test recordings have AF (7)." in reader.text
+    assert "In georgia+ningbo, a data set none of whose recordings has a label says nothing about it" in reader.text
+    assert "says nothing about it" not in Reader(render_page(TEMPLATE, results)).text
 
 
 def test_names_are_escaped(results):

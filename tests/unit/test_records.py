@@ -8,7 +8,15 @@ import pytest
 from tiny_records import N_SAMPLES, write_record
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import datasets_of, is_shuffled, join_records
+from ecgtransfer.prepare.corpora import (
+    datasets_of,
+    datasets_of_records,
+    is_shuffled,
+    join_records,
+    task_of,
+    without_shuffling,
+    without_task,
+)
 from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records
 
 PTBXL_ROWS = [
@@ -209,6 +217,33 @@ class TestCorpora:
         assert datasets_of("a+b-c-shuffled") == ["a", "b-c"]
         assert is_shuffled("a+b-shuffled")
         assert not is_shuffled("shuffled+a")
+
+    @pytest.mark.parametrize(
+        ("corpus", "task", "labelled"),
+        [
+            ("a", "labels", "a"),
+            ("a+b-age", "age", "a+b"),
+            ("a-b-intervals", "intervals", "a-b"),
+            ("a-masked", "masked", "a"),
+            ("a-shuffled", "labels", "a-shuffled"),
+            ("a-labels", "labels", "a-labels"),  # a data set may have that name
+            ("masked+age", "labels", "masked+age"),
+        ],
+    )
+    def test_tasks(self, corpus: str, task: str, labelled: str) -> None:
+        assert task_of(corpus) == task
+        assert without_task(corpus) == labelled
+        bare = labelled.removesuffix("-shuffled")
+        assert without_shuffling(corpus) == bare
+        assert datasets_of(corpus) == bare.split("+")
+
+    def test_the_data_set_of_a_record_can_be_told_from_its_id(self, tmp_path: Path) -> None:
+        (tmp_path / "a.csv").write_text("record_id\nb:1\n2\n")
+        (tmp_path / "c.csv").write_text("record_id\n1\n")
+        joined = join_records("a+c", [tmp_path / "a.csv", tmp_path / "c.csv"])["record_id"]
+        assert datasets_of_records("a+c", joined).tolist() == ["a", "a", "c"]
+        alone = join_records("a", [tmp_path / "a.csv"])["record_id"]
+        assert datasets_of_records("a", alone).tolist() == ["a", "a"]
 
     def test_one_data_set(self, tmp_path: Path) -> None:
         (tmp_path / "a.csv").write_text("record_id,patient_id,codes,fold\n00001,007,0123|4,3\n00002,008,,\n")

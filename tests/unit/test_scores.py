@@ -151,6 +151,99 @@ def test_runs_of_one_target_share_their_resamples_whatever_the_order_of_records(
         np.testing.assert_allclose(again[metric], resamples[metric], rtol=0, atol=1e-12)
 
 
+@pytest.fixture
+def gaps(study):
+    """The study with labels that are known of some records only: AF of all, "absent" of no test record."""
+    predictions, labels, splits = study
+    generator = np.random.default_rng(3)
+    labels = labels.astype(dict.fromkeys(LABELS, float))
+    for label, share in {"LBBB": 0.5, "PAC": 0.8, "rare": 0.7}.items():
+        labels.loc[generator.random(len(labels)) > share, label] = np.nan
+    labels["PAC"] = labels["PAC"].where(labels["LBBB"].notna())  # known of the same records
+    labels["LBBB"] = labels["LBBB"].where(labels["PAC"].notna())
+    labels.loc[labels["record_id"].isin(predictions["test_record_id"]), "absent"] = np.nan
+    labels.loc[labels["record_id"] == predictions["test_record_id"][5], "rare"] = 1
+    return predictions, labels, splits
+
+
+def test_a_label_is_scored_on_the_test_records_of_which_it_is_known(gaps):
+    predictions, labels, splits = gaps
+    scores, _ = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    truth = truth_of(labels, predictions["test_record_id"])
+    truth_valid = truth_of(labels, predictions["valid_record_id"])
+    rows = scores.set_index(["replicate", "label", "metric"]).sort_index()
+    for replicate in range(N_REPLICATES):
+        for column in (0, 1, 2, 4):
+            known = ~np.isnan(truth[:, column])
+            assert known.sum() == 60 if column == 0 else 10 < known.sum() < 55
+            positive, probability = truth[known, column], predictions["test_probability"][replicate, known, column]
+            of_label = rows.loc[(replicate, LABELS[column])]
+            assert of_label.loc["auroc", "value"] == pytest.approx(roc_auc_score(positive, probability), abs=1e-12)
+            assert of_label.loc["auprc", "value"] == pytest.approx(
+                average_precision_score(positive, probability), abs=1e-12
+            )
+            assert (of_label["n_records"] == known.sum()).all()
+            assert (of_label["n_positive"] == positive.sum()).all()
+            seen = predictions["valid_used"][replicate] & ~np.isnan(truth_valid[:, column])
+            candidates = np.unique(predictions["valid_probability"][replicate, seen, column])
+            found = [
+                f1_score(
+                    truth_valid[seen, column], predictions["valid_probability"][replicate, seen, column] >= candidate
+                )
+                for candidate in candidates
+            ]
+            best = candidates[np.flatnonzero(np.array(found) > max(found) - 1e-12)[0]]
+            assert of_label.loc["f1", "threshold"] == best
+            assert of_label.loc["f1", "value"] == pytest.approx(f1_score(positive, probability >= best), abs=1e-12)
+        nowhere = rows.loc[(replicate, "absent")]
+        assert nowhere["value"].isna().all()
+        assert (nowhere[["n_records", "n_positive"]] == 0).all(axis=None)
+        mean = np.mean([rows.loc[(replicate, label, "auroc"), "value"] for label in ("AF", "LBBB", "PAC", "rare")])
+        macro = rows.loc[(replicate, "macro", "macro_auroc")]
+        assert macro["value"] == pytest.approx(mean, abs=1e-12)
+        assert macro["n_records"] == 60
+
+
+def test_resamples_count_the_records_of_which_a_label_is_known(gaps):
+    predictions, labels, splits = gaps
+    _, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    truth = truth_of(labels, predictions["test_record_id"])
+    patients = splits.set_index("record_id").loc[predictions["test_record_id"], "patient_id"].astype(str)
+    weights = patient_resamples(patients.to_numpy(), N_RESAMPLES, SEED)
+    for resample in range(N_RESAMPLES):
+        values = []
+        for column in range(len(LABELS)):
+            known = ~np.isnan(truth[:, column])
+            drawn = weights[resample, known]
+            if len(set(truth[known, column][drawn > 0])) == 2:
+                probability = predictions["test_probability"][0, known, column]
+                values.append(roc_auc_score(truth[known, column], probability, sample_weight=drawn))
+        assert resamples["macro_auroc"][0, resample] == pytest.approx(np.mean(values), abs=1e-12)
+
+
+def test_what_is_predicted_where_a_label_is_not_known_changes_nothing(gaps):
+    predictions, labels, splits = gaps
+    scores, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    generator = np.random.default_rng(8)
+    for role in ("test", "valid"):
+        unknown = np.isnan(truth_of(labels, predictions[f"{role}_record_id"]))
+        predictions[f"{role}_probability"][:, unknown] = generator.random((N_REPLICATES, unknown.sum()))
+    scores_again, resamples_again = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    pd.testing.assert_frame_equal(scores_again, scores)
+    for metric in MACRO_METRICS:
+        np.testing.assert_array_equal(resamples_again[metric], resamples[metric])
+
+
+def test_labels_in_memory_and_from_a_file_score_alike(gaps, tmp_path):
+    predictions, labels, splits = gaps
+    in_memory = labels.astype(dict.fromkeys(LABELS, "Int8"))
+    in_memory.to_csv(tmp_path / "labels.csv", index=False)
+    read = pd.read_csv(tmp_path / "labels.csv", dtype={"record_id": str})
+    expected, _ = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    for table in (in_memory, read):
+        pd.testing.assert_frame_equal(score_run(predictions, table, splits, N_RESAMPLES, SEED)[0], expected)
+
+
 def test_files_come_back_as_written_and_the_same_bytes_each_time(study, tmp_path):
     predictions, labels, splits = study
     np.savez(tmp_path / "predictions.npz", **predictions)
@@ -211,6 +304,10 @@ def with_a_label_of_two(predictions, labels, splits):
     labels["AF"] = 2
 
 
+def with_a_label_in_words(predictions, labels, splits):
+    labels["AF"] = "yes"
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
@@ -224,6 +321,7 @@ def with_a_label_of_two(predictions, labels, splits):
         (with_an_unknown_label, "no column VT"),
         (with_a_record_unlabelled, "record r.* missing"),
         (with_a_label_of_two, "only 0 and 1"),
+        (with_a_label_in_words, "only 0 and 1"),
     ],
 )
 def test_predictions_that_do_not_fit_the_tables_are_refused_in_one_line(study, spoil, message):

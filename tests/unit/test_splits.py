@@ -144,6 +144,15 @@ def test_prevalence_is_the_same_in_every_fold() -> None:
         assert shares(folds).std() < shares(random).std() / 2
 
 
+def test_a_missing_label_counts_as_a_label_that_is_not_there() -> None:
+    records, labels = corpus(10, 300)
+    with_gaps = labels.astype(dict.fromkeys("ABCD", float))
+    with_gaps.loc[(labels["A"] == 0) & (labels.index % 3 == 0), "A"] = np.nan
+    with_gaps["B"] = labels["B"].astype("Int8").where(labels["B"] == 1)
+    assert with_gaps.isna().to_numpy().sum() > 300
+    pd.testing.assert_frame_equal(split(records, with_gaps), split(records, labels))
+
+
 def test_a_label_as_rare_as_the_folds_are_many_is_in_each() -> None:
     counts = np.zeros((200, 2), dtype=np.int64)
     counts[:10, 0] = 1

@@ -1,7 +1,9 @@
 """The plan of a study."""
 
+import pytest
 import yaml
 
+from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
 from ecgtransfer.study import (
     Cell,
     cells_of,
@@ -9,15 +11,29 @@ from ecgtransfer.study import (
     datasets_of_targets,
     sources_of,
     studied_datasets,
+    trained_sources,
     transfers_of,
 )
 
 PLAN = yaml.safe_load("""
+outside_weights: {}
 transfer:
   sources: [a+b, c, c-shuffled]
   targets: [a, c, d-shuffled]
+  arms: [finetune]
   models: [m, n]
   fractions: [1.0, 0.1]
+""")
+
+WAYS_AND_OUTSIDE = yaml.safe_load("""
+outside_weights:
+  w: {trained_on: [c, z], files: {m: /archive/m.pt}}
+transfer:
+  sources: [a-age, w, a-masked, a]
+  targets: [b, c]
+  arms: [probe, "partial:2"]
+  models: [m, n]
+  fractions: [0.5]
 """)
 
 
@@ -30,7 +46,7 @@ def test_a_source_serves_no_target_with_which_it_shares_a_data_set() -> None:
 
 
 def test_names_that_begin_alike_are_different_data_sets() -> None:
-    plan = {"transfer": {"sources": ["cpsc2018-extra"], "targets": ["cpsc2018"]}}
+    plan = {"outside_weights": {}, "transfer": {"sources": ["cpsc2018-extra"], "targets": ["cpsc2018"]}}
     assert sources_of(plan, "cpsc2018") == ["cpsc2018-extra"]
 
 
@@ -74,5 +90,49 @@ def test_transfers_are_every_source_with_the_targets_that_it_serves() -> None:
 def test_data_sets_of_the_targets_that_a_source_serves() -> None:
     assert datasets_of_targets(PLAN, "a+b") == ["c", "d"]
     assert datasets_of_targets(PLAN, "c") == ["a", "d"]
-    joined = {"transfer": {"sources": ["x"], "targets": ["a+b", "b+c"]}}
+    joined = {"outside_weights": {}, "transfer": {"sources": ["x"], "targets": ["a+b", "b+c"]}}
     assert datasets_of_targets(joined, "x") == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("way", "source"),
+    [("finetune", "sim-hospital-shuffled"), ("partial:2", "georgia+ningbo"), ("svm", "cpsc2018-extra-age")],
+)
+def test_an_arm_says_way_and_source(way: str, source: str) -> None:
+    arm = arm_of(way, source)
+    assert arm == f"{way}-{source}"
+    assert (way_of(arm), source_of(arm)) == (way, source)
+    cell = Cell("t", "m", arm, 0.5)
+    assert (cell.way, cell.source) == (way, source)
+
+
+def test_from_scratch_there_is_neither_way_nor_source() -> None:
+    cell = Cell("t", "m", SCRATCH, 0.5)
+    assert cell.way == cell.source == ""
+    assert list(vars(cell)) == ["target", "model", "arm", "fraction"]  # what paths are made of
+
+
+def test_arms_are_ways_by_sources_in_the_order_of_the_config() -> None:
+    def arms(target: str, model: str) -> list[str]:
+        return [cell.arm for cell in cells_of(WAYS_AND_OUTSIDE) if (cell.target, cell.model) == (target, model)]
+
+    with_outside, without = ["a-age", "w", "a-masked", "a"], ["a-age", "a-masked", "a"]
+    ways = ("probe", "partial:2")
+    assert arms("b", "m") == ["scratch", *(f"{way}-{source}" for way in ways for source in with_outside)]
+    assert arms("b", "n") == ["scratch", *(f"{way}-{source}" for way in ways for source in without)]  # no file for n
+    assert arms("c", "m") == arms("c", "n") == arms("b", "n")  # w has seen c
+
+
+def test_weights_from_outside_serve_no_target_that_they_have_seen() -> None:
+    assert sources_of(WAYS_AND_OUTSIDE, "b") == ["a-age", "w", "a-masked", "a"]
+    assert sources_of(WAYS_AND_OUTSIDE, "b", "n") == ["a-age", "a-masked", "a"]
+    assert "w" not in sources_of(WAYS_AND_OUTSIDE, "b+z")
+    assert sources_of(WAYS_AND_OUTSIDE, "a") == ["w"]  # whatever the task
+
+
+def test_what_is_prepared_and_audited_knows_neither_tasks_nor_weights_from_outside() -> None:
+    assert trained_sources(WAYS_AND_OUTSIDE) == ["a-age", "a-masked", "a"]
+    assert corpora_of(WAYS_AND_OUTSIDE) == ["a", "b", "c"]
+    assert studied_datasets(WAYS_AND_OUTSIDE) == ["a", "b", "c"]
+    assert transfers_of(WAYS_AND_OUTSIDE) == [("a", "b"), ("a", "c")]
+    assert datasets_of_targets(WAYS_AND_OUTSIDE, "a") == ["b", "c"]

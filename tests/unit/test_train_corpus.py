@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_corpus import N_REPLICATES, CorpusFiles, write_corpus
+from tiny_corpus import N_REPLICATES, SAMPLING_RATE_HZ, CorpusFiles, write_corpus
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import sha256_of
-from ecgtransfer.train.corpus import Examples, normalization_of, open_corpus
+from ecgtransfer.train.corpus import normalization_of, open_corpus
 
 torch.set_num_threads(1)
 
@@ -37,11 +37,14 @@ def test_records_come_in_the_order_asked_for_from_several_arrays(files: CorpusFi
     np.testing.assert_array_equal(loaded.signals.numpy(), everything[rows])
     np.testing.assert_array_equal(loaded.labels.numpy(), labels.to_numpy()[rows])
     assert len(loaded) == 40
+    assert loaded.dataset.dtype == torch.int64
+    assert loaded.dataset.tolist() == [0 if row < 20 else 1 if row < 51 else 2 for row in rows]
+    assert loaded.age_sex is None
 
 
 def test_record_ids_stay_text(tmp_path: Path) -> None:
     files = write_corpus(tmp_path)
-    for path in (files.labels, files.splits):
+    for path in (files.labels, files.splits, files.records):
         path.write_text(path.read_text().replace("r0", "00").replace("r1", "01"))
     corpus = files.open()
     train = corpus.in_role("train")["record_id"].tolist()
@@ -99,11 +102,67 @@ def test_mask_picks_records(files: CorpusFiles) -> None:
     assert picked.record_id.tolist() == expected.record_id.tolist()
     assert torch.equal(picked.signals, expected.signals)
     assert torch.equal(picked.labels, expected.labels)
+    assert torch.equal(picked.dataset, expected.dataset)
+    assert picked.age_sex is None
+
+
+def test_age_and_sex_go_with_their_records(files: CorpusFiles) -> None:
+    corpus = files.open(age_sex=True)
+    table = pd.read_csv(files.records, index_col="record_id")
+    ids = table.index[[70, 3, 44, 21]].tolist()
+    loaded = corpus.load(ids).where(np.array([True, False, True, True]))
+    assert loaded.age_sex is not None
+    assert loaded.age_sex.shape == (3, 4)
+    for record_id, row in zip([ids[0], *ids[2:]], loaded.age_sex.tolist(), strict=True):
+        age, sex = table.loc[record_id, ["age_years", "sex"]]
+        assert row[:2] == ([pytest.approx((age - 60) / 20), 1] if age == age else [0, 0])
+        assert row[2:] == {"F": [1, 1], "M": [-1, 1]}.get(sex, [0, 0])
+    moved = loaded.to(torch.device("meta"))
+    assert {moved.signals.device, moved.labels.device, moved.dataset.device, moved.age_sex.device} == {
+        torch.device("meta")
+    }
+
+
+def test_empty_cells_are_not_known(files: CorpusFiles) -> None:
+    table = pd.read_csv(files.labels, index_col="record_id").astype("Int64")
+    table.iloc[20:51, 1] = pd.NA  # a data set that never uses this label
+    table.reset_index().to_csv(files.labels, index=False)
+    labels = files.open().load(table.index.tolist()).labels
+    assert labels[:, 0].isfinite().all()
+    assert torch.equal(labels[:, 1].isnan().nonzero().flatten(), torch.arange(20, 51))
+    np.testing.assert_array_equal(labels[:20, 1], table["tall"].iloc[:20].astype(float))
+
+
+def test_corpus_without_labels_has_none(files: CorpusFiles) -> None:
+    corpus = files.open("masked")
+    assert corpus.label_names == []
+    assert corpus.load(["r003", "r001"]).labels.shape == (2, 0)
+
+
+def test_durations_in_samples(files: CorpusFiles) -> None:
+    corpus = files.open()
+    assert corpus.sampling_rate_hz == SAMPLING_RATE_HZ == 32
+    assert [corpus.samples_in(duration) for duration in (None, 2.0, 1.0, 0.2, 0.001)] == [None, 64, 32, 6, 1]
+
+
+def test_patients_can_be_left_out(files: CorpusFiles) -> None:
+    corpus = files.open()
+    splits = corpus.splits.set_index("record_id")
+    named = splits.index[[0, 1, 40]].tolist()
+    left = corpus.without_patients_of(named)
+    gone = set(splits["patient_id"][named])
+    assert gone & set(splits["patient_id"][splits.index.difference(named)])  # who has other records, too
+    assert set(left.splits["patient_id"]) == set(splits["patient_id"]) - gone
+    assert left.splits["record_id"].tolist() == splits.index[~splits["patient_id"].isin(gone)].tolist()
+    assert len(corpus.splits) == len(splits)
 
 
 def test_tables_that_do_not_belong_to_the_signals_are_refused(files: CorpusFiles) -> None:
-    with pytest.raises(InputError, match=r"labels\.csv: has \d+ records, but .*signals0\.npy.* have 51; delete"):
-        open_corpus(files.signals[:2], files.labels, files.splits)
+    tables = [pd.read_csv(path) for path in (files.labels, files.splits, files.records)]
+    with pytest.raises(InputError, match=r"^label table: has \d+ records, but .*signals0\.npy.* have 51; delete"):
+        open_corpus(files.signals[:2], *tables[:2], SAMPLING_RATE_HZ)
+    with pytest.raises(InputError, match=r"^record table: has 3 records, but .*signals0\.npy.* have \d+; delete"):
+        open_corpus(files.signals, *tables[:2], SAMPLING_RATE_HZ, tables[2].head(3))
     with pytest.raises(InputError, match=r"record r998 missing, .* \(2 in all\)"):
         files.open().load(["r001", "r998", "r999"])
 
@@ -154,7 +213,7 @@ def test_lead_that_moves_less_than_a_step_is_only_shifted() -> None:
 
 
 def test_normalization_leaves_its_input_alone() -> None:
-    examples = Examples(np.array(["a"]), torch.randint(-9, 9, (1, 12, 8), dtype=torch.int16), torch.zeros(1, 2))
-    before = examples.signals.clone()
-    normalization_of(examples.signals)(examples.signals)
-    assert torch.equal(examples.signals, before)
+    signals = torch.randint(-9, 9, (1, 12, 8), dtype=torch.int16)
+    before = signals.clone()
+    normalization_of(signals)(signals)
+    assert torch.equal(signals, before)

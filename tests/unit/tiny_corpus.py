@@ -9,20 +9,36 @@ import pandas as pd
 from ecgtransfer.train.corpus import Corpus, open_corpus
 
 N_SAMPLES = 64
+SAMPLING_RATE_HZ = 32
 N_REPLICATES = 3
 
 
 @dataclass(frozen=True)
 class CorpusFiles:
-    """Where the arrays, labels and splits of a corpus are."""
+    """Where the arrays and tables of a corpus are."""
 
     signals: tuple[Path, ...]
     labels: Path
     splits: Path
+    records: Path
+    measurements: Path
 
-    def open(self) -> Corpus:
-        """Return the corpus."""
-        return open_corpus(self.signals, self.labels, self.splits)
+    def open(self, task: str = "labels", age_sex: bool = False) -> Corpus:
+        """Return the corpus with what a task predicts."""
+        values = {"labels": self.labels, "age": self.records, "intervals": self.measurements, "masked": self.records}
+        table = _read(values[task])
+        columns = {"age": ["age_years"], "masked": []}.get(task, [name for name in table if name != "record_id"])
+        return open_corpus(
+            self.signals,
+            table[["record_id", *columns]],
+            _read(self.splits),
+            SAMPLING_RATE_HZ,
+            _read(self.records) if age_sex else None,
+        )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"record_id": str, "patient_id": str})
 
 
 def write_corpus(
@@ -41,12 +57,16 @@ def write_corpus(
     arrays = np.split(_signals(truth, rng), np.cumsum(array_sizes, dtype=int))
     files = CorpusFiles(
         tuple(folder / f"signals{number}.npy" for number in range(len(arrays))),
-        folder / "labels.csv",
-        folder / "splits.csv",
+        *(folder / f"{name}.csv" for name in ("labels", "splits", "records", "measurements")),
     )
     for path, array in zip(files.signals, arrays, strict=True):
         np.save(path, array)
     pd.DataFrame(truth.astype(int), columns=list(labels)).assign(record_id=record_id).to_csv(files.labels, index=False)
+    _measured(record_id, truth, rng).to_csv(files.measurements, index=False)
+    age = pd.Series(np.where(truth[:, 0], 40, 70) + rng.integers(-5, 6, len(truth)))
+    records = pd.DataFrame({"record_id": record_id, "age_years": age.where(rng.random(len(truth)) < 0.9)})
+    records["sex"] = rng.choice(["F", "M", None], len(truth))
+    records.to_csv(files.records, index=False)
 
     place_in_role = np.arange(n_patients) // 3
     ranks = [rng.permutation(n_patients // 3) / (n_patients // 3) for _ in range(N_REPLICATES)]
@@ -67,3 +87,13 @@ def _signals(truth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     waves = height * np.sin(2 * np.pi * cycles * time + phase) + rng.normal(0, 30, (len(truth), 12, N_SAMPLES))
     per_lead = np.arange(1, 13)[:, None] / 6
     return (waves * per_lead + 10 * per_lead).round().astype(np.int16)
+
+
+def _measured(record_id: pd.Series, truth: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Return intervals that go with the first label; some could not be measured."""
+    rest = {"heart_rate_bpm": (60, 40), "pr_ms": (160, -30), "qrs_ms": (90, 20), "qt_ms": (400, -60)}
+    table = pd.DataFrame({"record_id": record_id})
+    for name, (level, step) in rest.items():
+        values = pd.Series(level + step * truth[:, 0] + rng.normal(0, abs(step) / 10, len(truth)))
+        table[name] = values.where(rng.random(len(truth)) < 0.8)
+    return table

@@ -1,14 +1,14 @@
 """Checks of a study's config before any job starts; every mistake becomes one line that names the key."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
 
 from ecgtransfer.acquire.simulate import corpus_settings
 from ecgtransfer.errors import InputError, close_to, did_you_mean
-from ecgtransfer.prepare.corpora import datasets_of
-from ecgtransfer.study import corpora_of, sources_of
+from ecgtransfer.prepare.corpora import LABELS, SUFFIXES, datasets_of, is_shuffled, task_of, without_task
+from ecgtransfer.study import corpora_of, is_outside, sources_of, trained_sources
 
 _TYPES = {
     "string": "text",
@@ -25,6 +25,7 @@ _BOUNDS = {
     "maximum": "at most",
     "exclusiveMaximum": "less than",
 }
+_OPTIONS_OF_ALL = ("age_sex",)
 
 
 def in_key_order(value: Any) -> Any:
@@ -37,8 +38,8 @@ def in_key_order(value: Any) -> Any:
 def check_config(
     config: Mapping[str, Any],
     schema: Mapping[str, Any],
-    published: Iterable[str],
-    models: Iterable[str],
+    published: Mapping[str, Mapping[str, Any]],
+    models: Mapping[str, Collection[str]],
     views: Iterable[str],
 ) -> None:
     """Check a config against its schema and against the data sets, models and label views that exist.
@@ -50,9 +51,9 @@ def check_config(
     schema
         The content of config/schema.yaml, a JSON schema.
     published
-        Names of the data sets of config/datasets.yaml; those of the sections ``simulate`` and ``own`` are known, too.
+        The content of config/datasets.yaml; the data sets of the sections ``simulate`` and ``own`` are known, too.
     models
-        Names of the model registry.
+        The models of the registry, each with the names of its options beyond those of all models.
     views
         Names of the tables in config/labels/views.
 
@@ -63,7 +64,7 @@ def check_config(
     """
     errors = Draft202012Validator(schema).iter_errors(config)
     mistakes = [mistake for mistake in dict.fromkeys(map(_in_words, errors)) if mistake]
-    mistakes = mistakes or list(_inconsistencies(config, list(published), list(models), list(views)))
+    mistakes = mistakes or list(_inconsistencies(config, published, models, list(views)))
     if mistakes:
         raise InputError("\n".join(mistakes))
 
@@ -95,7 +96,7 @@ def _in_words(error: ValidationError) -> str:
             expected = " and ".join(f"{words} {schema[bound]}" for bound, words in _BOUNDS.items() if bound in schema)
         case "pattern":
             expected = schema.get("x-expected", wanted)
-        case "minItems":
+        case "minItems" | "minProperties":
             expected = f"at least {wanted} entry"
         case "uniqueItems":
             expected = "every entry once"
@@ -127,17 +128,25 @@ def _in_another_spelling(value: Any, types: list[str]) -> str:
 
 
 def _inconsistencies(
-    config: Mapping[str, Any], published: list[str], models: list[str], views: list[str]
+    config: Mapping[str, Any],
+    published: Mapping[str, Mapping[str, Any]],
+    models: Mapping[str, Collection[str]],
+    views: list[str],
 ) -> Iterator[str]:
+    datasets = [*config["simulate"], *config["own"], *published]
     yield from _wrong_corpora(config, published)
-    yield from _wrong_names(config, published, models)
+    yield from _wrong_names(config, datasets, published)
+    yield from _wrong_suffixes(config["transfer"])
+    yield from _wrong_models(config, models)
+    yield from _wrong_outside_weights(config, datasets, models)
     yield from _wrong_view(config["labels"]["view"], views)
-    yield from _wrong_plan(config)
+    yield from _wrong_plan(config, published)
     yield from _wrong_folds(config["splits"])
     yield from _wrong_band(config["signals"])
+    yield from _wrong_crops(config)
 
 
-def _wrong_corpora(config: Mapping[str, Any], published: list[str]) -> Iterator[str]:
+def _wrong_corpora(config: Mapping[str, Any], published: Collection[str]) -> Iterator[str]:
     for name in config["own"]:
         if name in published or name in config["simulate"]:
             yield f"`own.{name}` has the name of another data set; choose another"
@@ -156,36 +165,114 @@ def _wrong_view(view: str, views: list[str]) -> Iterator[str]:
         yield f"`labels.view`: '{view}' is no table in config/labels/views{hint}"
 
 
-def _wrong_names(config: Mapping[str, Any], published: list[str], models: list[str]) -> Iterator[str]:
-    known = [*config["simulate"], *config["own"], *published]
-    transfer = config["transfer"]
-    for place, names in {
-        "transfer.sources": [dataset for corpus in transfer["sources"] for dataset in datasets_of(corpus)],
-        "transfer.targets": [dataset for corpus in transfer["targets"] for dataset in datasets_of(corpus)],
+def _wrong_names(config: Mapping[str, Any], datasets: list[str], published: Collection[str]) -> Iterator[str]:
+    corpora = {
+        "transfer.sources": trained_sources(config),
+        "transfer.targets": config["transfer"]["targets"],
         "report.recordings.datasets": config["report"]["recordings"]["datasets"],
-    }.items():
-        for name in names:
-            if name not in known:
-                hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
-                yield f"`{place}`: '{name}' is neither in config/datasets.yaml nor in `simulate` or `own`{hint}"
+    }
+    for place, names in corpora.items():
+        for name in (dataset for corpus in names for dataset in datasets_of(corpus)):
+            if is_outside(config, name):
+                yield f"`{place}`: '{name}' is weights from outside; only `transfer.sources` can name them, and alone"
+            elif name not in datasets and not name.endswith(SUFFIXES):  # of these, see _wrong_suffixes
+                yield f"`{place}`: {_no_dataset(name, datasets)}"
     for place in ("limits", "mirrors"):
         for name in config[place]:
             if name not in published:
                 hint = did_you_mean(name, published) or f"; known are {', '.join(published)}"
                 yield f"`{place}`: '{name}' is not a data set of config/datasets.yaml{hint}"
+
+
+def _no_dataset(name: str, known: list[str]) -> str:
+    hint = did_you_mean(name, known) or f"; known are {', '.join(known)}"
+    return f"'{name}' is neither in config/datasets.yaml nor in `simulate` or `own`{hint}"
+
+
+def _wrong_suffixes(transfer: Mapping[str, Any]) -> Iterator[str]:
+    for place in ("sources", "targets"):
+        for corpus in transfer[place]:
+            has_two = task_of(corpus) != LABELS and is_shuffled(without_task(corpus))
+            if has_two or any(dataset.endswith(SUFFIXES) for dataset in datasets_of(corpus)):
+                yield (
+                    f"`transfer.{place}`: '{corpus}' can end in one of {', '.join(SUFFIXES)}, and have none of them"
+                    " before"
+                )
+            elif place == "targets" and task_of(corpus) != LABELS:
+                yield f"`transfer.targets`: '{corpus}' says what to pre-train for, which only a source can"
+
+
+def _wrong_models(config: Mapping[str, Any], models: Mapping[str, Collection[str]]) -> Iterator[str]:
+    transfer = config["transfer"]
     for model in transfer["models"]:
         if model not in models:
-            hint = did_you_mean(model, models) or f"; known are {', '.join(models)}"
-            yield f"`transfer.models`: '{model}' is not a model{hint}"
+            yield f"`transfer.models`: {_no_model(model, models)}"
+    for model, options in config["models"].items():
+        if model not in models:
+            yield f"`models`: {_no_model(model, models)}"
+            continue
+        allowed = [*models[model], *_OPTIONS_OF_ALL]
+        for option in options:
+            if option not in allowed:
+                yield f"`models.{model}.{option}` is no option of this model; it has {', '.join(allowed)}"
+        for source in trained_sources(config):
+            if task_of(source) == "age" and model in transfer["models"] and options.get("age_sex"):
+                yield f"`models.{model}.age_sex` would tell the model what '{source}' asks of it; leave out one of both"
 
 
-def _wrong_plan(config: Mapping[str, Any]) -> Iterator[str]:
+def _no_model(name: str, models: Iterable[str]) -> str:
+    hint = did_you_mean(name, models) or f"; known are {', '.join(models)}"
+    return f"'{name}' is not a model{hint}"
+
+
+def _wrong_outside_weights(
+    config: Mapping[str, Any], datasets: list[str], models: Mapping[str, Collection[str]]
+) -> Iterator[str]:
+    transfer = config["transfer"]
+    for name, weights in config["outside_weights"].items():
+        place = f"outside_weights.{name}"
+        if name in datasets:
+            yield f"`{place}` has the name of a data set; choose another"
+        for dataset in weights["trained_on"]:
+            if dataset not in datasets:
+                yield f"`{place}.trained_on`: {_no_dataset(dataset, datasets)}"
+        unknown = [model for model in weights["files"] if model not in models]
+        for model in unknown:
+            yield f"`{place}.files`: {_no_model(model, models)}"
+        if name in transfer["sources"] and not unknown and not set(weights["files"]) & set(transfer["models"]):
+            yield f"`{place}.files` has none of `transfer.models`; add a file, or leave '{name}' out of the sources"
+
+
+def _wrong_plan(config: Mapping[str, Any], published: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    transfer = config["transfer"]
     for corpus in corpora_of(config):
         if len(set(datasets_of(corpus))) < len(datasets_of(corpus)):
             yield f"`transfer`: '{corpus}' names a data set twice"
-    for target in config["transfer"]["targets"]:
-        if not sources_of(config, target):
+    for target in transfer["targets"]:
+        sources = sources_of(config, target)
+        if not sources:
             yield f"`transfer.targets`: every source shares a data set with '{target}'; add a source that does not"
+        for model in transfer["models"] if sources else []:
+            if not sources_of(config, target, model):
+                yield (
+                    f"`transfer.sources`: none has weights of '{model}' for '{target}'; add a corpus, or a file to"
+                    " `outside_weights`"
+                )
+        for source in (source for source in sources if is_outside(config, source)):
+            yield from _overlaps_of_outside(source, config["outside_weights"][source]["trained_on"], target, published)
+
+
+def _overlaps_of_outside(
+    source: str, trained_on: list[str], target: str, published: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield what the audit would leave out of a source that is trained here: recordings that are in the target, too."""
+    for dataset in datasets_of(target):
+        overlaps = published.get(dataset, {}).get("overlaps", [])
+        for same in (other for other in trained_on if other in overlaps):
+            yield (
+                f"`outside_weights.{source}.trained_on`: '{same}' holds the same recordings as '{dataset}', a target;"
+                f" add '{dataset}' to the list, and no target that holds it starts from these weights"
+            )
 
 
 def _wrong_folds(splits: Mapping[str, Any]) -> Iterator[str]:
@@ -219,3 +306,11 @@ def _wrong_band(signals: Mapping[str, Any]) -> Iterator[str]:
             f"`signals.band_pass.high_hz` is {band['high_hz']}, at most half of `signals.sampling_rate_hz`"
             f" = {rate} can be kept"
         )
+
+
+def _wrong_crops(config: Mapping[str, Any]) -> Iterator[str]:
+    duration = config["signals"]["duration_s"]
+    for section in ("pretrain", "scratch", "finetune"):
+        crop = config[section]["crop_s"]
+        if crop is not None and crop > duration:
+            yield f"`{section}.crop_s` is {crop}, at most `signals.duration_s` = {duration} can be cut out"

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ecgtransfer.prepare.corpora import datasets_of
-
-SCRATCH = "scratch"
-FINETUNE = "finetune-"
+from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
+from ecgtransfer.prepare.corpora import datasets_of, without_task
 
 
 @dataclass(frozen=True)
@@ -20,42 +18,88 @@ class Cell:
     arm: str
     fraction: float
 
+    @property
+    def way(self) -> str:
+        """How it transfers, such as ``finetune`` or ``partial:2``; empty from scratch."""
+        return way_of(self.arm)
 
-def sources_of(config: Mapping[str, Any], target: str) -> list[str]:
-    """Return the sources that share no data set with a target."""
+    @property
+    def source(self) -> str:
+        """What it starts from, as `transfer.sources` names it; empty from scratch."""
+        return source_of(self.arm)
+
+
+def is_outside(config: Mapping[str, Any], source: str) -> bool:
+    """Tell whether a source is weights from outside, which this study does not train."""
+    return source in config["outside_weights"]
+
+
+def datasets_behind(config: Mapping[str, Any], source: str) -> list[str]:
+    """Return the data sets that a source has seen; of weights from outside, those that the config says."""
+    if is_outside(config, source):
+        return list(config["outside_weights"][source]["trained_on"])
+    return datasets_of(source)
+
+
+def sources_of(config: Mapping[str, Any], target: str, model: str | None = None) -> list[str]:
+    """Return the sources that share no data set with a target.
+
+    Weights from outside serve the models that they have files for; without `model` they count as serving some.
+    """
     own = set(datasets_of(target))
-    return [source for source in config["transfer"]["sources"] if own.isdisjoint(datasets_of(source))]
+    return [
+        source
+        for source in config["transfer"]["sources"]
+        if own.isdisjoint(datasets_behind(config, source)) and (model is None or _has_weights(config, source, model))
+    ]
+
+
+def _has_weights(config: Mapping[str, Any], source: str, model: str) -> bool:
+    return not is_outside(config, source) or model in config["outside_weights"][source]["files"]
+
+
+def trained_sources(config: Mapping[str, Any]) -> list[str]:
+    """Return the sources on which this study pre-trains: all but weights from outside."""
+    return [source for source in config["transfer"]["sources"] if not is_outside(config, source)]
 
 
 def transfers_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return every source with each target that it serves."""
-    return [(source, target) for target in config["transfer"]["targets"] for source in sources_of(config, target)]
+    """Return every corpus to pre-train on with each target that it serves, whatever the task, each pair once."""
+    trained = trained_sources(config)
+    return list(
+        dict.fromkeys(
+            (without_task(source), target)
+            for target in config["transfer"]["targets"]
+            for source in sources_of(config, target)
+            if source in trained
+        )
+    )
 
 
 def datasets_of_targets(config: Mapping[str, Any], source: str) -> list[str]:
-    """Return the data sets, without repetition, of all targets that share none with a source."""
+    """Return the data sets, without repetition, of all targets that share none with a corpus to pre-train on."""
     own = set(datasets_of(source))
     served = [target for target in config["transfer"]["targets"] if own.isdisjoint(datasets_of(target))]
     return list(dict.fromkeys(dataset for target in served for dataset in datasets_of(target)))
 
 
 def cells_of(config: Mapping[str, Any]) -> list[Cell]:
-    """Return every cell of the study, scratch first."""
+    """Return every cell of the study: of a target and model scratch first, then way by way every source."""
     transfer = config["transfer"]
     return [
         Cell(target, model, arm, fraction)
-        for target in transfer["targets"]
-        for model, arm, fraction in product(
-            transfer["models"],
-            [SCRATCH, *(FINETUNE + source for source in sources_of(config, target))],
-            sorted(transfer["fractions"]),
-        )
+        for target, model in product(transfer["targets"], transfer["models"])
+        for arm in [
+            SCRATCH,
+            *(arm_of(way, source) for way, source in product(transfer["arms"], sources_of(config, target, model))),
+        ]
+        for fraction in sorted(transfer["fractions"])
     ]
 
 
 def corpora_of(config: Mapping[str, Any]) -> list[str]:
-    """Return sources and targets without repetition."""
-    return list(dict.fromkeys([*config["transfer"]["sources"], *config["transfer"]["targets"]]))
+    """Return the corpora whose labels and splits the study needs, those of sources first, each once."""
+    return list(dict.fromkeys([*map(without_task, trained_sources(config)), *config["transfer"]["targets"]]))
 
 
 def studied_datasets(config: Mapping[str, Any]) -> list[str]:

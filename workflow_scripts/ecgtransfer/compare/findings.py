@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgtransfer.arms import SCRATCH, source_of
 from ecgtransfer.compare.scores import MACRO_METRICS, load_resamples
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics import percentile_interval, replicate_resamples, resampled_mean, verdict
 
 Array = NDArray[Any]
 
-SCRATCH = "scratch"
 _CELL_COLUMNS = ["target", "source", "model", "arm", "fraction", "n_train"]
 CURVE_COLUMNS = [
     *_CELL_COLUMNS,
@@ -33,7 +33,7 @@ class Run:
 
     target: str
     model: str
-    arm: str  # "scratch", or how and from what it started: "finetune-<source>", "probe-<source>"
+    arm: str  # see `ecgtransfer.arms`
     fraction: float  # of the training patients, in (0, 1]
     scores: pd.DataFrame
     resamples: dict[str, Array]  # each macro metric (R, B)
@@ -42,8 +42,8 @@ class Run:
 
     @property
     def source(self) -> str:
-        """The data set that the run's weights come from, empty for a run from scratch."""
-        return "" if self.arm == SCRATCH else self.arm.partition("-")[2]
+        """What the run's weights come from, empty for a run from scratch."""
+        return source_of(self.arm)
 
     @property
     def name(self) -> str:

@@ -1,11 +1,12 @@
 """Scores of one run: its test predictions against the labels, once plainly and once per patient resample.
 
 This is the only place where test records are looked at. Thresholds come from the validation records that the replicate
-was allowed to see.
+was allowed to see. A label is scored, and its threshold chosen, on the records of which it is known.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,14 @@ _PREDICTION_ARRAYS = (
 _RESAMPLE_ARRAYS = (*MACRO_METRICS, "n_train", "n_train_patients")
 
 
+@dataclass(frozen=True)
+class _Truth:
+    """The labels of some records: which they have, and of which this is known; bool, (records, L)."""
+
+    positive: Array
+    known: Array
+
+
 def score_run(
     predictions: Mapping[str, Array], labels: pd.DataFrame, splits: pd.DataFrame, n_resamples: int, seed: int
 ) -> tuple[pd.DataFrame, dict[str, Array]]:
@@ -44,7 +53,7 @@ def score_run(
     predictions : the arrays of ``predictions.npz``: ``labels`` (L,), ``test_record_id`` (N,), ``test_probability``
         (R, N, L), ``valid_record_id`` (V,), ``valid_probability`` (R, V, L), ``valid_used`` (R, V) bool, ``n_train``
         (R,) and ``n_train_patients`` (R,)
-    labels : ``record_id`` and one 0/1 column per label
+    labels : ``record_id`` and one column per label: 0, 1 or missing, where it is not known
     splits : ``record_id``, ``patient_id``, ``role``
     n_resamples : number of patient resamples B
     seed : of the resamples; one seed for all runs of a target makes their resamples the same, hence comparable in pairs
@@ -53,7 +62,8 @@ def score_run(
     -------
     scores : tidy table ``replicate,label,metric,value,n_positive,n_records,threshold``; metric is auroc, auprc or f1
         for a label and macro_auroc, macro_auprc or macro_f1 for label "macro". A label without positives or without
-        negatives in the test set has no value and is left out of macro.
+        negatives in the test set has no value and is left out of macro. ``n_records`` counts the test records of which
+        a label is known, for macro all.
     resamples : for each macro metric its value (R, B) on every patient resample, NaN where no label has both positives
         and negatives; ``n_train`` and ``n_train_patients`` (R,) are carried along
 
@@ -76,7 +86,7 @@ def score_run(
     for replicate, (test, valid, used) in enumerate(
         zip(predictions["test_probability"], predictions["valid_probability"], predictions["valid_used"], strict=True)
     ):
-        thresholds = [best_f1_threshold(truth_valid[used, column], valid[used, column]) for column in range(len(names))]
+        thresholds = _thresholds(truth_valid, valid, used)
         plain = _metrics(truth_test, test, thresholds, None)[:, :, 0]
         tables.append(_score_table(replicate, names, plain, truth_test, thresholds))
         resampled.append([macro(values) for values in _metrics(truth_test, test, thresholds, weights)])
@@ -110,44 +120,67 @@ def _load_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[s
         return {name: archive[name] for name in names}
 
 
-def _metrics(truth: Array, probability: Array, thresholds: list[float], weights: Array | None) -> Array:
+def _thresholds(truth: _Truth, probability: Array, used: Array) -> list[float]:
+    """Return the best threshold of every label on the validation records that were used."""
+    seen = truth.known & used[:, None]
+    return [
+        best_f1_threshold(truth.positive[rows, column], probability[rows, column]) for column, rows in enumerate(seen.T)
+    ]
+
+
+def _metrics(truth: _Truth, probability: Array, thresholds: list[float], weights: Array | None) -> Array:
     """Return (3, L, B): AUROC, average precision and F1 of every label on every resample."""
-    columns = range(truth.shape[1])
-    return np.array(
-        [
-            [auroc(truth[:, column], probability[:, column], weights) for column in columns],
-            [average_precision(truth[:, column], probability[:, column], weights) for column in columns],
-            [f1(truth[:, column], probability[:, column] >= thresholds[column], weights) for column in columns],
-        ]
-    )
+    values = np.empty((len(LABEL_METRICS), truth.known.shape[1], 1 if weights is None else len(weights)))
+    for rows, columns in _known_together(truth.known):
+        drawn = None if weights is None else weights.T[rows].T  # as it lies in memory, record by record
+        for column in columns:
+            positive, score = truth.positive[rows, column], probability[rows, column]
+            values[0, column] = auroc(positive, score, drawn)
+            values[1, column] = average_precision(positive, score, drawn)
+            values[2, column] = f1(positive, score >= thresholds[column], drawn)
+    return values
+
+
+def _known_together(known: Array) -> Iterator[tuple[slice | Array, list[int]]]:
+    """Yield rows with the columns that are known in just these: resamples are cut to some rows once for all of them."""
+    columns_by_rows: dict[bytes, list[int]] = {}
+    for column in range(known.shape[1]):
+        columns_by_rows.setdefault(known[:, column].tobytes(), []).append(column)
+    for columns in columns_by_rows.values():
+        rows = known[:, columns[0]]
+        yield (slice(None) if rows.all() else np.flatnonzero(rows)), columns
 
 
 def _score_table(
-    replicate: int, names: list[str], values: Array, truth: Array, thresholds: list[float]
+    replicate: int, names: list[str], values: Array, truth: _Truth, thresholds: list[float]
 ) -> pd.DataFrame:
     """Return the tidy rows of one replicate from its (3, L) values: label by label, then macro."""
-    n_positive = truth.sum(axis=0)
+    n_positive, n_known = truth.positive.sum(axis=0), truth.known.sum(axis=0)
     rows: list[dict[str, object]] = [
         {
             "label": name,
             "metric": metric,
             "value": values[row, column],
             "n_positive": int(n_positive[column]),
+            "n_records": int(n_known[column]),
             "threshold": thresholds[column] if metric == "f1" else np.nan,
         }
         for column, name in enumerate(names)
         for row, metric in enumerate(LABEL_METRICS)
     ]
     rows += [
-        {"label": "macro", "metric": metric, "value": value, "n_positive": pd.NA, "threshold": np.nan}
+        {
+            **{"label": "macro", "metric": metric, "value": value},
+            **{"n_positive": pd.NA, "n_records": len(truth.known), "threshold": np.nan},
+        }
         for metric, value in zip(MACRO_METRICS, macro(values.T), strict=True)
     ]
-    table = pd.DataFrame(rows).assign(replicate=replicate, n_records=len(truth)).astype({"n_positive": "Int64"})
+    table = pd.DataFrame(rows).assign(replicate=replicate).astype({"n_positive": "Int64"})
     return table[["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold"]]
 
 
-def _truth(labels: pd.DataFrame, names: list[str], record_ids: Array) -> Array:
-    """Return the 0/1 labels (records, L) as bool, in the order of `names` and `record_ids`."""
+def _truth(labels: pd.DataFrame, names: list[str], record_ids: Array) -> _Truth:
+    """Return the labels of the records, in the order of `names` and `record_ids`."""
     absent = [name for name in names if name not in labels.columns]
     if absent:
         raise InputError(f"label table: no column {absent[0]}, which the predictions have; train the run again")
@@ -155,10 +188,12 @@ def _truth(labels: pd.DataFrame, names: list[str], record_ids: Array) -> Array:
     unlabelled = sorted(set(record_ids) - set(by_record.index))
     if unlabelled:
         raise InputError(f"label table: record {unlabelled[0]} missing ({len(unlabelled)} in all); add its row of 0/1")
-    truth = by_record.loc[record_ids].to_numpy()
-    if len(truth) != len(record_ids) or not np.isin(truth, (0, 1)).all():
-        raise InputError("label table: every record must have one row, with only 0 and 1 in the label columns")
-    return truth.astype(bool)
+    cells = by_record.loc[record_ids]
+    if len(cells) != len(record_ids) or not (cells.isin([0, 1]) | cells.isna()).all(axis=None):
+        raise InputError(
+            "label table: every record must have one row, with only 0 and 1, or nothing, in the label columns"
+        )
+    return _Truth(positive=(cells == 1).to_numpy(dtype=bool, na_value=False), known=cells.notna().to_numpy())
 
 
 def _check_roles(test_ids: Array, valid_ids: Array, splits: pd.DataFrame) -> None:

@@ -1,7 +1,9 @@
 """What a source or target is called, and how several data sets become one corpus.
 
 A corpus is one data set (``georgia``), several joined (``georgia+ningbo``), or either with its labels dealt out anew at
-random (``georgia-shuffled``): the negative control, from which nothing about the labels can be learnt.
+random (``georgia-shuffled``): the negative control, from which nothing about the labels can be learnt. The name of a
+source can end in what is learnt from it in place of labels: ``-age`` or ``-intervals`` (regression), or ``-masked``
+(self-supervised).
 """
 
 from collections.abc import Sequence
@@ -11,6 +13,11 @@ import pandas as pd
 
 JOINED_BY = "+"
 SHUFFLED_SUFFIX = "-shuffled"
+LABELS = "labels"
+"""The task of a corpus whose name says none."""
+OTHER_TASKS = ("age", "intervals", "masked")
+SUFFIXES = (SHUFFLED_SUFFIX, *(f"-{task}" for task in OTHER_TASKS))
+"""What the names of data sets must not end in, as it says something of a corpus."""
 OF = ":"
 """Between a data set and an id of it, in a corpus of several."""
 ID_COLUMNS = ("record_id", "patient_id")
@@ -21,14 +28,25 @@ def is_shuffled(corpus: str) -> bool:
     return corpus.endswith(SHUFFLED_SUFFIX)
 
 
-def datasets_of(corpus: str) -> list[str]:
-    """Return the names of the data sets of a corpus, in their order."""
-    return without_shuffling(corpus).split(JOINED_BY)
+def task_of(corpus: str) -> str:
+    """Return what is learnt from a corpus: ``labels``, ``age``, ``intervals`` or ``masked``."""
+    return next((task for task in OTHER_TASKS if corpus.endswith(f"-{task}")), LABELS)
+
+
+def without_task(corpus: str) -> str:
+    """Return the corpus whose labels and splits a source has: its name without the task, if it says one."""
+    task = task_of(corpus)
+    return corpus if task == LABELS else corpus.removesuffix(f"-{task}")
 
 
 def without_shuffling(corpus: str) -> str:
-    """Return the corpus whose signals a corpus has: itself, or for a negative control the one that was shuffled."""
-    return corpus.removesuffix(SHUFFLED_SUFFIX)
+    """Return the corpus whose signals a corpus has: its name without the task and without the shuffling of labels."""
+    return without_task(corpus).removesuffix(SHUFFLED_SUFFIX)
+
+
+def datasets_of(corpus: str) -> list[str]:
+    """Return the names of the data sets of a corpus, in their order."""
+    return without_shuffling(corpus).split(JOINED_BY)
 
 
 def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
@@ -55,3 +73,11 @@ def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
 def ids_in_corpus(corpus: str, datasets: pd.Series, record_ids: pd.Series) -> pd.Series:
     """Return the record ids that a corpus gives to records, each named by its data set and its id there."""
     return record_ids if len(datasets_of(corpus)) == 1 else datasets + OF + record_ids
+
+
+def datasets_of_records(corpus: str, record_ids: pd.Series) -> pd.Series:
+    """Return the data set of each record of a corpus, by the record ids that `join_records` gave it."""
+    datasets = datasets_of(corpus)
+    if len(datasets) == 1:
+        return pd.Series(datasets[0], index=record_ids.index)
+    return record_ids.str.partition(OF)[0]

@@ -3,6 +3,8 @@
 All knowledge about codes stands in tables under config/labels, none of it here. Without a view (``labels.view: all``)
 each code is a label by its abbreviation and equivalent codes are merged. A view names every code that counts, for
 itself: equivalents merge in it only where it lists both.
+
+Where several data sets join, one that never uses a label says nothing about it: its records then have neither 0 nor 1.
 """
 
 import logging
@@ -16,6 +18,7 @@ import pandas as pd
 
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.corpora import datasets_of, datasets_of_records
 from ecgtransfer.prepare.statements import CODE, base_code
 
 logger = logging.getLogger(__name__)
@@ -77,12 +80,14 @@ def harmonize_labels(
 ) -> pd.DataFrame:
     """Return ``record_id`` and a 0/1 column per label, rows as in `records`, labels in alphabetical order.
 
-    A record that has none of the labels stays, as a row of zeros.
+    A record that has none of the labels stays, as a row of zeros. In a corpus of several data sets the columns are
+    Int8, and missing in the records of a data set that has no record with the label. The derived label of a view is
+    known only in data sets that use all others.
 
     Parameters
     ----------
     records
-        Columns ``record_id`` and ``codes`` (SNOMED CT joined by ``|``).
+        Columns ``record_id``, as the corpus names them, and ``codes`` (SNOMED CT joined by ``|``).
     abbreviations
         Label name by SNOMED CT code; a code without one is its own name. A refined code counts as its base unless
         this table or the view names it.
@@ -93,7 +98,7 @@ def harmonize_labels(
         ties by name; None for all), ``include`` (``all`` or a list of labels or codes, to choose among those) and
         ``min_records``, the number of records that must have a label, and that must lack it, for it to stay.
     corpus
-        For messages.
+        Its name says which data sets are joined.
     view
         As from `read_view`; None makes a label of every code.
 
@@ -104,10 +109,15 @@ def harmonize_labels(
     """
     labels_of = _labels_in_view(view, abbreviations) if view else _labels_by_abbreviation(abbreviations, counts_as)
     present = _present(records["codes"].fillna("").astype(str), labels_of)
-    if view and view.derived:
-        others = present[[label for label in present if label != view.derived]]
-        present[view.derived] = (others.sum(axis=1) == 0).astype(np.int8)
-    chosen = _most_frequent(present, settings["top"])
+    derived = view.derived if view else None
+    if derived:
+        others = present[[label for label in present if label != derived]]
+        present[derived] = (others.sum(axis=1) == 0).astype(np.int8)
+    datasets = datasets_of_records(corpus, records["record_id"])
+    in_dataset = present.groupby(datasets.to_numpy()).sum()
+    used = _used(in_dataset, derived)
+    positives, n_known = in_dataset.where(used, 0).sum(), used.mul(datasets.value_counts(), axis=0).sum()
+    chosen = _most_frequent(positives, settings["top"])
     if settings["include"] != "all":
         wanted = _asked_for(settings["include"], view, abbreviations, labels_of)
         if absent := sorted(wanted - set(chosen), key=str.casefold):
@@ -115,7 +125,10 @@ def harmonize_labels(
             logger.info("%s: labels of labels.include left out, %s: %s", corpus, why, ", ".join(absent))
         chosen = [label for label in chosen if label in wanted]
     in_order = sorted(chosen, key=str.casefold)
-    labels = _frequent_enough(present[in_order], settings["min_records"], corpus)
+    kept = _frequent_enough(positives[in_order], n_known, len(records), settings["min_records"], corpus)
+    labels = present[kept]
+    if len(datasets_of(corpus)) > 1:
+        labels = _where_known(labels, used[kept], datasets, corpus)
     table: pd.DataFrame = pd.concat([records["record_id"].reset_index(drop=True), labels], axis=1)
     return table
 
@@ -158,8 +171,28 @@ def _present(codes: pd.Series, labels_of: LabelsOf) -> pd.DataFrame:
     return pd.DataFrame(of_combination[position], columns=list(columns))
 
 
-def _most_frequent(present: pd.DataFrame, top: int | None) -> list[str]:
-    counts = {str(label): int(count) for label, count in present.sum().items()}
+def _used(in_dataset: pd.DataFrame, derived: str | None) -> pd.DataFrame:
+    """Tell which data sets use which labels, from how many of their records have them.
+
+    A record without any other label may have one that its data set never uses, so only a data set that uses all others
+    can use the derived one.
+    """
+    used = in_dataset > 0
+    if derived:
+        used[derived] &= used.drop(columns=derived).all(axis=1)
+    return used
+
+
+def _where_known(present: pd.DataFrame, used: pd.DataFrame, datasets: pd.Series, corpus: str) -> pd.DataFrame:
+    """Return the columns as Int8, missing in the records of data sets that do not use the label."""
+    for dataset, of_dataset in used.iterrows():
+        if not of_dataset.all():
+            logger.info("%s: %s says nothing about %s", corpus, dataset, ", ".join(used.columns[~of_dataset]))
+    return present.astype("Int8").where(used.loc[datasets].set_axis(present.index))
+
+
+def _most_frequent(positives: pd.Series, top: int | None) -> list[str]:
+    counts = {str(label): int(count) for label, count in positives.items()}
     return sorted(counts, key=lambda label: (-counts[label], label.casefold()))[:top]
 
 
@@ -180,23 +213,39 @@ def _asked_for(
     return {label for name in include for label in labels_of(code_of.get(name, name))}
 
 
-def _frequent_enough(present: pd.DataFrame, min_records: int, corpus: str) -> pd.DataFrame:
-    positives = present.sum()
-    enough = (positives >= min_records) & (len(present) - positives >= min_records)
+def _frequent_enough(
+    positives: pd.Series, n_known: pd.Series, n_records: int, min_records: int, corpus: str
+) -> list[str]:
+    """Return the labels that enough records have, and that enough of those of which it is known lack."""
+    enough = (positives >= min_records) & (n_known[positives.index] - positives >= min_records)
     if not enough.any():
         most = f"the most frequent is {positives.idxmax()} with {positives.max()}" if len(positives) else "it has none"
         raise InputError(
             f"labels of {corpus}: no label is in and out of at least labels.min_records = {min_records} of"
-            f" {len(present)} records, {most}; lower labels.min_records, widen labels.include or use more records"
+            f" {n_records} records, {most}; lower labels.min_records, widen labels.include or use more records"
         )
     dropped = [f"{label} ({count})" for label, count in positives[~enough].items()]
     logger.info("%s: %d labels kept, too few records: %s", corpus, enough.sum(), ", ".join(dropped) or "none")
-    return present.loc[:, enough]
+    return [str(label) for label in positives.index[enough]]
 
 
 def shuffle_labels(labels: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the table with its label rows dealt out anew at random: same prevalences, nothing left to learn."""
-    order = np.random.default_rng(seed).permutation(len(labels))
-    shuffled = labels.iloc[order].reset_index(drop=True)
-    shuffled["record_id"] = labels["record_id"].to_numpy()
+    """Return the table with its label rows dealt out anew at random: same prevalences, nothing left to learn.
+
+    A missing cell stays where it is. Labels that are known of the same records are dealt out together, among all of
+    these, whatever their data set: dealt out within each, its prevalences could still be learnt.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = labels.copy()
+    known = labels.drop(columns="record_id").notna()
+    of_records: dict[bytes, list[str]] = {}
+    for label in known:
+        of_records.setdefault(known[label].to_numpy().tobytes(), []).append(str(label))
+    for together in of_records.values():
+        rows = np.flatnonzero(known[together[0]])
+        dealt = rows[rng.permutation(len(rows))]
+        for label in together:
+            column = labels[label].array.copy()
+            column[rows] = labels[label].array[dealt]
+            shuffled[label] = column
     return shuffled

@@ -32,7 +32,8 @@ def split_records(
         Columns ``record_id``, ``patient_id``, ``fold`` (published fold, may be missing) and, where roles go by them,
         ``site`` or ``month``.
     labels
-        ``record_id`` and 0/1 columns, rows as in `records`: folds made here are stratified by them.
+        ``record_id`` and 0/1 columns, rows as in `records`: folds made here are stratified by them. A missing cell
+        counts as 0.
     settings
         The config section ``splits``: ``by`` (``patient``, ``site`` or ``month``), ``seed``, ``n_folds``,
         ``valid_folds``, ``test_folds`` (counted from 1), ``valid_groups`` and ``test_groups`` (names of sites or
@@ -109,7 +110,7 @@ def _roles_by_fold(
         folds = np.where(np.isnan(of_first), 0, of_first).astype(np.int64)
     without_fold = np.flatnonzero(folds == 0)
     label_counts = np.zeros((len(names), labels.shape[1] - 1), dtype=np.int64)
-    np.add.at(label_counts, unit_of, labels.drop(columns="record_id").to_numpy(dtype=np.int64))
+    np.add.at(label_counts, unit_of, labels.drop(columns="record_id").fillna(0).to_numpy(dtype=np.int64))
     n_records = np.bincount(unit_of)
     folds[without_fold] = stratified_folds(
         label_counts[without_fold], n_records[without_fold], settings["n_folds"], settings["seed"]

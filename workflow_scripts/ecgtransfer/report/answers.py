@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.prepare.corpora import SHUFFLED_SUFFIX, is_shuffled
-from ecgtransfer.report.curves_figure import METRIC_NAMES, series_name
+from ecgtransfer.prepare.corpora import is_shuffled, without_shuffling
+from ecgtransfer.report.curves_figure import METRIC_NAMES, series_name, way_name
 from ecgtransfer.statistics import Verdict
 
 ANSWERED_METRIC = "macro_auroc"
@@ -49,7 +49,8 @@ def controls(verdicts: pd.DataFrame) -> list[Control]:
     for rows in _rows_by_comparison(verdicts):
         if not is_shuffled(rows[0].source):
             continue
-        subject = f"{rows[0].model} pre-trained on shuffled labels of {rows[0].source.removesuffix(SHUFFLED_SUFFIX)}"
+        labels = f"shuffled labels of {without_shuffling(rows[0].source)}{way_name(rows[0].arm)}"
+        subject = f"{rows[0].model} pre-trained on {labels}"
         helped = [row for row in rows if row.verdict == "helps"]
         if helped:
             where = ", ".join(f"{row.n_train:,} ({signed_interval(row)})" for row in helped)

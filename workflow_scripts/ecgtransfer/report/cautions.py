@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.prepare.corpora import datasets_of, is_shuffled
+from ecgtransfer.prepare.corpora import is_shuffled
 from ecgtransfer.report.answers import ANSWERED_METRIC, number
-from ecgtransfer.study import corpora_of
+from ecgtransfer.study import is_outside, studied_datasets, trained_sources
 
 FEW_TEST_PATIENTS = 100
 FEW_TEST_POSITIVES = 10
@@ -48,7 +48,7 @@ def cautions(
         *_replicates(config["transfer"]["replicates"]),
         *_small_tests(config["transfer"]["targets"], labels, splits),
         *_near_chance(curves),
-        _one_pretraining(config),
+        *_pretraining(config),
         *_unknown_patients(published),
         _leakage(leakage),
         _many_intervals(verdicts, config["compare"]["confidence"]),
@@ -57,8 +57,7 @@ def cautions(
 
 
 def _simulated(config: Mapping[str, Any]) -> Iterable[Caution]:
-    studied = dict.fromkeys(dataset for corpus in corpora_of(config) for dataset in datasets_of(corpus))
-    simulated = [dataset for dataset in studied if dataset in config["simulate"]]
+    simulated = [dataset for dataset in studied_datasets(config) if dataset in config["simulate"]]
     if simulated:
         yield Caution(
             f"{_listed(simulated)} {'is' if len(simulated) == 1 else 'are'} simulated: what comes out shows that the"
@@ -98,7 +97,7 @@ def _small_tests(
             )
         rare = positives[(positives > 0) & (positives < FEW_TEST_POSITIVES)]
         if len(rare):
-            counts = _listed([f"{label} ({count})" for label, count in rare.items()])
+            counts = _listed([f"{label} ({count:.0f})" for label, count in rare.items()])
             yield Caution(
                 f"{target}: fewer than {FEW_TEST_POSITIVES} test recordings have {counts}. Their part of a macro score"
                 " means little, and it weighs as much as that of any other label."
@@ -119,11 +118,19 @@ def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
             )
 
 
-def _one_pretraining(config: Mapping[str, Any]) -> Caution:
-    return Caution(
-        f"Each source was pre-trained once per model (pretrain.seed: {config['pretrain']['seed']}). The intervals do"
-        " not contain the variance of pre-training: another seed could give other weights and another difference."
-    )
+def _pretraining(config: Mapping[str, Any]) -> Iterable[Caution]:
+    if trained_sources(config):
+        yield Caution(
+            f"Each source was pre-trained once per model (pretrain.seed: {config['pretrain']['seed']}). The intervals"
+            " do not contain the variance of pre-training: another seed could give other weights and another"
+            " difference."
+        )
+    for name in (source for source in config["transfer"]["sources"] if is_outside(config, source)):
+        seen = _listed(config["outside_weights"][name]["trained_on"]) or "nothing that this study knows"
+        yield Caution(
+            f"{name} is weights from outside. That they were trained on {seen} is what the config says: whether they"
+            " have seen test recordings cannot be audited."
+        )
 
 
 def _unknown_patients(published: Mapping[str, Mapping[str, Any]]) -> Iterable[Caution]:

@@ -12,13 +12,15 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
+from ecgtransfer.arms import SCRATCH, way_of
 from ecgtransfer.compare.scores import MACRO_METRICS
+from ecgtransfer.prepare.corpora import LABELS, datasets_of, task_of
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import ANSWERED_METRIC, answers, controls
 from ecgtransfer.report.cautions import cautions, patients_unknown
 from ecgtransfer.report.curves_figure import METRIC_NAMES
 from ecgtransfer.report.inputs import DrawnRecording
-from ecgtransfer.study import SCRATCH, studied_datasets
+from ecgtransfer.study import corpora_of, is_outside, studied_datasets, trained_sources
 
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
 _NOT_SHOWN = ("study", "mirror", "mirrors")  # the title has the one, and the others decide nothing
@@ -44,7 +46,7 @@ class StudyResults:
     splits: Mapping[str, pd.DataFrame]
     cells: Sequence[tuple[str, str, str, float]]  # target, model, arm, fraction
     runs: Sequence[Mapping[str, Any]]  # run.json of each cell
-    pretraining: Sequence[Mapping[str, Any]]  # run.json of each pre-training
+    pretraining: Sequence[Mapping[str, Any]]  # run.json of each source and model
     versions: Mapping[str, str]  # software -> version
 
 
@@ -60,11 +62,17 @@ def render_page(template: str, results: StudyResults) -> str:
     environment.filters["doi_links"] = doi_links
     config, verdicts, curves = results.config, results.verdicts, results.curves
     found = cautions(config, results.published, curves, verdicts, results.labels, results.splits, results.leakage)
+    ways, trained = config["transfer"]["arms"], trained_sources(config)
+    pretraining = [facts for facts in results.pretraining if facts["task"] != "outside"]
     other_metrics = [metric for metric in MACRO_METRICS if metric != ANSWERED_METRIC]
     return environment.from_string(template).render(
         config=config,
         targets=config["transfer"]["targets"],
-        answers=answers(verdicts, config["compare"]["margin"]),
+        ways=ways,
+        tasks=[task for task in dict.fromkeys(map(task_of, trained)) if task != LABELS],
+        outside=[source for source in config["transfer"]["sources"] if is_outside(config, source)],
+        joined=[corpus for corpus in corpora_of(config) if len(datasets_of(corpus)) > 1],
+        answers=answers(verdicts[verdicts["arm"].map(way_of) == ways[0]], config["compare"]["margin"]),
         controls=controls(verdicts),
         cautions=found,
         metric_name=METRIC_NAMES[ANSWERED_METRIC],
@@ -86,8 +94,8 @@ def render_page(template: str, results: StudyResults) -> str:
         budget_table=tables.budget_table(results.cells, results.runs, SCRATCH),
         settings=settings(config, list(results.recordings)),
         transferred_shares=transferred_shares(results.runs),
-        time_table=tables.time_table(results.cells, results.runs, results.pretraining),
-        devices=devices([*results.pretraining, *results.runs]),
+        time_table=tables.time_table(results.cells, results.runs, pretraining),
+        devices=devices([*pretraining, *results.runs]),
         versions=results.versions,
         seeds=dict(seeds(config)),
     )
@@ -131,7 +139,9 @@ def seeds(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def devices(facts: Iterable[Mapping[str, Any]]) -> str:
     """Return on what the runs were trained, most frequent first."""
-    names = pd.Series([f"{fact['device']}, {fact['threads']} threads, torch {fact['torch']}" for fact in facts])
+    names = pd.Series(
+        [f"{fact['device']}, {fact['threads']} threads, torch {fact['versions']['torch']}" for fact in facts]
+    )
     return "; ".join(f"{name} ({count} jobs)" for name, count in names.value_counts().items())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.arms import FINETUNE, way_of
 from ecgtransfer.prepare.corpora import is_shuffled
 from ecgtransfer.prepare.splits import ROLES
 from ecgtransfer.report.answers import interval, number
@@ -30,12 +31,12 @@ class Table:
 def verdict_table(verdicts: pd.DataFrame, metric: str) -> Table:
     """Return the rows of one metric; the last column is the verdict, which the page colours."""
     rows = verdicts[verdicts["metric"] == metric].assign(control=lambda table: table["source"].map(is_shuffled))
-    rows = rows.sort_values(["target", "model", "control", "arm", "fraction"])
+    rows = rows.sort_values(["target", "model", "control", "source", "arm", "fraction"])
     return Table(
         ["target", "model", "pre-trained on", "fraction", "recordings", *_VERDICT_HEADS],
         [
             [
-                *(row.target, row.model, _source_and_kind(row)),
+                *(row.target, row.model, _source_and_way(row)),
                 *(f"{row.fraction:g}", f"{row.n_train:,}"),
                 *(number(row.scratch), number(row.transfer), number(row.delta), interval(row), row.verdict),
             ]
@@ -45,10 +46,10 @@ def verdict_table(verdicts: pd.DataFrame, metric: str) -> Table:
     )
 
 
-def _source_and_kind(row: Any) -> str:
+def _source_and_way(row: Any) -> str:
     """Return the source as the config names it, and how it was used where that is not fine-tuning."""
-    kind = row.arm.removesuffix(row.source).rstrip("-")
-    return str(row.source) if kind == "finetune" else f"{row.source} ({kind})"
+    way = way_of(row.arm)
+    return str(row.source) if way == FINETUNE else f"{row.source} ({way})"
 
 
 def curve_table(curves: pd.DataFrame, metric: str) -> Table:

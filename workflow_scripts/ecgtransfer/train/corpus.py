@@ -1,4 +1,4 @@
-"""A corpus as training sees it: signals, labels, and who trains, validates and tests."""
+"""A corpus as training sees it: signals, labels or measured values, and who trains, validates and tests."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.train.age_sex import age_sex_inputs
 
 MILLIVOLTS_PER_STEP = 1e-3
 """Signals are stored as int16 at 1 µV per step."""
@@ -20,32 +21,68 @@ _BLOCK_RECORDS = 256  # summed at a time, so that the constants of any corpus ta
 
 @dataclass(frozen=True)
 class Examples:
-    """Some records: ids, int16 signals of shape (records, 12, samples), 0/1 labels of shape (records, labels)."""
+    """Some records.
+
+    Attributes
+    ----------
+    record_id
+        Their ids.
+    signals
+        int16, (records, 12, samples).
+    labels
+        float32, (records, labels): 0 or 1, or measured values; NaN where nothing is known.
+    dataset
+        int64, (records,): which data set of the corpus each comes from, from 0.
+    age_sex
+        float32, (records, 4), see `ecgtransfer.train.age_sex`; None for models that do not take it.
+    """
 
     record_id: npt.NDArray[np.str_]
     signals: Tensor
     labels: Tensor
+    dataset: Tensor
+    age_sex: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.record_id)
 
     def to(self, device: torch.device) -> "Examples":
         """Return the same records on a device."""
-        return Examples(self.record_id, self.signals.to(device), self.labels.to(device))
+        age_sex = None if self.age_sex is None else self.age_sex.to(device)
+        return Examples(
+            self.record_id, self.signals.to(device), self.labels.to(device), self.dataset.to(device), age_sex
+        )
 
     def where(self, mask: npt.NDArray[np.bool_]) -> "Examples":
         """Return the records that a mask of shape (records,) picks, on the device that they are on."""
         picked = torch.from_numpy(mask).to(self.signals.device)
-        return Examples(self.record_id[mask], self.signals[picked], self.labels[picked])
+        age_sex = None if self.age_sex is None else self.age_sex[picked]
+        return Examples(self.record_id[mask], self.signals[picked], self.labels[picked], self.dataset[picked], age_sex)
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The signal arrays of a corpus, opened and not yet read, with its labels and its splits by record id."""
+    """The signal arrays of a corpus, opened and not yet read, with its labels and its splits by record id.
+
+    Attributes
+    ----------
+    arrays
+        One per data set.
+    labels
+        A row per record of the arrays, in their order; index ``record_id``, a column per label.
+    splits
+        ``record_id,patient_id,role,rank_<replicate>``.
+    sampling_rate_hz
+        Of the arrays.
+    age_sex
+        (records, 4), in the order of the arrays; None if no model asks for it.
+    """
 
     arrays: tuple[npt.NDArray[np.int16], ...]
     labels: pd.DataFrame
     splits: pd.DataFrame
+    sampling_rate_hz: int
+    age_sex: Tensor | None = None
 
     @property
     def label_names(self) -> list[str]:
@@ -56,6 +93,10 @@ class Corpus:
     def n_samples(self) -> int:
         """Samples per lead."""
         return int(self.arrays[0].shape[2])
+
+    def samples_in(self, duration_s: float | None) -> int | None:
+        """Return the number of samples, at least 1, of a duration in s; None for None."""
+        return None if duration_s is None else max(1, round(duration_s * self.sampling_rate_hz))
 
     def in_role(self, role: str) -> pd.DataFrame:
         """Return the rows of the splits table that have a role."""
@@ -92,32 +133,58 @@ class Corpus:
             )
         starts = np.cumsum([0, *(len(array) for array in self.arrays)])
         signals = np.empty((len(rows), *self.arrays[0].shape[1:]), dtype=np.int16)
+        dataset = np.searchsorted(starts, rows, side="right") - 1
         for array, start, stop in zip(self.arrays, starts[:-1], starts[1:], strict=True):
             here = np.flatnonzero((rows >= start) & (rows < stop))
             for place in here[np.argsort(rows[here])]:  # in file order, and without a second copy of them all
                 signals[place] = array[rows[place] - start]
         labels = self.labels.to_numpy(dtype=np.float32)[rows]
-        return Examples(np.asarray(record_ids, dtype=np.str_), torch.from_numpy(signals), torch.from_numpy(labels))
+        return Examples(
+            np.asarray(record_ids, dtype=np.str_),
+            torch.from_numpy(signals),
+            torch.from_numpy(labels),
+            torch.from_numpy(dataset),
+            None if self.age_sex is None else self.age_sex[rows],
+        )
 
 
-def open_corpus(signals: Sequence[Path], labels: Path, splits: Path) -> Corpus:
-    """Return a corpus from the ``.npy`` arrays of its data sets and its labels and splits tables.
+def open_corpus(
+    signals: Sequence[str | Path],
+    labels: pd.DataFrame,
+    splits: pd.DataFrame,
+    sampling_rate_hz: int,
+    records: pd.DataFrame | None = None,
+) -> Corpus:
+    """Return a corpus from the ``.npy`` arrays of its data sets and its tables.
+
+    Parameters
+    ----------
+    signals
+        One file per data set.
+    labels
+        ``record_id`` and a column per label, rows as in the arrays.
+    splits
+        ``record_id,patient_id,role,rank_<replicate>``.
+    sampling_rate_hz
+        Of the arrays.
+    records
+        ``age_years`` and ``sex``, rows as in the arrays, for models that take them.
 
     Raises
     ------
     InputError
-        If the arrays do not hold one row per row of the labels table.
+        If the arrays do not hold one row per row of a table.
     """
     arrays = tuple(np.load(path, mmap_mode="r", allow_pickle=False) for path in signals)
-    label_table = pd.read_csv(labels, dtype={"record_id": str}).set_index("record_id")
     n_rows = sum(len(array) for array in arrays)
-    if n_rows != len(label_table):
-        raise InputError(
-            f"{labels}: has {len(label_table)} records, but {', '.join(map(str, signals))} have {n_rows}; delete these"
-            " files so that they are made again"
-        )
-    split_table = pd.read_csv(splits, dtype={"record_id": str, "patient_id": str})
-    return Corpus(arrays, label_table, split_table)
+    for name, table in {"label": labels, "record": records}.items():
+        if table is not None and len(table) != n_rows:
+            raise InputError(
+                f"{name} table: has {len(table)} records, but {', '.join(map(str, signals))} have {n_rows}; delete"
+                " these files so that they are made again"
+            )
+    age_sex = None if records is None else age_sex_inputs(records["age_years"], records["sex"])
+    return Corpus(arrays, labels.set_index("record_id"), splits, sampling_rate_hz, age_sex)
 
 
 @dataclass(frozen=True)

@@ -1,41 +1,34 @@
-"""The training loop: AdamW on binary cross-entropy, stopped and chosen by the score on the validation records."""
+"""The training loop: an optimiser on an objective, stopped and chosen by the score on the validation records.
+
+The records lie on the device as int16, and each batch is cropped, scaled and normalised there. The state after an epoch
+is kept, so that a training that was killed goes on from there and ends with the same numbers.
+"""
 
 import logging
 import math
-import os
-import time
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.statistics import auroc, macro
-from ecgtransfer.train.corpus import Examples, Normalization
+from ecgtransfer.train.accounting import Stopwatch
+from ecgtransfer.train.batches import epoch_order, random_crops, window_starts
+from ecgtransfer.train.corpus import Examples
+from ecgtransfer.train.data_parallel import Workers
+from ecgtransfer.train.hardware import mixed_precision
+from ecgtransfer.train.objectives import Objective
+from ecgtransfer.train.optimizing import TrainingSettings, learning_rates, new_optimizer
+from ecgtransfer.train.state import UnfinishedTraining, random_state, restore_random_state
+from ecgtransfer.train.ways import TrainingPlan
 
 logger = logging.getLogger(__name__)
 
 EVALUATION_BATCH = 256
 
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says."""
-
-    epochs: int
-    min_steps: int
-    patience: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-
-    def for_size(self, n_train: int) -> tuple[int, int]:
-        """Return epochs and patience for a training set: small ones go on until ``min_steps`` optimiser steps."""
-        epochs = max(self.epochs, math.ceil(self.min_steps / math.ceil(n_train / self.batch_size)))
-        return epochs, math.ceil(self.patience * epochs / self.epochs)
+Normalize = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -47,6 +40,8 @@ class Epoch:
     valid_loss: float
     valid_macro_auroc: float
     seconds: float
+    device_seconds: float
+    joules: float | None
 
     @property
     def rank(self) -> tuple[float, float]:
@@ -60,109 +55,234 @@ class Epoch:
         return score, -self.valid_loss
 
 
-def training_device() -> torch.device:
-    """Return the GPU that this job was given, or the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+@dataclass(frozen=True)
+class Task:
+    """What is trained on what.
 
-
-def fix_seeds(*seeds: int) -> None:
-    """Make what follows depend on nothing but `seeds`: weights, order of batches, and the algorithms chosen.
-
-    On a GPU this holds as far as its libraries let it: what has no deterministic algorithm warns.
+    Attributes
+    ----------
+    objective
+        Loss and score.
+    train, valid
+        The records, on the device.
+    normalize
+        From stored signals to a model's input.
+    crop_samples
+        Length of the random part of each recording that a step sees; None for all of it.
     """
-    entropy = [len(seeds), *seeds]  # a sequence is padded with zeros: (1,) would be the same as (1, 0)
-    torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1))
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when first called
-    torch.use_deterministic_algorithms(True, warn_only=True)
+
+    objective: Objective
+    train: Examples
+    valid: Examples
+    normalize: Normalize
+    crop_samples: int | None = None
+
+
+@dataclass
+class _Progress:
+    """Where a training stands."""
+
+    history: list[Epoch] = field(default_factory=list)
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def ended(self, epochs: int, patience: int, settled_from: int) -> bool:
+        done = len(self.history)
+        if done < min(settled_from, epochs):
+            return False
+        return done >= epochs or done - best_epoch(self.history).epoch >= patience
 
 
 def fit(
-    model: nn.Module, train: Examples, valid: Examples, normalize: Normalization, settings: TrainingSettings
+    model: nn.Module,
+    task: Task,
+    settings: TrainingSettings,
+    plan: TrainingPlan,
+    unfinished: UnfinishedTraining,
+    workers: Workers = Workers(),  # noqa: B008 (frozen)
 ) -> list[Epoch]:
     """Train `model` in place and leave it with the weights of its best epoch on the validation records.
 
-    Training ends early once ``patience`` epochs in a row brought no better one. The order of batches comes from torch's
-    own generator.
+    Training ends early once ``patience`` epochs in a row brought no better one, but not before all layers that `plan`
+    trains have joined. The order of batches comes from torch's own generator.
+
+    Parameters
+    ----------
+    model
+        On the device of the records; called with normalised signals and, or None, age and sex.
+    task
+        Records and objective.
+    settings
+        How long and how fast.
+    plan
+        Which weights move, when, and how fast.
+    unfinished
+        Where the state after an epoch is kept; what is there of this training is gone on from.
+    workers
+        The processes that share each batch.
 
     Returns
     -------
     list of Epoch
-        One per epoch that was run.
+        One per epoch that was run, those of a killed run included.
 
     Raises
     ------
     InputError
         If no epoch has a finite loss on the validation records.
     """
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
-    )
-    epochs, patience = settings.for_size(len(train))
-    history: list[Epoch] = []
-    best_weights: dict[str, Tensor] = {}
-    for number in range(1, epochs + 1):
-        start = time.perf_counter()
-        train_loss = _train_one_epoch(model, train, normalize, optimizer, settings.batch_size)
-        logits = predict_logits(model, valid, normalize)
-        valid_loss = binary_cross_entropy_with_logits(logits, valid.labels).item()
-        score = macro_auroc(valid.labels.cpu().numpy(), logits.cpu().numpy())
-        history.append(Epoch(number, train_loss, valid_loss, score, time.perf_counter() - start))
-        if best_epoch(history) is history[-1]:
-            best_weights = _copy_of(model)
+    joined = workers.joined(model, task.train.signals.device)
+    optimizer = new_optimizer(plan.parameter_groups(model), settings)
+    epochs, patience = settings.for_size(len(task.train))
+    progress = _resume(model, optimizer, unfinished)
+    while not progress.ended(epochs, patience, plan.settled_from):
+        number = len(progress.history) + 1
+        with Stopwatch(task.train.signals.device) as watch:
+            plan.start_epoch(model, number)
+            rates = learning_rates(settings, number, epochs, settings.steps_per_epoch(len(task.train)))
+            train_loss = train_one_epoch(joined, task, settings, optimizer, rates, workers)
+            valid_loss, score = _validate(model, task, settings, workers)
+        epoch = Epoch(number, train_loss, valid_loss, score, watch.seconds, watch.device_seconds, watch.joules)
+        progress.history.append(epoch)
+        best = best_epoch(progress.history)
+        if best is epoch:
+            progress.best_weights = _copy_of(model)
         logger.info(
             "epoch %d/%d  train loss %.4f  valid loss %.4f  valid macro AUROC %.3f  best epoch %d  %.0f records/s",
-            number, epochs, train_loss, valid_loss, score, best_epoch(history).epoch, len(train) / history[-1].seconds,
+            number, epochs, train_loss, valid_loss, score, best.epoch, len(task.train) / epoch.seconds,
         )  # fmt: skip
-        if number - best_epoch(history).epoch >= patience:
-            break
-    if not math.isfinite(best_epoch(history).valid_loss):
+        if workers.rank == 0:
+            ended = progress.ended(epochs, patience, plan.settled_from)
+            _keep(model, optimizer, progress, unfinished, last=ended)
+    if not math.isfinite(best_epoch(progress.history).valid_loss):
         raise InputError(
             f"learning_rate: training diverged at {settings.learning_rate}, no epoch has a finite validation loss;"
             " lower it"
         )
-    model.load_state_dict(best_weights)
-    return history
+    model.load_state_dict(progress.best_weights)
+    return progress.history
 
 
-def best_epoch(history: list[Epoch]) -> Epoch:
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
     """Return the epoch whose weights `fit` keeps: the first of the best ones."""
     return max(history, key=lambda epoch: epoch.rank)
 
 
-def _train_one_epoch(
-    model: nn.Module, train: Examples, normalize: Normalization, optimizer: torch.optim.Optimizer, batch_size: int
+def train_one_epoch(
+    model: nn.Module,
+    task: Task,
+    settings: TrainingSettings,
+    optimizer: torch.optim.Optimizer,
+    rates: Iterator[float],
+    workers: Workers = Workers(),  # noqa: B008 (frozen)
 ) -> float:
-    """Return the mean loss over the records.
+    """Return the mean loss over the cells of the label table.
 
     All batches are of the same size, give or take one: a last batch of a single record would leave batch normalisation
     nothing to compare it with.
     """
-    model.train()
-    device = train.signals.device
+    train, device = task.train, task.train.signals.device
     total = torch.zeros((), dtype=torch.float64, device=device)  # stays there: reading it would wait for the device
-    order = torch.randperm(len(train)).to(device)
-    for batch in order.tensor_split(math.ceil(len(train) / batch_size)):
-        logits = model(normalize(train.signals[batch]))
-        loss = binary_cross_entropy_with_logits(logits, train.labels[batch])
+    n_cells = 0
+    order = workers.draw(lambda: epoch_order(train.dataset, settings.balance_datasets), device)
+    for batch, rate in zip(order.tensor_split(settings.steps_per_epoch(len(train))), rates, strict=True):
+        for group in optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        part = workers.part_of(batch)
+        age_sex = None if train.age_sex is None else train.age_sex[part]
+        with mixed_precision(device, settings.precision):
+            outputs = model(task.normalize(random_crops(train.signals, part, task.crop_samples)), age_sex)
+        losses = task.objective.cell_losses(outputs.float(), train.labels[part])
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        n_cells += len(batch) * losses.shape[1]
+        # The mean over the whole batch, of which DistributedDataParallel takes the mean over processes.
+        (losses.sum() * (workers.count / (len(batch) * losses.shape[1]))).backward()
         optimizer.step()
-        total += loss.detach().double() * len(batch)
-    return total.item() / len(train)
+        total += losses.detach().double().sum()
+    return workers.total(total).item() / n_cells
+
+
+def _validate(model: nn.Module, task: Task, settings: TrainingSettings, workers: Workers) -> tuple[float, float]:
+    """Return loss and score on the validation records."""
+    outputs = predict(model, task.valid, task.normalize, task.crop_samples, settings.precision)
+    loss = task.objective.cell_losses(outputs, task.valid.labels).mean()
+    found = torch.tensor([loss.item(), task.objective.score(outputs, task.valid.labels)], dtype=torch.float64)
+    valid_loss, score = workers.as_the_first(found.to(outputs.device)).tolist()
+    return valid_loss, score
 
 
 @torch.no_grad()
-def predict_logits(model: nn.Module, examples: Examples, normalize: Normalization) -> Tensor:
-    """Return the logits of some records, shape (records, labels)."""
+def predict(
+    model: nn.Module,
+    examples: Examples,
+    normalize: Normalize,
+    crop_samples: int | None = None,
+    precision: str = "auto",
+    part: Callable[[Tensor, Tensor | None], Tensor] | None = None,
+) -> Tensor:
+    """Return a model's outputs for some records in evaluation mode, float32 of shape (records, outputs).
+
+    Parameters
+    ----------
+    model, normalize, precision
+        As in training.
+    examples
+        The records.
+    crop_samples
+        Length that the model takes: the outputs of windows of it, evenly spaced over the recording, are averaged.
+    part
+        Another function of the model than calling it, its features, for instance.
+    """
     model.eval()
-    return torch.cat([model(normalize(batch)) for batch in torch.split(examples.signals, EVALUATION_BATCH)])
-
-
-def macro_auroc(labels: npt.NDArray[np.float32], scores: npt.NDArray[np.float32]) -> float:
-    """Return the mean AUROC over the labels that have positives and negatives; NaN if none has."""
-    per_label = np.stack([auroc(labels[:, i], scores[:, i], None) for i in range(labels.shape[1])])
-    return float(macro(per_label)[0])
+    compute = part or model
+    n_samples = examples.signals.shape[-1]
+    length = crop_samples or n_samples
+    starts = window_starts(n_samples, length)
+    outputs = []
+    with mixed_precision(examples.signals.device, precision):
+        for first in range(0, len(examples), EVALUATION_BATCH):
+            rows = slice(first, first + EVALUATION_BATCH)
+            age_sex = None if examples.age_sex is None else examples.age_sex[rows]
+            windows = [examples.signals[rows, ..., start : start + length] for start in starts]
+            outputs.append(torch.stack([compute(normalize(window), age_sex).float() for window in windows]).mean(dim=0))
+    return torch.cat(outputs)
 
 
 def _copy_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+
+
+def _keep(
+    model: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress, unfinished: UnfinishedTraining, last: bool
+) -> None:
+    """Save all that `_resume` needs; after the last epoch, the best weights and the history are enough."""
+    tensors = {f"best.{name}": tensor for name, tensor in progress.best_weights.items()}
+    if not last:
+        tensors |= {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+        for number, values in optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer.{number}.{name}": value for name, value in values.items()}
+        tensors |= random_state()
+    unfinished.save(tensors, {"history": [asdict(epoch) for epoch in progress.history]}, last)
+
+
+def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, unfinished: UnfinishedTraining) -> _Progress:
+    """Set everything to where a killed training stood, and return its progress; an empty one if there was none."""
+    saved = unfinished.load()
+    if saved is None:
+        return _Progress()
+    tensors, facts = saved
+    progress = _Progress([Epoch(**epoch) for epoch in facts["history"]], _named(tensors, "best."))
+    logger.info("goes on after epoch %d", len(progress.history))
+    if "random.cpu" in tensors:
+        model.load_state_dict(_named(tensors, "model."))
+        states: dict[int, dict[str, Any]] = {}
+        for name, tensor in _named(tensors, "optimizer.").items():
+            number, _, key = name.partition(".")
+            states.setdefault(int(number), {})[key] = tensor
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
+        restore_random_state(tensors)
+    return progress
+
+
+def _named(tensors: Mapping[str, Tensor], beginning: str) -> dict[str, Tensor]:
+    """Return the tensors whose names begin so, without the beginning."""
+    return {name.removeprefix(beginning): tensor for name, tensor in tensors.items() if name.startswith(beginning)}

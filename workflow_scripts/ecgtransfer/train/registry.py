@@ -1,4 +1,4 @@
-"""The registry of models, read from registry.csv: a name, the module that builds it, and its paper."""
+"""The registry of models, read from registry.csv: a name, the module that builds it, and what is to be known of it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,32 @@ from typing import TYPE_CHECKING, Any, cast
 from ecgtransfer.errors import InputError
 
 if TYPE_CHECKING:  # the plan of a study reads the registry, and torch is slow to import
-    from torch import nn
+    from ecgtransfer.train.models.base import EcgModel
+
+DESCRIBED_SAMPLES = 1000
+"""Length of the recordings for which registry.csv describes models."""
 
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A row of the registry: ``module`` has a function named like the model that builds it."""
+    """A row of the registry: ``module`` has a function named like the model that builds it.
+
+    ``options`` are those that the model has beyond ``age_sex``, which all have; ``mflops`` is its arithmetic for a
+    recording of 12 leads and `DESCRIBED_SAMPLES` samples, as in ``docs/models.md``.
+    """
 
     module: str
+    options: tuple[str, ...]
     paper: str
+    mflops: int
 
 
 def _read_registry() -> dict[str, ModelEntry]:
     with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        return {row["name"]: ModelEntry(row["module"], row["paper"]) for row in csv.DictReader(file)}
+        return {
+            row["name"]: ModelEntry(row["module"], tuple(row["options"].split()), row["paper"], int(row["mflops"]))
+            for row in csv.DictReader(file)
+        }
 
 
 REGISTRY = _read_registry()
@@ -35,7 +47,7 @@ modules are named there, not imported, so that the code fingerprint of one model
 
 def build_model(
     name: str, n_leads: int, n_samples: int, n_labels: int, options: Mapping[str, Any] | None = None
-) -> nn.Module:
+) -> EcgModel:
     """Return a freshly initialised model.
 
     Parameters
@@ -55,4 +67,9 @@ def build_model(
     if name not in REGISTRY:
         raise InputError(f"transfer.models: '{name}' is not a model; known are {', '.join(REGISTRY)}")
     constructor = getattr(import_module(REGISTRY[name].module), name)
-    return cast("nn.Module", constructor(n_leads, n_samples, n_labels, **(options or {})))
+    return cast("EcgModel", constructor(n_leads, n_samples, n_labels, **(options or {})))
+
+
+def forward_flops_by_registry(name: str, n_samples: int) -> int:
+    """Return the arithmetic of a forward pass of one recording, from the registry: it grows with the length."""
+    return round(REGISTRY[name].mflops * 1e6 * n_samples / DESCRIBED_SAMPLES)

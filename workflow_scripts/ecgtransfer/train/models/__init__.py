@@ -1,6 +1,6 @@
-"""The models, one module per family.
+"""The models, one module per family; ``docs/models.md`` lists them.
 
-Every model is built by a function of its name that takes ``(n_leads, n_samples, n_labels)``. It maps float32 of shape
-(records, leads, samples) in normalised units to one logit per label, shape (records, labels). Its last layer, the only
-one that depends on the labels, is the attribute ``head``.
+Every model is built by a function of its name that takes ``(n_leads, n_samples, n_labels)`` and options as keywords. It
+returns an `ecgtransfer.train.models.base.EcgModel`, which maps float32 of shape (records, leads, samples) in normalised
+units to one logit per label, (records, labels).
 """

@@ -3,65 +3,109 @@
 import torch
 from torch import Tensor, nn
 
+from ecgtransfer.train.models.base import EcgModel, MeanOverTime
+
+WIDTHS = (64, 128, 256, 512)
+N_FEATURES = 512
+
 
 class BasicBlock(nn.Module):
-    """Two convolutions of length 3 and a shortcut (He et al. 2016, figure 5 left)."""
+    """Two convolutions and a shortcut (He et al. 2016, figure 5 left).
 
-    def __init__(self, n_in: int, n_out: int, stride: int) -> None:
+    Parameters
+    ----------
+    n_in, width
+        Channels of the input and of both convolutions.
+    stride
+        Of the first convolution.
+    kernels
+        Lengths of the two.
+    """
+
+    EXPANSION = 1
+
+    def __init__(self, n_in: int, width: int, stride: int, kernels: tuple[int, int] = (3, 3)) -> None:
         super().__init__()
-        self.conv1 = nn.Conv1d(n_in, n_out, 3, stride, padding=1, bias=False)
-        self.norm1 = nn.BatchNorm1d(n_out)
-        self.conv2 = nn.Conv1d(n_out, n_out, 3, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm1d(n_out)
-        self.shortcut: nn.Module = nn.Identity()
-        if stride != 1 or n_in != n_out:
-            self.shortcut = nn.Sequential(nn.Conv1d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm1d(n_out))
+        first, second = kernels
+        self.conv1 = nn.Conv1d(n_in, width, first, stride, padding=first // 2, bias=False)
+        self.norm1 = nn.BatchNorm1d(width)
+        self.conv2 = nn.Conv1d(width, width, second, padding=second // 2, bias=False)
+        self.norm2 = nn.BatchNorm1d(width)
+        self.shortcut = _shortcut(n_in, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return shape (records, n_out, samples / stride)."""
+        """Return (records, width, frames / stride)."""
         y = torch.relu(self.norm1(self.conv1(x)))
         return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
 
-class ResNet1d(nn.Module):
-    """The residual network of Nguyen & Do 2025: two fully connected layers behind global average pooling.
+class Bottleneck(nn.Module):
+    """Three convolutions, of which only the middle one looks at neighbours, and a shortcut (ibid., right).
 
-    Parameters
-    ----------
-    n_leads, n_labels
-        Input channels, output logits.
-    blocks
-        Residual blocks in each of the four stages, of 64, 128, 256 and 512 channels.
+    The stride is in the middle convolution, as in the networks of PyTorch.
     """
 
-    def __init__(self, n_leads: int, n_labels: int, blocks: tuple[int, int, int, int]) -> None:
+    EXPANSION = 4
+
+    def __init__(self, n_in: int, width: int, stride: int) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv1d(n_leads, 64, 7, stride=2, padding=3, bias=False),
-            nn.BatchNorm1d(64),
-            nn.ReLU(),
-            nn.MaxPool1d(3, stride=2, padding=1),
-        )
-        stages: list[nn.Module] = []
-        n_in = 64
-        for stage, (n_out, n_blocks) in enumerate(zip((64, 128, 256, 512), blocks, strict=True)):
-            for block in range(n_blocks):
-                stages.append(BasicBlock(n_in, n_out, stride=2 if stage > 0 and block == 0 else 1))
-                n_in = n_out
-        self.stages = nn.Sequential(*stages)
-        self.features = nn.Linear(n_in, 512)
-        self.head = nn.Linear(512, n_labels)
-        for module in self.modules():
-            if isinstance(module, nn.Conv1d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        n_out = width * self.EXPANSION
+        self.conv1 = nn.Conv1d(n_in, width, 1, bias=False)
+        self.norm1 = nn.BatchNorm1d(width)
+        self.conv2 = nn.Conv1d(width, width, 3, stride, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm1d(width)
+        self.conv3 = nn.Conv1d(width, n_out, 1, bias=False)
+        self.norm3 = nn.BatchNorm1d(n_out)
+        self.shortcut = _shortcut(n_in, n_out, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return logits, shape (records, labels), of signals of shape (records, leads, samples)."""
-        pooled = self.stages(self.stem(x)).mean(dim=2)
-        logits: Tensor = self.head(torch.relu(self.features(pooled)))
-        return logits
+        """Return (records, 4 x width, frames / stride)."""
+        y = torch.relu(self.norm1(self.conv1(x)))
+        y = torch.relu(self.norm2(self.conv2(y)))
+        return torch.relu(self.norm3(self.conv3(y)) + self.shortcut(x))
 
 
-def resnet1d18(n_leads: int, n_samples: int, n_labels: int) -> nn.Module:
-    """Return the 18-layer network; any number of samples is accepted."""
-    return ResNet1d(n_leads, n_labels, (2, 2, 2, 2))
+def _shortcut(n_in: int, n_out: int, stride: int) -> nn.Module:
+    if stride == 1 and n_in == n_out:
+        return nn.Identity()
+    return nn.Sequential(nn.Conv1d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm1d(n_out))
+
+
+def _resnet(
+    block: type[BasicBlock] | type[Bottleneck], blocks: tuple[int, ...], n_leads: int, n_labels: int, age_sex: bool
+) -> EcgModel:
+    """Return a network with `blocks` blocks in each of its four stages; any number of samples is accepted."""
+    stem = nn.Sequential(
+        nn.Conv1d(n_leads, WIDTHS[0], 7, stride=2, padding=3, bias=False),
+        nn.BatchNorm1d(WIDTHS[0]),
+        nn.ReLU(),
+        nn.MaxPool1d(3, stride=2, padding=1),
+    )
+    stages, n_in = [stem], WIDTHS[0]
+    for number, (width, n_blocks) in enumerate(zip(WIDTHS, blocks, strict=True)):
+        stage = nn.Sequential()
+        for position in range(n_blocks):
+            stage.append(block(n_in, width, stride=2 if number > 0 and position == 0 else 1))
+            n_in = width * block.EXPANSION
+        stages.append(stage)
+    neck = nn.Sequential(MeanOverTime(), nn.Linear(n_in, N_FEATURES), nn.ReLU())
+    model = EcgModel(stages, neck, N_FEATURES, n_labels, age_sex)
+    for module in model.modules():
+        if isinstance(module, nn.Conv1d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    return model
+
+
+def resnet1d18(n_leads: int, n_samples: int, n_labels: int, *, age_sex: bool = False) -> EcgModel:
+    """Return the 18 layers of Nguyen & Do 2025: two fully connected layers behind global average pooling."""
+    return _resnet(BasicBlock, (2, 2, 2, 2), n_leads, n_labels, age_sex)
+
+
+def resnet1d50(n_leads: int, n_samples: int, n_labels: int, *, age_sex: bool = False) -> EcgModel:
+    """Return the 50 layers of Nguyen & Do 2025."""
+    return _resnet(Bottleneck, (3, 4, 6, 3), n_leads, n_labels, age_sex)
+
+
+def resnet1d101(n_leads: int, n_samples: int, n_labels: int, *, age_sex: bool = False) -> EcgModel:
+    """Return the 101 layers of Nguyen & Do 2025."""
+    return _resnet(Bottleneck, (3, 4, 23, 3), n_leads, n_labels, age_sex)

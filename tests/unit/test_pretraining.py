@@ -1,0 +1,376 @@
+"""Pre-training on a source: who trains, what is learnt, and what is left behind."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tiny_corpus import CorpusFiles, write_corpus
+from tiny_model import FLOPS_PER_SAMPLE, PLAIN, TINY, tiny_models  # noqa: F401 (a fixture)
+from tiny_task import bytes_of
+from torch import Tensor, nn
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.train import loop, pretraining
+from ecgtransfer.train.corpus import Corpus
+from ecgtransfer.train.data_parallel import Workers
+from ecgtransfer.train.loop import Epoch, Task
+from ecgtransfer.train.objectives import MaskedPatches, MultiLabel, OwnError, Regression
+from ecgtransfer.train.optimizing import TrainingSettings
+from ecgtransfer.train.pretraining import INTERVALS, Pretrained, Pretraining, pretrain, values_to_learn
+from ecgtransfer.train.registry import build_model
+from ecgtransfer.train.state import UnfinishedTraining
+from ecgtransfer.train.ways import ALL_WEIGHTS, TrainingPlan
+from ecgtransfer.train.weights import load_all_but_head, save_weights
+
+torch.set_num_threads(1)
+
+pytestmark = pytest.mark.usefixtures("tiny_models")
+
+SETTINGS = TrainingSettings(epochs=3, min_steps=0, patience=3, batch_size=8, learning_rate=0.003, weight_decay=0.01)
+LEARNT = ["epoch", "train_loss", "valid_loss", "valid_macro_auroc"]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> CorpusFiles:
+    return write_corpus(tmp_path_factory.mktemp("source"), ("fast", "tall", "other"), n_patients=48, array_sizes=(50,))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `fit` was given."""
+
+    model: nn.Module
+    task: Task
+    plan: TrainingPlan
+    start: dict[str, Tensor]
+
+
+@pytest.fixture
+def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
+    """Return a list to which every training of the test adds itself."""
+    calls: list[Fitted] = []
+    fit = pretraining.fit
+
+    def noting(
+        model: nn.Module, task: Task, settings: TrainingSettings, plan: TrainingPlan, state: UnfinishedTraining,
+        workers: Workers,
+    ) -> list[Epoch]:  # fmt: skip
+        start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        calls.append(Fitted(model, task, plan, start))
+        return fit(model, task, settings, plan, state, workers)
+
+    monkeypatch.setattr(pretraining, "fit", noting)
+    return calls
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Callable[..., Pretrained]:
+    """Return a function that pre-trains, each time afresh unless it is given a folder of before."""
+    runs = iter(range(1000))
+
+    def run(
+        corpus: Corpus,
+        task: str = "labels",
+        model: tuple[str, dict[str, Any]] = TINY,
+        settings: TrainingSettings = SETTINGS,
+        folder: Path | None = None,
+        n_processes: int = 1,
+        **others: Any,
+    ) -> Pretrained:
+        plan = Pretraining(task, *model, settings, **{"seed": 7, "deterministic": True, "code": "ab12", **others})
+        return pretrain(plan, corpus, folder or tmp_path / f"unfinished{next(runs)}", n_processes)
+
+    return run
+
+
+Run = Callable[..., Pretrained]
+
+
+def test_uses_all_records_but_those_that_validate(files: CorpusFiles, run: Run, fitted: list[Fitted]) -> None:
+    result = run(files.open())
+    splits = pd.read_csv(files.splits)
+    (call,) = fitted
+    train, valid = call.task.train, call.task.valid
+    assert train.record_id.tolist() == splits.loc[splits["role"] != "valid", "record_id"].tolist()
+    assert valid.record_id.tolist() == splits.loc[splits["role"] == "valid", "record_id"].tolist()
+    millivolts = train.signals.double().numpy() / 1000
+    normalized = (millivolts - millivolts.mean(axis=(0, 2))[:, None]) / millivolts.std(axis=(0, 2))[:, None]
+    np.testing.assert_allclose(call.task.normalize(train.signals), normalized, atol=1e-5)
+    assert isinstance(call.task.objective, MultiLabel) and call.task.objective.positive_weight is None
+    assert call.plan == ALL_WEIGHTS
+    assert call.task.crop_samples is None
+    assert result.model is call.model
+    history = result.history
+    assert history["epoch"].tolist() == [1, 2, 3]
+    best = history.sort_values(["valid_macro_auroc", "valid_loss"], ascending=[False, True]).iloc[0]
+    assert result.facts["best_epoch"] == best["epoch"]
+
+
+def test_facts_say_what_was_run(files: CorpusFiles, run: Run) -> None:
+    corpus = files.open()
+    facts = run(corpus, deterministic=False).facts
+    expected = {
+        "task": "labels", "model": "tiny", "options": {}, "labels": ["fast", "tall", "other"], "seed": 7,
+        "settings": asdict(SETTINGS), "deterministic": False, "code": "ab12", "processes": 1, "threads": 1,
+        "n_train": len(corpus.outside_role("valid")), "n_valid": len(corpus.in_role("valid")),
+    }  # fmt: skip
+    assert {name: facts[name] for name in expected} == expected
+    model = build_model("tiny", 12, 64, 3)
+    assert facts["weights"] == sum(parameter.numel() for parameter in model.parameters())
+    assert facts["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 64  # forward, and twice as much backward
+    assert facts["samples_per_second"] == pytest.approx(3 * facts["n_train"] / facts["wall_seconds"], rel=0.1)
+    assert facts["versions"]["torch"] == torch.__version__
+    json.dumps(facts, allow_nan=False)
+
+
+def test_patients_of_a_target_are_left_out(files: CorpusFiles, run: Run, fitted: list[Fitted]) -> None:
+    corpus = files.open()
+    named = corpus.splits["record_id"].iloc[[0, 1, 2, 30]].tolist()
+    patients = set(corpus.splits.set_index("record_id")["patient_id"][named])
+    run(corpus.without_patients_of(named))
+    task = fitted[0].task
+    used = set(task.train.record_id) | set(task.valid.record_id)
+    assert used == set(corpus.splits.loc[~corpus.splits["patient_id"].isin(patients), "record_id"])
+
+
+def test_same_bytes_twice_and_others_with_another_seed(files: CorpusFiles, run: Run) -> None:
+    corpus = files.open()
+    first = run(corpus)
+    torch.rand(3)
+    second, other = run(corpus), run(corpus, seed=8)
+    assert bytes_of(first.model) == bytes_of(second.model)
+    pd.testing.assert_frame_equal(first.history[LEARNT], second.history[LEARNT], check_exact=True)
+    assert bytes_of(first.model) != bytes_of(other.model)
+
+
+def test_positives_are_weighted_by_all_that_train(files: CorpusFiles, run: Run, fitted: list[Fitted]) -> None:
+    corpus = files.open()
+    run(corpus, settings=replace(SETTINGS, positive_weight="balanced"))
+    labels = corpus.labels.loc[corpus.outside_role("valid")["record_id"]]
+    objective = fitted[0].task.objective
+    assert isinstance(objective, MultiLabel) and objective.positive_weight is not None
+    np.testing.assert_allclose(objective.positive_weight, (labels == 0).sum() / (labels == 1).sum(), rtol=1e-6)
+
+
+def test_several_sources_with_labels_of_their_own(
+    files: CorpusFiles, run: Run, fitted: list[Fitted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = files.open()
+    labels = corpus.labels.astype(float)
+    labels.iloc[:50, 2] = np.nan  # the first data set never uses the third label,
+    labels.iloc[50:, 0] = np.nan  # the second one never the first
+    joined = replace(corpus, labels=labels)
+    seen: list[Tensor] = []
+    random_crops = loop.random_crops
+
+    def noting(signals: Tensor, records: Tensor, crop_samples: int | None) -> Tensor:
+        seen.append(records)
+        return random_crops(signals, records, crop_samples)
+
+    monkeypatch.setattr(loop, "random_crops", noting)
+    result = run(joined, settings=replace(SETTINGS, epochs=12, patience=12, balance_datasets=True))
+    train, valid = fitted[0].task.train, fitted[0].task.valid
+    in_first, in_second = train.dataset.bincount().tolist()
+    assert train.labels.isnan().sum(dim=0).tolist() == [in_second, 0, in_first]
+    for order in torch.cat(seen).split(len(train)):
+        assert abs(np.diff(train.dataset[order].bincount())) <= 1
+    assert valid.labels.isnan().any()
+    assert result.history[LEARNT[:3]].notna().all(axis=None)
+    assert result.history["valid_macro_auroc"].max() > 0.55
+    assert result.facts["labels"] == ["fast", "tall", "other"]
+
+
+@pytest.mark.parametrize("task", ["age", "intervals"])
+def test_measured_values_are_standardised_by_those_that_train(
+    files: CorpusFiles, run: Run, fitted: list[Fitted], task: str
+) -> None:
+    corpus = files.open(task)
+    result = run(corpus, task, settings=replace(SETTINGS, epochs=20, patience=20, learning_rate=0.01))
+    names = {"age": ["age_years"], "intervals": INTERVALS}[task]
+    assert result.facts["labels"] == names
+    (call,) = fitted
+    assert isinstance(call.task.objective, Regression)
+    values = corpus.labels.loc[call.task.train.record_id.tolist()]
+    mean, deviation = values.mean(), values.std(ddof=0)
+    for examples in (call.task.train, call.task.valid):
+        expected = (corpus.labels.loc[examples.record_id.tolist()] - mean) / deviation
+        np.testing.assert_allclose(examples.labels, expected, atol=1e-5)  # NaN where NaN
+        assert expected.isna().any(axis=None)
+    for name in names:
+        assert result.facts["value_mean"][name] == pytest.approx(mean[name], rel=1e-5)
+        assert result.facts["value_deviation"][name] == pytest.approx(deviation[name], rel=1e-5)
+    assert result.history["valid_macro_auroc"].isna().all()
+    best = result.history["valid_loss"].idxmin()
+    assert result.facts["best_epoch"] == best + 1
+    nothing_learnt = call.task.objective.cell_losses(torch.zeros_like(call.task.valid.labels), call.task.valid.labels)
+    assert result.history["valid_loss"][best] < 0.6 * nothing_learnt.mean()
+    json.dumps(result.facts, allow_nan=False)
+
+
+def test_values_that_cannot_be_learnt_are_one_clear_line(files: CorpusFiles, run: Run) -> None:
+    corpus = files.open("age")
+    for change in (lambda _: 50.0, lambda _: math.nan):
+        labels = corpus.labels.assign(age_years=corpus.labels["age_years"].map(change))
+        with pytest.raises(InputError, match=r"^transfer\.sources: .* no two different values of 'age_years' .*$"):
+            run(replace(corpus, labels=labels), "age")
+    unknown = corpus.labels.copy()
+    unknown.loc[corpus.in_role("valid")["record_id"]] = np.nan
+    with pytest.raises(InputError, match=r"^transfer\.sources: .* 'age_years' to train on, or none to validate on;.*$"):
+        run(replace(corpus, labels=unknown), "age")
+
+
+@pytest.mark.parametrize(("left", "message"), [("test", "23 .* and 0"), ("valid", "0 .* and 25")])
+def test_too_few_records_are_one_clear_line(files: CorpusFiles, run: Run, left: str, message: str) -> None:
+    corpus = files.open()
+    with pytest.raises(InputError, match=rf"^transfer\.sources: {message} to validate on, at least 2 and 1 are .*$"):
+        run(replace(corpus, splits=corpus.in_role(left)))
+
+
+def test_hidden_patches_are_learnt_without_labels(files: CorpusFiles, run: Run, fitted: list[Fitted]) -> None:
+    result = run(files.open("masked"), "masked", settings=replace(SETTINGS, epochs=12, patience=12, learning_rate=0.01))
+    (call,) = fitted
+    assert isinstance(call.model, MaskedPatches) and isinstance(call.task.objective, OwnError)
+    assert call.model.model is result.model
+    assert call.model.patch_samples == 6  # 0.2 s at 32 Hz
+    assert call.task.train.labels.shape[1] == 0
+    assert result.facts["labels"] == []
+    assert result.history["valid_macro_auroc"].isna().all()
+    losses = result.history["valid_loss"]
+    assert losses.min() < 0.9 * losses[0]
+    assert result.facts["best_epoch"] == losses.idxmin() + 1
+    for name, tensor in result.model.state_dict().items():
+        assert torch.equal(tensor, call.start[f"model.{name}"]) == name.startswith(("neck.", "head.")), name
+
+
+@pytest.mark.parametrize("task", ["labels", "intervals", "masked"])
+@pytest.mark.parametrize(
+    ("model", "crop_s"),
+    [(TINY, None), (("tiny", {"age_sex": True}), 1.5), (("gru", {"head": "pool"}), 1.0), (("resnet1d18", {}), None)],
+    ids=["tiny", "age-sex", "gru", "resnet1d18"],
+)
+def test_weights_serve_another_corpus(
+    files: CorpusFiles, run: Run, tmp_path: Path, task: str, model: tuple[str, dict[str, Any]], crop_s: float | None
+) -> None:
+    corpus = files.open(task, age_sex="age_sex" in model[1])
+    result = run(corpus, task, model, replace(SETTINGS, epochs=1, batch_size=32, crop_s=crop_s))
+    save_weights(result.model, model[0], corpus.label_names, tmp_path / "weights.safetensors")
+    torch.manual_seed(1)
+    other = build_model(model[0], 12, 64, 2, model[1])
+    taken = load_all_but_head(other, model[0], tmp_path / "weights.safetensors")
+    assert taken.new_weights == sum(parameter.numel() for parameter in other.head.parameters())
+    x, age_sex = torch.randn(3, 12, 64), torch.randn(3, 4)
+    features = [network.eval().features(x, age_sex) for network in (result.model, other)]
+    torch.testing.assert_close(*features)
+
+
+def test_crops_are_what_the_model_is_built_for(
+    files: CorpusFiles, run: Run, fitted: list[Fitted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lengths: list[int] = []
+
+    def noting(name: str, n_leads: int, n_samples: int, *others: Any) -> nn.Module:
+        lengths.append(n_samples)
+        return build_model(name, n_leads, n_samples, *others)
+
+    monkeypatch.setattr(pretraining, "build_model", noting)
+    result = run(files.open(), settings=replace(SETTINGS, crop_s=1.25))
+    assert lengths == [40]
+    assert fitted[0].task.crop_samples == 40
+    assert result.facts["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 40
+
+
+def test_two_processes_leave_what_one_does(files: CorpusFiles, run: Run) -> None:
+    corpus = files.open()
+    alone, together = run(corpus, model=PLAIN), run(corpus, model=PLAIN, n_processes=2)
+    for name, tensor in alone.model.state_dict().items():
+        torch.testing.assert_close(together.model.state_dict()[name], tensor, atol=1e-5, rtol=0, msg=name)
+    np.testing.assert_allclose(together.history[LEARNT], alone.history[LEARNT], atol=1e-5)
+    assert together.facts["processes"] == 2
+    measured = {"processes", "wall_seconds", "device_seconds", "samples_per_second", "fraction_of_peak",
+                "peak_memory_bytes", "energy_joules"}  # fmt: skip
+    assert alone.facts.keys() == together.facts.keys()
+    for name in alone.facts.keys() - measured:
+        assert alone.facts[name] == together.facts[name], name
+    again = run(corpus, model=PLAIN, n_processes=2)
+    assert bytes_of(again.model) == bytes_of(together.model)
+
+
+@pytest.mark.parametrize("n_processes", [1, 2])
+def test_training_that_diverges_is_one_clear_line(files: CorpusFiles, run: Run, n_processes: int) -> None:
+    with pytest.raises(InputError, match=r"^learning_rate: training diverged at 1e\+30, .*lower it$"):
+        run(files.open(), model=PLAIN, settings=replace(SETTINGS, learning_rate=1e30), n_processes=n_processes)
+
+
+def changed_sample(corpus: Corpus, record_id: str) -> Corpus:
+    """Return a corpus in which one sample of one record is another."""
+    arrays = [array.copy() for array in corpus.arrays]
+    row = corpus.labels.index.get_loc(record_id)
+    array, row = (arrays[0], row) if row < len(arrays[0]) else (arrays[1], row - len(arrays[0]))
+    array[row, 3, 5] += 1
+    return replace(corpus, arrays=tuple(arrays))
+
+
+def test_state_serves_the_same_training_alone(
+    files: CorpusFiles, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    epochs: list[int] = []
+    train_one_epoch = loop.train_one_epoch
+
+    def counting(*given: Any) -> float:
+        epochs.append(1)
+        return train_one_epoch(*given)
+
+    monkeypatch.setattr(loop, "train_one_epoch", counting)
+    corpus = files.open(age_sex=True)
+    model = ("tiny", {"age_sex": True})
+
+    def epochs_of(corpus: Corpus = corpus, **others: Any) -> int:
+        run(corpus, model=others.pop("model", model), folder=tmp_path / "state", **others)
+        done = len(epochs)
+        epochs.clear()
+        return done
+
+    assert epochs_of() == 3
+    assert epochs_of() == 0
+    train, valid = (corpus.labels.loc[part["record_id"]] for part in (corpus.in_role("test"), corpus.in_role("valid")))
+    flipped = corpus.labels.copy()
+    flipped.loc[valid.index[0], "tall"] = 1 - flipped.loc[valid.index[0], "tall"]
+    assert corpus.age_sex is not None
+    others: list[dict[str, Any]] = [
+        {"code": "ab13"}, {"seed": 8}, {"deterministic": False}, {"model": ("plain", {"age_sex": True})},
+        {"settings": replace(SETTINGS, weight_decay=0.02)},
+        {"corpus": replace(corpus, labels=flipped)},
+        {"corpus": changed_sample(corpus, train.index[0])}, {"corpus": changed_sample(corpus, valid.index[0])},
+        {"corpus": replace(corpus, age_sex=corpus.age_sex + 1)},
+        {"corpus": corpus.without_patients_of([train.index[0]])},
+    ]  # fmt: skip
+    for other in others:
+        assert epochs_of(**other) == 3, other
+        assert epochs_of(**other) == 0, other
+    assert epochs_of() == 3
+
+
+def test_columns_of_a_task(files: CorpusFiles) -> None:
+    records, measured = pd.read_csv(files.records), pd.read_csv(files.measurements)
+    assert list(values_to_learn("age", records)) == ["record_id", "age_years"]
+    assert list(values_to_learn("masked", records)) == ["record_id"]
+    assert list(values_to_learn("intervals", measured.assign(more=1))) == ["record_id", *INTERVALS]
+    labels = pd.read_csv(files.labels)
+    pd.testing.assert_frame_equal(values_to_learn("labels", labels), labels)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_gpu_gives_what_the_cpu_gives(files: CorpusFiles, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(SETTINGS, precision="float32")
+    on_gpu = run(files.open(), model=PLAIN, settings=settings)
+    monkeypatch.setattr(pretraining, "training_device", lambda: torch.device("cpu"))
+    on_cpu = run(files.open(), model=PLAIN, settings=settings)
+    assert on_gpu.facts["device"] != on_cpu.facts["device"]
+    np.testing.assert_allclose(on_gpu.history[LEARNT], on_cpu.history[LEARNT], atol=0.01)

@@ -1,0 +1,109 @@
+"""The registry's figures are those of the models that it names, and docs/models.md shows them."""
+
+import csv
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.train import registry
+from ecgtransfer.train.flops import forward_flops
+from ecgtransfer.train.models.base import EcgModel
+from ecgtransfer.train.registry import REGISTRY, build_model
+
+torch.set_num_threads(1)
+
+TABLE = Path(registry.__file__).with_suffix(".csv")
+PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+SAMPLES_PER_SECOND = 100
+WHAT_OPTIONS_SAY = {"head": "`head`: `flatten` or `pool`"}
+
+with TABLE.open(encoding="utf-8", newline="") as file:
+    ROWS = list(csv.DictReader(file))
+every_row = pytest.mark.parametrize("row", ROWS, ids=[row["name"] for row in ROWS])
+
+
+@every_row
+def test_parameters_and_arithmetic(row: dict[str, str]) -> None:
+    model = build_model(row["name"], 12, 1000, 5)
+    found = {
+        "parameters": str(sum(parameter.numel() for parameter in model.parameters())),
+        "mflops": str(round(forward_flops(model, 12, 1000) / 1e6)),
+    }
+    assert {key: row[key] for key in found} == found, f"{row['name']} in {TABLE.name} should have {found}"
+
+
+@every_row
+def test_receptive_field(row: dict[str, str]) -> None:
+    found = receptive_field(row["name"])
+    assert row["receptive_field"] == found, f"{row['name']} in {TABLE.name} should have the receptive field {found}"
+
+
+def receptive_field(name: str) -> str:
+    """Return from how many samples one frame of what the neck sees is made; "all" if from all, or all before it.
+
+    What is no number stays no number, so it goes back from the frame to every sample behind it, however small the
+    weights between them.
+    """
+    n_samples = 4096
+    model = without_maxima(build_model(name, 2, n_samples, 1)).eval()
+    x = torch.randn(1, 2, n_samples, requires_grad=True)
+    frames = model.sequence(x)
+
+    def behind(frame: int) -> list[int]:
+        not_a_number = torch.full_like(frames[:, :, frame], math.nan)
+        (gradient,) = torch.autograd.grad(frames[:, :, frame], x, not_a_number, retain_graph=True)
+        samples: list[int] = gradient.isnan().any(dim=1)[0].nonzero()[:, 0].tolist()
+        return samples
+
+    if len(behind(frames.shape[2] - 1)) == n_samples:
+        return "all"
+    samples = behind(frames.shape[2] // 2)
+    assert 0 < samples[0] < samples[-1] < n_samples - 1, "neither all samples nor few enough to count them"
+    return str(samples[-1] - samples[0] + 1)
+
+
+def without_maxima(model: EcgModel) -> EcgModel:
+    """Make maximum pooling average, for a gradient goes back to the largest sample only."""
+    for module in list(model.modules()):
+        for name, child in module.named_children():
+            if isinstance(child, nn.MaxPool1d | nn.MaxPool2d):
+                average = nn.AvgPool1d if isinstance(child, nn.MaxPool1d) else nn.AvgPool2d
+                setattr(module, name, average(child.kernel_size, child.stride, child.padding))
+    return model
+
+
+def page_table() -> str:
+    """Return the table of docs/models.md."""
+    lines = [
+        "| name | paper | parameters | MFLOP | receptive field | options |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in ROWS:
+        field = row["receptive_field"]
+        if field != "all":
+            field = f"{field} samples = {int(field) / SAMPLES_PER_SECOND:.2f} s"
+        options = ", ".join(WHAT_OPTIONS_SAY[option] for option in row["options"].split())
+        lines.append(
+            f"| `{row['name']}` | {row['paper']} | {int(row['parameters']):,} | {row['mflops']} | {field} | {options} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def test_page_has_the_table() -> None:
+    table = page_table()
+    if table not in PAGE.read_text(encoding="utf-8"):
+        pytest.fail(f"{PAGE} should have this table:\n\n{table}")
+
+
+def test_names_are_told_apart() -> None:
+    assert len(REGISTRY) == len(ROWS)
+    assert all(row["paper"] and "https://" in row["paper"] for row in ROWS)
+
+
+def test_unknown_model_is_named() -> None:
+    with pytest.raises(InputError, match=r"transfer\.models: 'vgg' is not a model; known are resnet1d18, "):
+        build_model("vgg", 12, 64, 2)

@@ -1,0 +1,203 @@
+"""Pre-training on a source: on its labels, on measured values, or on its signals alone."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.leads import LEADS
+from ecgtransfer.train.accounting import how_it_ran
+from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
+from ecgtransfer.train.data_parallel import Workers, train_with
+from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
+from ecgtransfer.train.loop import Epoch, Task, best_epoch, fit
+from ecgtransfer.train.models.base import EcgModel
+from ecgtransfer.train.objectives import (
+    MASKED_PATCH_S,
+    MaskedPatches,
+    MultiLabel,
+    Objective,
+    OwnError,
+    Regression,
+    balancing_weight,
+)
+from ecgtransfer.train.optimizing import TrainingSettings
+from ecgtransfer.train.registry import build_model, forward_flops_by_registry
+from ecgtransfer.train.state import UnfinishedTraining, training_key
+from ecgtransfer.train.ways import ALL_WEIGHTS
+
+INTERVALS = ["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms"]
+"""What a source is measured for, see `ecgtransfer.prepare.measurements`."""
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """One pre-training.
+
+    Attributes
+    ----------
+    task
+        ``labels``; ``age`` or ``intervals`` for the regression of measured values; ``masked`` for hidden patches.
+    model, options
+        A key of the model registry, and what the config section ``models`` says of it.
+    settings
+        The config section ``pretrain``.
+    seed
+        Of weights and order of batches.
+    deterministic
+        Whether algorithms are chosen that give the same result every time.
+    code
+        Fingerprint of the code that trains.
+    """
+
+    task: str
+    model: str
+    options: Mapping[str, Any]
+    settings: TrainingSettings
+    seed: int
+    deterministic: bool
+    code: str
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What a pre-training leaves behind: weights, rows for ``history.csv``, facts for ``run.json``."""
+
+    model: EcgModel
+    history: pd.DataFrame
+    facts: dict[str, Any]
+
+
+def values_to_learn(task: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Return ``record_id`` and the columns of a source's table that a task predicts."""
+    columns = {"age": ["age_years"], "intervals": INTERVALS, "masked": []}.get(task)
+    return table if columns is None else table[["record_id", *columns]]
+
+
+def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> Pretrained:
+    """Train a model on a source: on all its records but those that validate, for a source is never tested on itself.
+
+    Parameters
+    ----------
+    plan
+        What is trained, and how.
+    corpus
+        The source. Its labels are the values to predict; with the task ``masked`` they are not looked at.
+    unfinished
+        Folder for the state of the training, so that a killed one goes on.
+    n_processes
+        How many processes share each batch, one per GPU.
+
+    Raises
+    ------
+    InputError
+        If there are too few records, or none of those that train or validate has a value to learn; or if training
+        diverges.
+    """
+    train = corpus.load(corpus.outside_role("valid")["record_id"].tolist())
+    valid = corpus.load(corpus.in_role("valid")["record_id"].tolist())
+    if len(train) < 2 or not len(valid):
+        raise InputError(
+            f"transfer.sources: {len(train)} records of this source are left to train on and {len(valid)} to validate"
+            " on, at least 2 and 1 are needed; use another source"
+        )
+    scale: dict[str, dict[str, float]] = {}
+    if plan.task in ("age", "intervals"):
+        train, valid, scale = _standardized(train, valid, corpus.label_names)
+
+    run = partial(_train, plan, corpus, train, valid, Path(unfinished, "state.safetensors"))
+    if n_processes > 1:  # they leave the last state, from which this process takes the weights
+        train_with(n_processes, run, Path(unfinished))
+    device = training_device()
+    model, history = run(Workers(), device)
+    facts = {
+        "task": plan.task,
+        "model": plan.model,
+        "options": dict(plan.options),
+        "labels": corpus.label_names,
+        "n_train": len(train),
+        "n_valid": len(valid),
+        "seed": plan.seed,
+        "settings": asdict(plan.settings),
+        "deterministic": plan.deterministic,
+        "code": plan.code,
+        **scale,
+        "best_epoch": best_epoch(history).epoch,
+        "weights": sum(parameter.numel() for parameter in model.parameters()),
+        "processes": n_processes,
+        **how_it_ran(
+            device,
+            history,
+            len(train) * len(history) // n_processes,
+            forward_flops_by_registry(plan.model, corpus.samples_in(plan.settings.crop_s) or corpus.n_samples),
+            arithmetic(device, plan.settings.precision),
+        ),
+    }
+    return Pretrained(model.cpu(), pd.DataFrame(map(asdict, history)), facts)
+
+
+def _train(
+    plan: Pretraining,
+    corpus: Corpus,
+    train: Examples,
+    valid: Examples,
+    state: Path,
+    workers: Workers,
+    device: torch.device,
+) -> tuple[EcgModel, list[Epoch]]:
+    """Train as one of the processes; the model stays on the device."""
+    fix_seeds(plan.seed, deterministic=plan.deterministic)
+    crop_samples = corpus.samples_in(plan.settings.crop_s)
+    n_samples = crop_samples or corpus.n_samples
+    n_outputs = max(len(corpus.label_names), 1)
+    model = build_model(plan.model, len(LEADS), n_samples, n_outputs, plan.options)
+    trained: torch.nn.Module = model
+    objective: Objective = Regression()
+    if plan.task == "masked":
+        patch_samples = corpus.samples_in(MASKED_PATCH_S) or 1
+        trained, objective = MaskedPatches(model, len(LEADS), n_samples, patch_samples), OwnError()
+    elif plan.task == "labels":
+        weight = balancing_weight(train.labels).to(device) if plan.settings.positive_weight == "balanced" else None
+        objective = MultiLabel(weight)
+    normalize = normalization_of(train.signals)
+    key = training_key(asdict(plan), tensors_of_training(trained, train, valid))
+    task = Task(objective, train.to(device), valid.to(device), normalize.to(device), crop_samples)
+    history = fit(trained.to(device), task, plan.settings, ALL_WEIGHTS, UnfinishedTraining(state, key), workers)
+    return model, history
+
+
+def tensors_of_training(model: torch.nn.Module, train: Examples, valid: Examples) -> dict[str, Any]:
+    """Return what decides a training beside its settings, for `training_key`."""
+    tensors: dict[str, Any] = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, examples in {"train": train, "valid": valid}.items():
+        tensors |= {f"{name}.{key}": value for key, value in vars(examples).items() if value is not None}
+    return tensors
+
+
+def _standardized(
+    train: Examples, valid: Examples, names: list[str]
+) -> tuple[Examples, Examples, dict[str, dict[str, float]]]:
+    """Return both with values of zero mean and unit deviation in the training records, and these constants."""
+    mean = train.labels.nanmean(dim=0)
+    deviation = (train.labels - mean).square().nanmean(dim=0).sqrt()
+    for name, spread in zip(names, deviation.tolist(), strict=True):
+        if not spread > 0 or not valid.labels.isfinite().any():
+            raise InputError(
+                f"transfer.sources: the records of this source have no two different values of '{name}' to train on, or"
+                " none to validate on; use another source or another task"
+            )
+
+    def scaled(labels: Tensor) -> Tensor:
+        return (labels - mean) / deviation
+
+    constants = {
+        "value_mean": dict(zip(names, mean.tolist(), strict=True)),
+        "value_deviation": dict(zip(names, deviation.tolist(), strict=True)),
+    }
+    return replace(train, labels=scaled(train.labels)), replace(valid, labels=scaled(valid.labels)), constants
