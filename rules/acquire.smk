@@ -2,6 +2,11 @@
 # data/ outlives every run, and your own files are only read.
 
 
+# On a cluster, the head node downloads: compute nodes often have no way out.
+localrules:
+    download,
+
+
 rule simulate:
     output:
         manifest="<results>/raw/{simulated}.csv",

@@ -13,6 +13,8 @@ rule score_run:
         "<logs>/score_run/{target}/{model}/{arm}/{fraction}.log",
     benchmark:
         "<benchmarks>/score_run/{target}/{model}/{arm}/{fraction}.tsv"
+    group:
+        "scores"
     conda:
         "../envs/prepare.yaml"
     threads: 1

@@ -20,7 +20,7 @@ rule pretrain:
         source=any_of(trained_sources(config)),
     conda:
         "../envs/train.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=16000,
         runtime=1440,

@@ -2,9 +2,9 @@
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -70,30 +70,22 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
     return calls
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Callable[..., Pretrained]:
-    """Return a function that pre-trains, each time afresh unless it is given a folder of before."""
-    runs = iter(range(1000))
-
-    def run(
-        corpus: Corpus,
-        task: str = "labels",
-        model: tuple[str, dict[str, Any]] = TINY,
-        settings: TrainingSettings = SETTINGS,
-        folder: Path | None = None,
-        n_processes: int = 1,
-        **others: Any,
-    ) -> Pretrained:
-        plan = Pretraining(task, *model, settings, **{"seed": 7, "deterministic": True, "code": "ab12", **others})
-        return pretrain(plan, corpus, folder or tmp_path / f"unfinished{next(runs)}", n_processes)
-
-    return run
+def run(
+    corpus: Corpus,
+    task: str = "labels",
+    model: tuple[str, dict[str, Any]] = TINY,
+    settings: TrainingSettings = SETTINGS,
+    folder: Path | None = None,
+    n_processes: int = 1,
+    **others: Any,
+) -> Pretrained:
+    """Pre-train; without `folder` no state is left behind."""
+    plan = Pretraining(task, *model, settings, **{"seed": 7, "deterministic": True, "code": "ab12", **others})
+    with TemporaryDirectory() as temporary:
+        return pretrain(plan, corpus, folder or temporary, n_processes)
 
 
-Run = Callable[..., Pretrained]
-
-
-def test_uses_all_records_but_those_that_validate(files: CorpusFiles, run: Run, fitted: list[Fitted]) -> None:
+def test_uses_all_records_but_those_that_validate(files: CorpusFiles, fitted: list[Fitted]) -> None:
     result = run(files.open())
     splits = pd.read_csv(files.splits)
     (call,) = fitted
@@ -113,7 +105,7 @@ def test_uses_all_records_but_those_that_validate(files: CorpusFiles, run: Run, 
     assert result.facts["best_epoch"] == best["epoch"]
 
 
-def test_facts_say_what_was_run(files: CorpusFiles, run: Run) -> None:
+def test_facts_say_what_was_run(files: CorpusFiles) -> None:
     corpus = files.open()
     facts = run(corpus, deterministic=False).facts
     expected = {
@@ -130,7 +122,7 @@ def test_facts_say_what_was_run(files: CorpusFiles, run: Run) -> None:
     json.dumps(facts, allow_nan=False)
 
 
-def test_patients_of_a_target_are_left_out(files: CorpusFiles, run: Run, fitted: list[Fitted]) -> None:
+def test_patients_of_a_target_are_left_out(files: CorpusFiles, fitted: list[Fitted]) -> None:
     corpus = files.open()
     named = corpus.splits["record_id"].iloc[[0, 1, 2, 30]].tolist()
     patients = set(corpus.splits.set_index("record_id")["patient_id"][named])
@@ -140,7 +132,7 @@ def test_patients_of_a_target_are_left_out(files: CorpusFiles, run: Run, fitted:
     assert used == set(corpus.splits.loc[~corpus.splits["patient_id"].isin(patients), "record_id"])
 
 
-def test_same_bytes_twice_and_others_with_another_seed(files: CorpusFiles, run: Run) -> None:
+def test_same_bytes_twice_and_others_with_another_seed(files: CorpusFiles) -> None:
     corpus = files.open()
     first = run(corpus)
     torch.rand(3)
@@ -150,7 +142,7 @@ def test_same_bytes_twice_and_others_with_another_seed(files: CorpusFiles, run: 
     assert bytes_of(first.model) != bytes_of(other.model)
 
 
-def test_positives_are_weighted_by_all_that_train(files: CorpusFiles, run: Run, fitted: list[Fitted]) -> None:
+def test_positives_are_weighted_by_all_that_train(files: CorpusFiles, fitted: list[Fitted]) -> None:
     corpus = files.open()
     run(corpus, settings=replace(SETTINGS, positive_weight="balanced"))
     labels = corpus.labels.loc[corpus.outside_role("valid")["record_id"]]
@@ -160,7 +152,7 @@ def test_positives_are_weighted_by_all_that_train(files: CorpusFiles, run: Run, 
 
 
 def test_several_sources_with_labels_of_their_own(
-    files: CorpusFiles, run: Run, fitted: list[Fitted], monkeypatch: pytest.MonkeyPatch
+    files: CorpusFiles, fitted: list[Fitted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corpus = files.open()
     labels = corpus.labels.astype(float)
@@ -189,7 +181,7 @@ def test_several_sources_with_labels_of_their_own(
 
 @pytest.mark.parametrize("task", ["age", "intervals"])
 def test_measured_values_are_standardised_by_those_that_train(
-    files: CorpusFiles, run: Run, fitted: list[Fitted], task: str
+    files: CorpusFiles, fitted: list[Fitted], task: str
 ) -> None:
     corpus = files.open(task)
     result = run(corpus, task, settings=replace(SETTINGS, epochs=20, patience=20, learning_rate=0.01))
@@ -214,7 +206,7 @@ def test_measured_values_are_standardised_by_those_that_train(
     json.dumps(result.facts, allow_nan=False)
 
 
-def test_values_that_cannot_be_learnt_are_one_clear_line(files: CorpusFiles, run: Run) -> None:
+def test_values_that_cannot_be_learnt_are_one_clear_line(files: CorpusFiles) -> None:
     corpus = files.open("age")
     for change in (lambda _: 50.0, lambda _: math.nan):
         labels = corpus.labels.assign(age_years=corpus.labels["age_years"].map(change))
@@ -227,13 +219,13 @@ def test_values_that_cannot_be_learnt_are_one_clear_line(files: CorpusFiles, run
 
 
 @pytest.mark.parametrize(("left", "message"), [("test", "23 .* and 0"), ("valid", "0 .* and 25")])
-def test_too_few_records_are_one_clear_line(files: CorpusFiles, run: Run, left: str, message: str) -> None:
+def test_too_few_records_are_one_clear_line(files: CorpusFiles, left: str, message: str) -> None:
     corpus = files.open()
     with pytest.raises(InputError, match=rf"^transfer\.sources: {message} to validate on, at least 2 and 1 are .*$"):
         run(replace(corpus, splits=corpus.in_role(left)))
 
 
-def test_hidden_patches_are_learnt_without_labels(files: CorpusFiles, run: Run, fitted: list[Fitted]) -> None:
+def test_hidden_patches_are_learnt_without_labels(files: CorpusFiles, fitted: list[Fitted]) -> None:
     result = run(files.open("masked"), "masked", settings=replace(SETTINGS, epochs=12, patience=12, learning_rate=0.01))
     (call,) = fitted
     assert isinstance(call.model, MaskedPatches) and isinstance(call.task.objective, OwnError)
@@ -256,7 +248,7 @@ def test_hidden_patches_are_learnt_without_labels(files: CorpusFiles, run: Run, 
     ids=["tiny", "age-sex", "gru", "resnet1d18"],
 )
 def test_weights_serve_another_corpus(
-    files: CorpusFiles, run: Run, tmp_path: Path, task: str, model: tuple[str, dict[str, Any]], crop_s: float | None
+    files: CorpusFiles, tmp_path: Path, task: str, model: tuple[str, dict[str, Any]], crop_s: float | None
 ) -> None:
     corpus = files.open(task, age_sex="age_sex" in model[1])
     result = run(corpus, task, model, replace(SETTINGS, epochs=1, batch_size=32, crop_s=crop_s))
@@ -271,7 +263,7 @@ def test_weights_serve_another_corpus(
 
 
 def test_crops_are_what_the_model_is_built_for(
-    files: CorpusFiles, run: Run, fitted: list[Fitted], monkeypatch: pytest.MonkeyPatch
+    files: CorpusFiles, fitted: list[Fitted], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lengths: list[int] = []
 
@@ -286,7 +278,7 @@ def test_crops_are_what_the_model_is_built_for(
     assert result.facts["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 40
 
 
-def test_two_processes_leave_what_one_does(files: CorpusFiles, run: Run) -> None:
+def test_two_processes_leave_what_one_does(files: CorpusFiles) -> None:
     corpus = files.open()
     alone, together = run(corpus, model=PLAIN), run(corpus, model=PLAIN, n_processes=2)
     for name, tensor in alone.model.state_dict().items():
@@ -303,7 +295,7 @@ def test_two_processes_leave_what_one_does(files: CorpusFiles, run: Run) -> None
 
 
 @pytest.mark.parametrize("n_processes", [1, 2])
-def test_training_that_diverges_is_one_clear_line(files: CorpusFiles, run: Run, n_processes: int) -> None:
+def test_training_that_diverges_is_one_clear_line(files: CorpusFiles, n_processes: int) -> None:
     with pytest.raises(InputError, match=r"^learning_rate: training diverged at 1e\+30, .*lower it$"):
         run(files.open(), model=PLAIN, settings=replace(SETTINGS, learning_rate=1e30), n_processes=n_processes)
 
@@ -318,7 +310,7 @@ def changed_sample(corpus: Corpus, record_id: str) -> Corpus:
 
 
 def test_state_serves_the_same_training_alone(
-    files: CorpusFiles, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    files: CorpusFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     epochs: list[int] = []
     train_one_epoch = loop.train_one_epoch
@@ -367,7 +359,7 @@ def test_columns_of_a_task(files: CorpusFiles) -> None:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_gpu_gives_what_the_cpu_gives(files: CorpusFiles, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_gives_what_the_cpu_gives(files: CorpusFiles, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = replace(SETTINGS, precision="float32")
     on_gpu = run(files.open(), model=PLAIN, settings=settings)
     monkeypatch.setattr(pretraining, "training_device", lambda: torch.device("cpu"))

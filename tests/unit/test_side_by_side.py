@@ -70,7 +70,7 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path, n_calls: int)
     def work(number: int) -> None:
         note_process(tmp_path)
         if number != 1:
-            time.sleep(600)
+            time.sleep(100)
 
     job = started(side_by_side, work, n_calls, 3)
     wait_for(lambda: len(noted_processes(tmp_path)) >= 2)

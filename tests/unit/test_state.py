@@ -15,7 +15,7 @@ from tiny_model import tiny_model
 from tiny_task import NORMALIZE, SETTINGS, TASK, VALID, bytes_of, learnt, trained
 from torch import Tensor, nn
 
-from ecgtransfer.train import loop, state
+from ecgtransfer.train import state
 from ecgtransfer.train.loop import predict
 from ecgtransfer.train.objectives import MaskedPatches, OwnError
 from ecgtransfer.train.state import (
@@ -186,13 +186,27 @@ TRAININGS: dict[str, Training] = {
 }
 
 
+def noted_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which every epoch adds itself as it begins."""
+    epochs: list[int] = []
+    start_epoch = TrainingPlan.start_epoch
+
+    def noting(plan: TrainingPlan, model: nn.Module, epoch: int) -> None:
+        epochs.append(epoch)
+        start_epoch(plan, model, epoch)
+
+    monkeypatch.setattr(TrainingPlan, "start_epoch", noting)
+    return epochs
+
+
 @pytest.mark.parametrize("kind", TRAININGS)
 def test_interrupted_after_every_epoch_it_ends_with_the_same_bytes(
-    every_epoch: None, tmp_path: Path, kind: str
+    every_epoch: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     train = TRAININGS[kind]
     model, history = train()
     assert len(history) >= 3
+    epochs = noted_epochs(monkeypatch)
     for after in range(1, len(history) + 1):
         with pytest.raises(Killed):
             train(state=Interrupted(tmp_path / "state", after))
@@ -200,6 +214,7 @@ def test_interrupted_after_every_epoch_it_ends_with_the_same_bytes(
     again, resumed = train(state=UnfinishedTraining(tmp_path / "state", "key"))
     assert bytes_of(again) == bytes_of(model)
     assert learnt(resumed) == learnt(history)
+    assert epochs == [row.epoch for row in history]  # none was trained twice
     crop_samples = 30 if kind == "crops" else None
     outputs = [predict(one, VALID, NORMALIZE, crop_samples).numpy().tobytes() for one in (model, again)]
     assert outputs[0] == outputs[1]
@@ -226,12 +241,11 @@ def test_interrupted_within_an_epoch_it_ends_with_the_same_bytes(every_epoch: No
 
 def test_training_that_has_ended_is_not_trained_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, history = trained(state=UnfinishedTraining(tmp_path / "state", "key"))
-    steps: list[int] = []
-    monkeypatch.setattr(loop, "train_one_epoch", lambda *_: steps.append(1))
+    epochs = noted_epochs(monkeypatch)
     again, same = trained(state=UnfinishedTraining(tmp_path / "state", "key"))
     assert bytes_of(again) == bytes_of(model)
     assert same == history  # what it cost included
-    assert steps == []
+    assert epochs == []
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage" * 50])

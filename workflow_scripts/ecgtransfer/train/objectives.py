@@ -133,7 +133,7 @@ class MaskedPatches(nn.Module):
         hidden = self._hidden_samples(x)
         frames = self.decoder(self.model.sequence(x * ~hidden))
         records, leads, samples = x.shape
-        decoded = frames.view(records, leads, self.samples_per_frame, -1).transpose(2, 3).reshape(records, leads, -1)
+        decoded = frames.reshape(records, leads, self.samples_per_frame, -1).transpose(2, 3).reshape(records, leads, -1)
         error = (decoded[..., :samples] - x).square().mean(dim=1, keepdim=True)
         mean: Tensor = (error * hidden).sum(dim=2) / hidden.sum(dim=2)
         return mean

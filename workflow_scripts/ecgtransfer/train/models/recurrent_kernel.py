@@ -194,7 +194,8 @@ def _run(cell: Cell, x: Tensor, weights: Sequence[Tensor], memory: Memory | None
 def _chunks(n_records: int, n_directions: int, n_threads: int) -> list[slice]:
     """Return how records are shared out: alike for all threads, in multiples of 8 as far as possible."""
     rounds = math.ceil(n_records * n_directions / (CHUNK * n_threads))
-    n_chunks = min(max(rounds * n_threads // n_directions, 1), max(n_records // SMALLEST_CHUNK, 1))
+    wanted = min(rounds * n_threads // n_directions, n_records // SMALLEST_CHUNK)
+    n_chunks = max(wanted, math.ceil(n_records / CHUNK))
     size = math.ceil(n_records / n_chunks / 8) * 8
     return [slice(first, min(first + size, n_records)) for first in range(0, n_records, size)]
 

@@ -1,0 +1,82 @@
+"""Every way to transfer, every task to pre-train on, and weights from outside, each through the whole workflow."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from checkout import Checkout
+from safetensors.torch import load_file
+
+WAYS = ["finetune", "probe", "svm", "gradual", "discriminative", "partial:1"]
+OF_WAYS: dict[str, Any] = {"study": "ways", "transfer.arms": WAYS, "transfer.models": ["gru"]}
+TASKS = ["tiny-hospital-age", "tiny-hospital-intervals", "tiny-hospital-masked", "theirs"]
+
+
+def facts_of(checkout: Checkout, study: str, arm: str) -> dict[str, Any]:
+    path = checkout.folder / "results" / study / "runs" / "tiny-clinic" / "gru" / arm / "1.0" / "run.json"
+    facts: dict[str, Any] = json.loads(path.read_text())
+    return facts
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """Return a checkout in which both studies have run."""
+    checkout = Checkout(tmp_path_factory.mktemp("ways") / "checkout")
+    with checkout.study_with(OF_WAYS | {"transfer.arms": [*WAYS[:-1]]}) as study:
+        checkout.run(study)
+    weights = load_file(checkout.folder / "results/ways/pretrained/tiny-hospital/gru/weights.safetensors")
+    renamed = {f"theirs.{name}": tensor for name, tensor in weights.items() if not name.startswith("head.")}
+    torch.save({"state_dict": renamed}, checkout.folder / "theirs.pt")
+    rows = [f"theirs.{name},{name}" for name in weights if not name.startswith("head.")]
+    (checkout.folder / "names.csv").write_text("\n".join(["theirs,ours", *rows]) + "\n")
+    theirs = {"trained_on": ["tiny-hospital"], "files": {"gru": "theirs.pt"}, "names": "names.csv"}
+    edits = {"study": "tasks", "transfer.sources": TASKS, "transfer.models": ["gru"]}
+    with checkout.study_with(edits | {"outside_weights": {"theirs": theirs}}) as study:
+        checkout.run(study)
+    return checkout
+
+
+@pytest.mark.parametrize("way", WAYS[:-1])
+def test_every_way_ends_in_a_verdict_and_says_what_it_trained(finished: Checkout, way: str) -> None:
+    verdicts = pd.read_csv(finished.folder / "results/ways/findings/verdicts.csv")
+    assert f"{way}-tiny-hospital" in set(verdicts["arm"])
+    facts = facts_of(finished, "ways", f"{way}-tiny-hospital")
+    assert facts["arm"] == way
+    for replicate in facts["replicates"]:
+        frozen = replicate["transferred_weights"] if way in ("probe", "svm") else 0
+        assert replicate["frozen_weights"] == frozen
+        assert replicate["trained_weights"] + frozen == replicate["transferred_weights"] + replicate["new_weights"]
+
+
+@pytest.mark.parametrize("source", TASKS)
+def test_every_task_ends_in_a_verdict(finished: Checkout, source: str) -> None:
+    verdicts = pd.read_csv(finished.folder / "results/tasks/findings/verdicts.csv")
+    assert source in set(verdicts["source"])
+    pretrained = finished.folder / "results/tasks/pretrained" / source / "gru" / "run.json"
+    assert json.loads(pretrained.read_text())["task"] == {"theirs": "outside"}.get(source, source.split("-")[-1])
+
+
+def test_outside_weights_do_what_the_same_weights_do_from_within(finished: Checkout) -> None:
+    runs = [finished.folder / "results" / study / "runs/tiny-clinic/gru" for study in ("ways", "tasks")]
+    within, outside = runs[0] / "finetune-tiny-hospital", runs[1] / "finetune-theirs"
+    assert (within / "1.0/predictions.npz").read_bytes() == (outside / "1.0/predictions.npz").read_bytes()
+
+
+def test_a_finished_training_leaves_no_state(finished: Checkout) -> None:
+    for study in ("ways", "tasks"):
+        assert not [path for path in (finished.folder / "results" / study / "unfinished").rglob("*") if path.is_file()]
+
+
+def test_freezing_more_groups_than_there_are_is_one_line(finished: Checkout) -> None:
+    with finished.study_with(OF_WAYS | {"transfer.arms": ["finetune", "partial:1"]}) as study:
+        result = finished.snakemake(config=study)
+    assert result.returncode
+    assert "error: transfer.arms: partial:1 freezes everything but the head" in result.stdout + result.stderr
+
+
+def test_page_says_the_ways(finished: Checkout) -> None:
+    page = Path(finished.folder / "results/ways/report/index.html").read_text()
+    assert "probe" in page
