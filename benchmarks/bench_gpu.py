@@ -16,7 +16,6 @@ from time import perf_counter
 import numpy as np
 import pandas as pd
 import torch
-from ecgtransfer.train.flops import forward_flops
 from torch import Tensor, nn
 
 from benchmarks.measure import Result, repeated
@@ -24,6 +23,7 @@ from benchmarks.training_data import N_LABELS, N_LEADS, N_SAMPLES, random_exampl
 from ecgtransfer.train.accounting import measured_peak_flops
 from ecgtransfer.train.cells import CellTraining, train_cell
 from ecgtransfer.train.corpus import Corpus, Examples
+from ecgtransfer.train.flops import forward_flops
 from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
 from ecgtransfer.train.loop import Task, fit
 from ecgtransfer.train.optimizing import TrainingSettings

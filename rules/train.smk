@@ -1,5 +1,8 @@
 # Pre-training on sources; then, per cell of the study, all replicates from scratch or from pre-trained weights.
 
+# On a cluster, cells that are one submission take turns (see profiles/slurm).
+workflow.register_resource("turn", 1)
+
 
 rule pretrain:
     input:
@@ -76,6 +79,8 @@ rule scratch:
         "<logs>/scratch/{target}/{model}/{fraction}.log",
     benchmark:
         "<benchmarks>/scratch/{target}/{model}/{fraction}.tsv"
+    group:
+        "scratch"
     conda:
         "../envs/train.yaml"
     threads: threads_of_cells()
@@ -110,6 +115,8 @@ rule finetune:
         "<logs>/finetune/{target}/{model}/{way}-{source}/{fraction}.log",
     benchmark:
         "<benchmarks>/finetune/{target}/{model}/{way}-{source}/{fraction}.tsv"
+    group:
+        "transfer-{source}-{model}"
     conda:
         "../envs/train.yaml"
     threads: threads_of_cells()

@@ -18,6 +18,13 @@ FINDINGS = ["--", "results/tiny/findings/curves.csv", "results/tiny/findings/ver
 PRETRAIN, SCRATCH, TRANSFER, SCORES = "rule_pretrain", "rule_scratch", "rule_transfer", "rule_scores"
 ON_GPUS = (PRETRAIN, SCRATCH, TRANSFER)
 TEST_CLUSTER = [
+    # A submission takes ten seconds of a core, a job in a group five: preparation is three submissions, not seventeen.
+    *(
+        "--groups",
+        *(f"{rule}=prepare" for rule in ("simulate", "describe_records", "index_records", "prepare_signals")),
+    ),
+    *("fingerprint_signals=prepare", "harmonize_labels=join", "find_duplicates=join", "find_overlaps=join"),
+    "split_records=join",
     *("--slurm-no-account", "--slurm-status-command", "squeue"),  # it keeps no accounts
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
 ]

@@ -83,7 +83,7 @@ def training_key(facts: Mapping[str, Any], tensors: Mapping[str, Tensor | np.nda
     for name, tensor in sorted(tensors.items()):
         array = np.ascontiguousarray(tensor.detach().cpu().numpy() if isinstance(tensor, Tensor) else tensor)
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(array)
+        digest.update(array.tobytes())
     return digest.hexdigest()
 
 
