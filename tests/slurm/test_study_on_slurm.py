@@ -17,15 +17,12 @@ N_CELLS = 4
 FINDINGS = ["--", "results/tiny/findings/curves.csv", "results/tiny/findings/verdicts.csv"]
 PRETRAIN, SCRATCH, TRANSFER, SCORES = "rule_pretrain", "rule_scratch", "rule_transfer", "rule_scores"
 ON_GPUS = (PRETRAIN, SCRATCH, TRANSFER)
-TEST_CLUSTER = [
-    # A submission takes ten seconds of a core, a job in a group five: preparation is three submissions, not seventeen.
-    *(
-        "--groups",
-        *(f"{rule}=prepare" for rule in ("simulate", "describe_records", "index_records", "prepare_signals")),
-    ),
-    *("fingerprint_signals=prepare", "harmonize_labels=join", "find_duplicates=join", "find_overlaps=join"),
-    "split_records=join",
-    *("--slurm-no-account", "--slurm-status-command", "squeue"),  # it keeps no accounts
+# A submission takes some ten seconds of a core, a job of a group five: three submissions prepare, instead of seventeen.
+PREPARE = ["simulate", "describe_records", "index_records", "prepare_signals", "fingerprint_signals"]
+JOIN = ["harmonize_labels", "find_duplicates", "find_overlaps", "split_records"]
+OPTIONS = [
+    *("--groups", *(f"{rule}=prepare" for rule in PREPARE), *(f"{rule}=join" for rule in JOIN)),
+    *("--slurm-no-account", "--slurm-status-command", "squeue"),  # the cluster keeps no accounts
     *("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1"),
 ]
 
@@ -69,7 +66,7 @@ def sent(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     printed = checkout.folder / "printed.txt"
     with ThreadPoolExecutor() as pool, checkout.study_with(EDITS) as study:
         here = pool.submit(run_here, tmp_path_factory.mktemp("here"))
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--profile", "profiles/slurm", *TEST_CLUSTER]
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--profile", "profiles/slurm", *OPTIONS]
         process = subprocess.Popen(
             [*command, "--configfile", study, *FINDINGS], cwd=checkout.folder, env=cluster.environment,
             stdout=printed.open("w"), stderr=subprocess.STDOUT,
