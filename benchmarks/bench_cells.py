@@ -12,8 +12,8 @@ from typing import Any
 
 import yaml
 
-from benchmarks.bench_planning import copy_working_tree
 from benchmarks.measure import Result
+from benchmarks.working_tree import copy_working_tree
 
 N_FRACTIONS = 30  # times two arms: 60 cells
 CORES = 2

@@ -1,6 +1,5 @@
 """Planning: the dry run of a study of 2,000 cells in a fresh checkout, where everything is still to be made."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ import yaml
 
 from benchmarks import REPOSITORY
 from benchmarks.measure import Result, repeated
+from benchmarks.working_tree import copy_working_tree
 from ecgtransfer.study import cells_of
 
 N_CELLS = 2000
@@ -45,16 +45,6 @@ def _large_study() -> dict[str, Any]:
             "fractions": [round(0.05 * i, 2) for i in range(1, 21)],
         },
     }
-
-
-def copy_working_tree(folder: Path) -> None:
-    """Copy what git knows or would add, so that neither data nor results of the working tree take part."""
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    for path in filter(None, listed.split("\0")):
-        if (REPOSITORY / path).is_file():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(REPOSITORY / path, folder / path)
 
 
 def _dry_run(folder: Path) -> None:

@@ -234,15 +234,13 @@ def patient_numberings():
 
 def values_of_source(wildcards):
     """Return the tables with what is learnt from a source: its labels, what was measured, or what is known of it."""
-    tables = {
-        "labels": "labels/{corpus}",
-        "intervals": "measurements/{dataset}",
-        "age": "records/{dataset}",
-        "masked": "records/{dataset}",
-    }[task_of(wildcards.source)]
-    if "{corpus}" in tables:
-        return [f"<results>/{tables}.csv".replace("{corpus}", wildcards.source)]
-    return expand(f"<results>/{tables}.csv", dataset=datasets_of(wildcards.source))
+    task = task_of(wildcards.source)
+    if task == "labels":
+        return [f"<results>/labels/{wildcards.source}.csv"]
+    kind = "measurements" if task == "intervals" else "records"
+    return expand(
+        f"<results>/{kind}/{{dataset}}.csv", dataset=datasets_of(wildcards.source)
+    )
 
 
 def of_source(pattern):

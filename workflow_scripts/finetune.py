@@ -1,24 +1,22 @@
 """Rule `finetune`: train the replicates of a cell from the weights of a source, in one of the ways to transfer."""
 
-import pandas as pd
-
 from ecgtransfer.job import job
-from ecgtransfer.prepare.corpora import join_records
 from ecgtransfer.train.cells import CellTraining, train_cell, write_cell
-from ecgtransfer.train.corpus import open_corpus
+from ecgtransfer.train.corpus import read_corpus
 from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.optimizing import TrainingSettings
 from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.ways import parse_way
 
 with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu):
-    target, hardware = snakemake.wildcards.target, snakemake.params.hardware
-    corpus = open_corpus(
+    hardware = snakemake.params.hardware
+    corpus = read_corpus(
+        snakemake.wildcards.target,
         snakemake.input.signals,
-        join_records(target, [snakemake.input.labels]),
-        pd.read_csv(snakemake.input.splits, dtype={"record_id": str, "patient_id": str}),
+        snakemake.input.labels,
+        snakemake.input.splits,
         snakemake.params.sampling_rate_hz,
-        join_records(target, snakemake.input.records) if snakemake.input.records else None,
+        snakemake.input.records,
     )
     cell = CellTraining(
         model=snakemake.wildcards.model,

@@ -6,7 +6,7 @@ import torch
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import ids_in_corpus, join_records, task_of
-from ecgtransfer.train.corpus import open_corpus
+from ecgtransfer.train.corpus import open_corpus, read_splits
 from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.optimizing import TrainingSettings
 from ecgtransfer.train.pretraining import Pretraining, pretrain, values_to_learn
@@ -29,7 +29,7 @@ with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu) as devices:
     whole = open_corpus(
         snakemake.input.signals,
         values_to_learn(plan.task, join_records(source, snakemake.input.values)),
-        pd.read_csv(snakemake.input.splits, dtype={"record_id": str, "patient_id": str}),
+        read_splits(snakemake.input.splits),
         snakemake.params.sampling_rate_hz,
         join_records(source, snakemake.input.records) if snakemake.input.records else None,
     )

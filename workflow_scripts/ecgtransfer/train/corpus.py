@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.corpora import ID_COLUMNS, join_records
 from ecgtransfer.train.age_sex import age_sex_inputs
 
 MILLIVOLTS_PER_STEP = 1e-3
@@ -185,6 +186,29 @@ def open_corpus(
             )
     age_sex = None if records is None else age_sex_inputs(records["age_years"], records["sex"])
     return Corpus(arrays, labels.set_index("record_id"), splits, sampling_rate_hz, age_sex)
+
+
+def read_corpus(
+    name: str,
+    signals: Sequence[str | Path],
+    labels: str | Path,
+    splits: str | Path,
+    sampling_rate_hz: int,
+    records: Sequence[str | Path] = (),
+) -> Corpus:
+    """Return a corpus from its files; `records` are the tables of its data sets, for models that take age and sex."""
+    return open_corpus(
+        signals,
+        join_records(name, [labels]),
+        read_splits(splits),
+        sampling_rate_hz,
+        join_records(name, records) if records else None,
+    )
+
+
+def read_splits(path: str | Path) -> pd.DataFrame:
+    """Return a split table, ids as text."""
+    return pd.read_csv(path, dtype=dict.fromkeys(ID_COLUMNS, str))
 
 
 @dataclass(frozen=True)
