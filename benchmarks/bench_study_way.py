@@ -15,7 +15,7 @@ from benchmarks.training_data import N_LABELS, N_LEADS, N_SAMPLES, random_exampl
 from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.hardware import training_device
 from ecgtransfer.train.loop import train_one_epoch
-from ecgtransfer.train.optimizing import new_optimizer
+from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.ways import ALL_WEIGHTS
 
@@ -36,7 +36,7 @@ def _ratio(name: str) -> float:
     examples = random_examples(N_RECORDS, device)
     task = task_on(examples)
     model = build_model(name, N_LEADS, N_SAMPLES, N_LABELS).to(device)
-    optimizer = new_optimizer(ALL_WEIGHTS.parameter_groups(model), settings)
+    optimizer = Adam(ALL_WEIGHTS.parameter_groups(model), settings)
     model.train()
 
     def ours() -> None:

@@ -12,7 +12,7 @@ from benchmarks.measure import Result, interleaved
 from benchmarks.training_data import N_LABELS, N_LEADS, N_SAMPLES, random_examples, settings_of, task_on
 from ecgtransfer.train.hardware import training_device
 from ecgtransfer.train.loop import Task, train_one_epoch
-from ecgtransfer.train.optimizing import new_optimizer
+from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.ways import ALL_WEIGHTS
 
@@ -41,7 +41,7 @@ def _of_model(name: str) -> list[Result]:
     task = task_on(random_examples(n_batches * batch_size, device))
     # All sides train one model, so that its place in memory favours none.
     model = build_model(name, N_LEADS, N_SAMPLES, N_LABELS, options).to(device)
-    optimizer = new_optimizer(ALL_WEIGHTS.parameter_groups(model), settings)
+    optimizer = Adam(ALL_WEIGHTS.parameter_groups(model), settings)
     model.train()
 
     def ours() -> None:
@@ -57,7 +57,7 @@ def _of_model(name: str) -> list[Result]:
 
 
 def _epoch_on_one_batch(
-    model: nn.Module, task: Task, optimizer: torch.optim.Optimizer, n_batches: int, batch_size: int
+    model: nn.Module, task: Task, optimizer: Adam, n_batches: int, batch_size: int
 ) -> Callable[[], None]:
     x, labels = task.normalize(task.train.signals[:batch_size]), task.train.labels[:batch_size]
 
@@ -70,7 +70,7 @@ def _epoch_on_one_batch(
 
 
 def _epoch_of_a_loader(
-    model: nn.Module, task: Task, optimizer: torch.optim.Optimizer, batch_size: int
+    model: nn.Module, task: Task, optimizer: Adam, batch_size: int
 ) -> Callable[[], None]:
     """Return an epoch as most write it: records one by one from a data set, collated to batches in float32."""
     device = task.train.signals.device
@@ -85,9 +85,9 @@ def _epoch_of_a_loader(
     return epoch
 
 
-def _step(model: nn.Module, x: torch.Tensor, labels: torch.Tensor, optimizer: torch.optim.Optimizer) -> torch.Tensor:
+def _step(model: nn.Module, x: torch.Tensor, labels: torch.Tensor, optimizer: Adam) -> torch.Tensor:
     loss = binary_cross_entropy_with_logits(model(x), labels)
     optimizer.zero_grad()
     loss.backward()
-    optimizer.step()
+    optimizer.step(LEARNING_RATE)
     return loss

@@ -171,20 +171,35 @@ def test_small_resnets(name: str, blocks: Sequence[int]) -> None:
     reference.check(reference.linear(pooled, 3))
 
 
-@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (5, 1), (5, 2), (39, 1)])
-def test_image_layers_compute_1d_convolutions(kernel: int, stride: int) -> None:
-    plain = nn.Conv1d(12, 20, kernel, stride, padding=kernel // 2, bias=False)
-    image = AsImage(RowConvolution(12, 20, kernel, stride))
-    image.load_state_dict({f"0.{key}": value for key, value in plain.state_dict().items()})
-    x = torch.randn(3, 12, N_SAMPLES)
-    results = []
-    for layer in (plain, image):
-        given = x.clone().requires_grad_()
-        output = layer(given)
-        output.square().sum().backward()
-        results.append((output, given.grad, next(layer.parameters()).grad))
-    for expected, found in zip(*results, strict=True):
-        assert (expected - found).abs().max() < 1e-5 * expected.abs().max()
+@pytest.mark.parametrize("n_in", [12, 48])
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2), (3, 4), (5, 1), (5, 2), (39, 1)])
+def test_image_layers_compute_1d_convolutions(n_in: int, kernel: int, stride: int) -> None:
+    """Whether few or many channels, frames that the stride divides or not, one frame, or none behind the last."""
+    for n_frames in (1, 2, 3, 32, 33, 34):
+        plain = nn.Conv1d(n_in, 20, kernel, stride, padding=kernel // 2, bias=False).double()
+        image = AsImage(RowConvolution(n_in, 20, kernel, stride)).double()
+        image.load_state_dict({f"0.{key}": value for key, value in plain.state_dict().items()})
+        x = torch.randn(3, n_in, n_frames, dtype=torch.float64)
+        results = []
+        for layer in (plain, image):
+            given = x.clone().requires_grad_()
+            output = layer(given)
+            (output * torch.linspace(1, 2, output.shape[2])).square().sum().backward()
+            results.append((output, given.grad, next(layer.parameters()).grad))
+        for expected, found in zip(*results, strict=True):
+            torch.testing.assert_close(found, expected)
+
+
+def test_only_the_wanted_gradients_are_computed() -> None:
+    layer = AsImage(RowConvolution(48, 20, 3))
+    layer(torch.randn(2, 48, 9)).sum().backward()
+    assert layer[0].weight.grad is not None
+    layer.requires_grad_(False)
+    layer[0].weight.grad = None
+    x = torch.randn(2, 48, 9, requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad is not None
+    assert layer[0].weight.grad is None
 
 
 def kernels_of(model: nn.Module) -> list[nn.Conv1d]:

@@ -13,9 +13,9 @@ from ecgtransfer.train.optimizing import (
     ONE_CYCLE_END,
     ONE_CYCLE_START,
     WARM_UP,
+    Adam,
     TrainingSettings,
     learning_rates,
-    new_optimizer,
 )
 
 SETTINGS = TrainingSettings(epochs=15, min_steps=0, patience=5, batch_size=16, learning_rate=0.02, weight_decay=0.3)
@@ -109,17 +109,57 @@ def one_update(kind: str, weights: np.ndarray, gradients: list[np.ndarray], rate
 def test_optimisers_are_those_of_the_papers(kind: str) -> None:
     rng = np.random.default_rng(0)
     start, gradients = rng.normal(size=(4, 3)), [rng.normal(size=(4, 3)) for _ in range(5)]
-    moved = []
-    for factor in (1.0, 0.25):
-        weights = nn.Parameter(torch.from_numpy(start.copy()))
-        optimizer = new_optimizer([([weights], factor)], replace(SETTINGS, optimizer=kind))
-        (group,) = optimizer.param_groups
-        assert group["factor"] == factor
-        group["lr"] = SETTINGS.learning_rate * factor
-        for gradient in gradients:
-            weights.grad = torch.from_numpy(gradient)
-            optimizer.step()
-        expected = one_update(kind, start, gradients, SETTINGS.learning_rate * factor)
-        np.testing.assert_allclose(weights.detach().numpy(), expected, rtol=1e-9)
-        moved.append(expected)
+    weights = [nn.Parameter(torch.from_numpy(start.copy())) for _ in range(2)]
+    factors = (1.0, 0.25)
+    groups = [([parameter], factor) for parameter, factor in zip(weights, factors, strict=True)]
+    optimizer = Adam(groups, replace(SETTINGS, optimizer=kind))
+    for gradient in gradients:
+        optimizer.zero_grad()
+        for parameter in weights:
+            assert parameter.grad is None
+            parameter.grad = torch.from_numpy(gradient)
+        optimizer.step(SETTINGS.learning_rate)
+    moved = [one_update(kind, start, gradients, SETTINGS.learning_rate * factor) for factor in factors]
+    for parameter, expected in zip(weights, moved, strict=True):
+        np.testing.assert_allclose(parameter.detach().numpy(), expected, rtol=1e-9)
     assert not np.allclose(*moved)
+
+
+@pytest.mark.parametrize(("kind", "theirs"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
+def test_the_order_in_memory_and_missing_gradients_change_nothing(kind: str, theirs: type[torch.optim.Adam]) -> None:
+    """Weights with channels innermost, a gradient in another order than its weight, one that starts later."""
+    torch.manual_seed(0)
+    values = [torch.randn(6, 5, 3), torch.randn(4), torch.randn(3, 7)]
+    values[0] = values[0].transpose(1, 2).contiguous().transpose(1, 2)
+    ours, references = ([nn.Parameter(value.clone()) for value in values] for _ in range(2))
+    assert not ours[0].is_contiguous()
+    optimizer = Adam([(ours, 1.0)], replace(SETTINGS, optimizer=kind))
+    reference = theirs(references, lr=0.01, weight_decay=SETTINGS.weight_decay, foreach=False)
+    for step in range(4):
+        gradients = [torch.randn(value.shape) for value in values]
+        for parameters in (ours, references):
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient.clone()
+            if step < 2:
+                parameters[1].grad = None
+        optimizer.step(0.01)
+        reference.step()
+    for weights, expected in zip(ours, references, strict=True):
+        torch.testing.assert_close(weights, expected)
+        assert weights.stride() == expected.stride()
+
+
+def test_an_optimiser_goes_on_from_its_state() -> None:
+    torch.manual_seed(0)
+    gradients = torch.randn(6, 5, 3)
+    weights = [nn.Parameter(torch.ones(5, 3)) for _ in range(2)]
+    whole, begun = (Adam([([parameter], 1.0)], SETTINGS) for parameter in weights)
+    for number, gradient in enumerate(gradients):
+        if number == 4:
+            state = {name: tensor.clone() for name, tensor in begun.state().items()}
+            begun = Adam([([weights[1]], 1.0)], SETTINGS)
+            begun.restore(state)
+        for parameter, optimizer in zip(weights, (whole, begun), strict=True):
+            parameter.grad = gradient.clone()
+            optimizer.step(0.01)
+    assert torch.equal(*weights)

@@ -8,7 +8,6 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +19,7 @@ from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.data_parallel import Workers
 from ecgtransfer.train.hardware import mixed_precision
 from ecgtransfer.train.objectives import Objective
-from ecgtransfer.train.optimizing import TrainingSettings, learning_rates, new_optimizer
+from ecgtransfer.train.optimizing import Adam, TrainingSettings, learning_rates
 from ecgtransfer.train.state import UnfinishedTraining, random_state, restore_random_state
 from ecgtransfer.train.ways import TrainingPlan
 
@@ -131,7 +130,7 @@ def fit(
         If no epoch has a finite loss on the validation records.
     """
     joined = workers.joined(model, task.train.signals.device)
-    optimizer = new_optimizer(plan.parameter_groups(model), settings)
+    optimizer = Adam(plan.parameter_groups(model), settings)
     epochs, patience = settings.for_size(len(task.train))
     progress = _resume(model, optimizer, unfinished)
     while not progress.ended(epochs, patience, plan.settled_from):
@@ -171,7 +170,7 @@ def train_one_epoch(
     model: nn.Module,
     task: Task,
     settings: TrainingSettings,
-    optimizer: torch.optim.Optimizer,
+    optimizer: Adam,
     rates: Iterator[float],
     workers: Workers = Workers(),  # noqa: B008 (frozen)
 ) -> float:
@@ -185,8 +184,6 @@ def train_one_epoch(
     n_cells = 0
     order = workers.draw(lambda: epoch_order(train.dataset, settings.balance_datasets), device)
     for batch, rate in zip(order.tensor_split(settings.steps_per_epoch(len(train))), rates, strict=True):
-        for group in optimizer.param_groups:
-            group["lr"] = rate * group["factor"]
         part = workers.part_of(batch)
         age_sex = None if train.age_sex is None else train.age_sex[part]
         with mixed_precision(device, settings.precision):
@@ -196,7 +193,7 @@ def train_one_epoch(
         n_cells += len(batch) * losses.shape[1]
         # The mean over the whole batch, of which DistributedDataParallel takes the mean over processes.
         (losses.sum() * (workers.count / (len(batch) * losses.shape[1]))).backward()
-        optimizer.step()
+        optimizer.step(rate)
         total += losses.detach().double().sum()
     return workers.total(total).item() / n_cells
 
@@ -252,19 +249,18 @@ def _copy_of(model: nn.Module) -> dict[str, Tensor]:
 
 
 def _keep(
-    model: nn.Module, optimizer: torch.optim.Optimizer, progress: _Progress, unfinished: UnfinishedTraining, last: bool
+    model: nn.Module, optimizer: Adam, progress: _Progress, unfinished: UnfinishedTraining, last: bool
 ) -> None:
     """Save all that `_resume` needs; after the last epoch, the best weights and the history are enough."""
     tensors = {f"best.{name}": tensor for name, tensor in progress.best_weights.items()}
     if not last:
         tensors |= {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-        for number, values in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{number}.{name}": value for name, value in values.items()}
+        tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state().items()}
         tensors |= random_state()
     unfinished.save(tensors, {"history": [asdict(epoch) for epoch in progress.history]}, last)
 
 
-def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, unfinished: UnfinishedTraining) -> _Progress:
+def _resume(model: nn.Module, optimizer: Adam, unfinished: UnfinishedTraining) -> _Progress:
     """Set everything to where a killed training stood, and return its progress; an empty one if there was none."""
     saved = unfinished.load()
     if saved is None:
@@ -274,11 +270,7 @@ def _resume(model: nn.Module, optimizer: torch.optim.Optimizer, unfinished: Unfi
     logger.info("goes on after epoch %d", len(progress.history))
     if "random.cpu" in tensors:
         model.load_state_dict(_named(tensors, "model."))
-        states: dict[int, dict[str, Any]] = {}
-        for name, tensor in _named(tensors, "optimizer.").items():
-            number, _, key = name.partition(".")
-            states.setdefault(int(number), {})[key] = tensor
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
+        optimizer.restore(_named(tensors, "optimizer."))
         restore_random_state(tensors)
     return progress
 

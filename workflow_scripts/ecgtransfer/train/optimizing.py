@@ -1,14 +1,15 @@
 """How long and how fast a model is trained: settings, optimiser, and the learning rate of every step."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 WARM_UP = 0.3  # share of one-cycle training with a rising rate, and the factors it starts and ends with
 ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1e-4
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,87 @@ class TrainingSettings:
         return math.ceil(n_train / self.batch_size)
 
 
-def new_optimizer(
-    groups: Sequence[tuple[Sequence[nn.Parameter], float]], settings: TrainingSettings
-) -> torch.optim.Optimizer:
-    """Return an optimiser of groups of weights, each with its factor on the learning rate."""
-    kind: type[torch.optim.Adam] = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.optimizer]
-    return kind(
-        [{"params": list(parameters), "factor": factor} for parameters, factor in groups],
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        foreach=True,
-    )
+class Adam:
+    """Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980) or AdamW (Loshchilov & Hutter 2019, 1711.05101).
+
+    The kernels are PyTorch's, without `torch.optim`: importing that takes longer than many a small cell trains.
+
+    Parameters
+    ----------
+    groups
+        Weights, each group with its factor on the learning rate. Those without a gradient are passed over.
+    settings
+        Which of the two, and ``weight_decay``.
+    """
+
+    def __init__(self, groups: Sequence[tuple[Sequence[nn.Parameter], float]], settings: TrainingSettings) -> None:
+        self._update = {"adamw": torch._fused_adamw_, "adam": torch._fused_adam_}[settings.optimizer]
+        self._weight_decay = settings.weight_decay
+        self._groups = [([_Moments(parameter) for parameter in parameters], factor) for parameters, factor in groups]
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for moments in self._all():
+            moments.parameter.grad = None
+
+    @torch.no_grad()
+    def step(self, rate: float) -> None:
+        """Move the weights along their gradients, with this learning rate times their group's factor."""
+        for group, factor in self._groups:
+            moved = [moments for moments in group if moments.parameter.grad is not None]
+            if not moved:
+                continue
+            steps = [moments.steps for moments in moved]
+            torch._foreach_add_(steps, 1)
+            self._update(
+                [_as_stored(moments.parameter, moments.parameter) for moments in moved],
+                [_as_stored(moments.parameter.grad, moments.parameter) for moments in moved],
+                [moments.first for moments in moved],
+                [moments.second for moments in moved],
+                [],
+                steps,
+                lr=rate * factor,
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                weight_decay=self._weight_decay,
+                eps=EPSILON,
+                amsgrad=False,
+                maximize=False,
+            )
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the moments of all weights, by names."""
+        return {
+            f"{number}.{name}": getattr(moments, name)
+            for number, moments in enumerate(self._all())
+            for name in ("first", "second", "steps")
+        }
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Overwrite the moments of all weights with what `state` returned."""
+        for name, tensor in self.state().items():
+            tensor.copy_(state[name])
+
+    def _all(self) -> Iterator["_Moments"]:
+        for group, _ in self._groups:
+            yield from group
+
+
+class _Moments:
+    """Running means of a weight's gradient and its square, in the order of the weight's memory."""
+
+    def __init__(self, parameter: nn.Parameter) -> None:
+        self.parameter = parameter
+        self.first, self.second = (_as_stored(torch.zeros_like(parameter), parameter) for _ in range(2))
+        self.steps = torch.zeros((), device=parameter.device)
+
+
+def _as_stored(tensor: Tensor | None, parameter: nn.Parameter) -> Tensor:
+    """Return the numbers in the order of the parameter's memory: the kernels copy what is not contiguous."""
+    assert tensor is not None
+    if tensor.stride() != parameter.stride():
+        tensor = torch.empty_like(parameter).copy_(tensor)
+    return tensor.detach().as_strided((tensor.numel(),), (1,))
 
 
 def learning_rates(settings: TrainingSettings, epoch: int, epochs: int, steps: int) -> Iterator[float]:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ecgtransfer.train.models.base import EcgModel, MeanOverTime
+from ecgtransfer.train.models.image_layers import AsImage, RowConvolution
 
 WIDTHS = (64, 128, 256, 512)
 N_FEATURES = 512
@@ -27,14 +28,14 @@ class BasicBlock(nn.Module):
     def __init__(self, n_in: int, width: int, stride: int, kernels: tuple[int, int] = (3, 3)) -> None:
         super().__init__()
         first, second = kernels
-        self.conv1 = nn.Conv1d(n_in, width, first, stride, padding=first // 2, bias=False)
-        self.norm1 = nn.BatchNorm1d(width)
-        self.conv2 = nn.Conv1d(width, width, second, padding=second // 2, bias=False)
-        self.norm2 = nn.BatchNorm1d(width)
+        self.conv1 = RowConvolution(n_in, width, first, stride)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = RowConvolution(width, width, second)
+        self.norm2 = nn.BatchNorm2d(width)
         self.shortcut = _shortcut(n_in, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (records, width, frames / stride)."""
+        """Return (records, width, 1, frames / stride) of (records, n_in, 1, frames)."""
         y = torch.relu(self.norm1(self.conv1(x)))
         return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
@@ -50,16 +51,16 @@ class Bottleneck(nn.Module):
     def __init__(self, n_in: int, width: int, stride: int) -> None:
         super().__init__()
         n_out = width * self.EXPANSION
-        self.conv1 = nn.Conv1d(n_in, width, 1, bias=False)
-        self.norm1 = nn.BatchNorm1d(width)
-        self.conv2 = nn.Conv1d(width, width, 3, stride, padding=1, bias=False)
-        self.norm2 = nn.BatchNorm1d(width)
-        self.conv3 = nn.Conv1d(width, n_out, 1, bias=False)
-        self.norm3 = nn.BatchNorm1d(n_out)
+        self.conv1 = RowConvolution(n_in, width, 1)
+        self.norm1 = nn.BatchNorm2d(width)
+        self.conv2 = RowConvolution(width, width, 3, stride)
+        self.norm2 = nn.BatchNorm2d(width)
+        self.conv3 = RowConvolution(width, n_out, 1)
+        self.norm3 = nn.BatchNorm2d(n_out)
         self.shortcut = _shortcut(n_in, n_out, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (records, 4 x width, frames / stride)."""
+        """Return (records, 4 x width, 1, frames / stride) of (records, n_in, 1, frames)."""
         y = torch.relu(self.norm1(self.conv1(x)))
         y = torch.relu(self.norm2(self.conv2(y)))
         return torch.relu(self.norm3(self.conv3(y)) + self.shortcut(x))
@@ -68,22 +69,22 @@ class Bottleneck(nn.Module):
 def _shortcut(n_in: int, n_out: int, stride: int) -> nn.Module:
     if stride == 1 and n_in == n_out:
         return nn.Identity()
-    return nn.Sequential(nn.Conv1d(n_in, n_out, 1, stride, bias=False), nn.BatchNorm1d(n_out))
+    return nn.Sequential(RowConvolution(n_in, n_out, 1, stride), nn.BatchNorm2d(n_out))
 
 
 def _resnet(
     block: type[BasicBlock] | type[Bottleneck], blocks: tuple[int, ...], n_leads: int, n_labels: int, age_sex: bool
 ) -> EcgModel:
     """Return a network with `blocks` blocks in each of its four stages; any number of samples is accepted."""
-    stem = nn.Sequential(
-        nn.Conv1d(n_leads, WIDTHS[0], 7, stride=2, padding=3, bias=False),
-        nn.BatchNorm1d(WIDTHS[0]),
+    stem = AsImage(
+        RowConvolution(n_leads, WIDTHS[0], 7, stride=2),
+        nn.BatchNorm2d(WIDTHS[0]),
         nn.ReLU(),
-        nn.MaxPool1d(3, stride=2, padding=1),
+        nn.MaxPool2d((1, 3), stride=(1, 2), padding=(0, 1)),
     )
     stages, n_in = [stem], WIDTHS[0]
     for number, (width, n_blocks) in enumerate(zip(WIDTHS, blocks, strict=True)):
-        stage = nn.Sequential()
+        stage = AsImage()
         for position in range(n_blocks):
             stage.append(block(n_in, width, stride=2 if number > 0 and position == 0 else 1))
             n_in = width * block.EXPANSION
