@@ -69,9 +69,7 @@ def _epoch_on_one_batch(
     return epoch
 
 
-def _epoch_of_a_loader(
-    model: nn.Module, task: Task, optimizer: Adam, batch_size: int
-) -> Callable[[], None]:
+def _epoch_of_a_loader(model: nn.Module, task: Task, optimizer: Adam, batch_size: int) -> Callable[[], None]:
     """Return an epoch as most write it: records one by one from a data set, collated to batches in float32."""
     device = task.train.signals.device
     data = TensorDataset(task.train.signals.cpu(), task.train.labels.cpu())
@@ -89,5 +87,5 @@ def _step(model: nn.Module, x: torch.Tensor, labels: torch.Tensor, optimizer: Ad
     loss = binary_cross_entropy_with_logits(model(x), labels)
     optimizer.zero_grad()
     loss.backward()
-    optimizer.step(LEARNING_RATE)
+    optimizer.step(1e-3)
     return loss

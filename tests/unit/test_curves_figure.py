@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.report.curves_figure import draw_learning_curves, series_name
+from ecgtransfer.report.curves_figure import draw_learning_curves
 from ecgtransfer.report.figure_files import save_figure
 
 ARMS = ("scratch", "finetune-cpsc", "finetune-sim-hospital", "finetune-sim-hospital-shuffled")
@@ -126,26 +126,6 @@ def test_the_legend_speaks_the_readers_language():
         "pre-trained on sim-hospital",
         "pre-trained on sim-hospital, labels shuffled (control)",
     ]
-
-
-@pytest.mark.parametrize(
-    ("arm", "name"),
-    [
-        ("probe-cpsc", "pre-trained on cpsc, frozen (probe)"),
-        ("svm-cpsc-shuffled", "pre-trained on cpsc, labels shuffled (control), frozen (svm)"),
-        ("partial:12-a+b", "pre-trained on a+b, lowest 12 layer groups frozen (partial)"),
-        ("finetune-cpsc-age", "pre-trained on cpsc, regression of age"),
-        ("gradual-a+b-masked", "pre-trained on a+b, masked patches, unfrozen from the top (gradual)"),
-    ],
-)
-def test_a_series_says_source_task_and_way(arm, name):
-    assert series_name(arm) == name
-
-
-def test_every_series_has_another_name():
-    sources = ("a", "a-shuffled", "a-age", "a-intervals", "a-masked", "b")
-    arms = [f"{way}-{source}" for way in (*WAYS, "partial:3") for source in sources]
-    assert len({series_name(arm) for arm in arms}) == len(arms)
 
 
 def test_scores_that_are_missing_leave_a_gap():

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.prepare.corpora import is_shuffled, without_shuffling
-from ecgtransfer.report.curves_figure import METRIC_NAMES, series_name, way_name
+from ecgtransfer.report.names import METRIC_NAMES, series_name, way_name
 from ecgtransfer.statistics import Verdict
 
 ANSWERED_METRIC = "macro_auroc"

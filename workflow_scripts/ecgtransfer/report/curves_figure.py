@@ -15,28 +15,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from ecgtransfer.arms import SCRATCH, source_of, way_of
+from ecgtransfer.arms import SCRATCH
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import LABELS, is_shuffled, task_of, without_shuffling
-
-METRIC_NAMES = {
-    "macro_auroc": "macro AUROC",
-    "macro_auprc": "macro average precision",
-    "macro_f1": "macro F1",
-}
-
-_TASK_NAMES = {
-    "age": ", regression of age",
-    "intervals": ", regression of intervals",
-    "masked": ", masked patches",
-}
-_WAY_NAMES = {
-    "finetune": "",
-    "probe": ", frozen (probe)",
-    "svm": ", frozen (svm)",
-    "gradual": ", unfrozen from the top (gradual)",
-    "discriminative": ", slower towards the input (discriminative)",
-}
+from ecgtransfer.report.names import METRIC_NAMES, series_name
 
 _SCRATCH_STYLE = {"color": "black", "linestyle": (0, (4, 2)), "marker": "o", "markerfacecolor": "white"}
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
@@ -100,25 +81,6 @@ def draw_learning_curves(curves: pd.DataFrame, metric: str = "macro_auroc") -> F
         handlelength=3.5,
     )
     return figure
-
-
-def series_name(arm: str) -> str:
-    """Say in words how a run started: ``finetune-x`` is "pre-trained on x"."""
-    if arm == SCRATCH:
-        return "from scratch"
-    source = source_of(arm)
-    name = f"pre-trained on {without_shuffling(source)}"
-    if is_shuffled(source):
-        name += ", labels shuffled (control)"
-    elif task_of(source) != LABELS:
-        name += _TASK_NAMES[task_of(source)]
-    return name + way_name(arm)
-
-
-def way_name(arm: str) -> str:
-    """Say in words, to end a description with, how an arm transfers; nothing where all layers are fine-tuned."""
-    way, _, n_groups = way_of(arm).partition(":")
-    return f", lowest {n_groups} layer groups frozen (partial)" if n_groups else _WAY_NAMES.get(way, f", {way}")
 
 
 def _styles(arms: pd.Series) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from ecgtransfer.prepare.corpora import is_shuffled
 from ecgtransfer.prepare.splits import ROLES
 from ecgtransfer.report.answers import interval, number
 from ecgtransfer.report.cautions import patients_unknown
-from ecgtransfer.report.curves_figure import series_name
+from ecgtransfer.report.names import series_name
 
 _VERDICT_HEADS = ("scratch", "transfer", "difference", "interval", "verdict")
 _MOST_REASONS = 5  # of a data set; the rest is summed up

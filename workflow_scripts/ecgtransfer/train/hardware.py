@@ -39,6 +39,7 @@ def fix_seeds(*seeds: int, deterministic: bool = True) -> None:
     torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1))
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when first called
-    torch.use_deterministic_algorithms(deterministic, warn_only=True)
+    # As use_deterministic_algorithms would, but that imports PyTorch's compiler, which takes over a second.
+    torch.set_deterministic_debug_mode("warn" if deterministic else "default")
     # Filling memory that nobody has written takes time, and nothing here reads it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -248,9 +248,7 @@ def _copy_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def _keep(
-    model: nn.Module, optimizer: Adam, progress: _Progress, unfinished: UnfinishedTraining, last: bool
-) -> None:
+def _keep(model: nn.Module, optimizer: Adam, progress: _Progress, unfinished: UnfinishedTraining, last: bool) -> None:
     """Save all that `_resume` needs; after the last epoch, the best weights and the history are enough."""
     tensors = {f"best.{name}": tensor for name, tensor in progress.best_weights.items()}
     if not last:

@@ -65,7 +65,7 @@ class _BackwardByProducts(torch.autograd.Function):
         (gradient,) = gradients
         x, weight = ctx.saved_tensors
         n_records, n_in, _, n_frames = x.shape
-        n_out, _, kernel = weight.shape
+        kernel = weight.shape[2]
         before = kernel // 2
         # Records are this many output frames apart: the zeros behind one are those in front of the next.
         apart = max(-(-(n_frames + before) // ctx.stride), gradient.shape[3])
