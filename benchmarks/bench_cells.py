@@ -34,7 +34,7 @@ def measure() -> list[Result]:
 def _replicates(folder: Path) -> float:
     """Return how many times longer the job of a cell takes with five replicates than with one."""
     for replicates in (1, 5):  # all that the cell needs
-        study = _study(f"replicates-{replicates}", [1.0], replicates)
+        study = _study(f"replicates-{replicates}", [0.2], replicates)
         for needed in ("splits/bench-clinic.csv", "signals/bench-clinic.npy"):
             _snakemake(folder, study, "--", f"results/{study['study']}/{needed}")
     return median(_job_seconds(folder, 5) / _job_seconds(folder, 1) for _ in range(REPEATS))
@@ -42,19 +42,19 @@ def _replicates(folder: Path) -> float:
 
 def _job_seconds(folder: Path, replicates: int) -> float:
     """Return the seconds of a cell's job, from the start of its Python to its end, without those of Snakemake."""
-    study = _study(f"replicates-{replicates}", [1.0], replicates)
+    study = _study(f"replicates-{replicates}", [0.2], replicates)
     results = folder / "results" / study["study"]
     shutil.rmtree(results / "runs", ignore_errors=True)
-    cell = "bench-clinic/resnet1d18/scratch/1.0"
+    cell = "bench-clinic/resnet1d18/scratch/0.2"
     _snakemake(folder, study, "--", str((results / "runs" / cell / "run.json").relative_to(folder)))
-    table = (results / "benchmarks/scratch/bench-clinic/resnet1d18/1.0.tsv").read_text().splitlines()
+    table = (results / "benchmarks/scratch/bench-clinic/resnet1d18/0.2.tsv").read_text().splitlines()
     return float(dict(zip(table[0].split("\t"), table[1].split("\t"), strict=True))["s"])
 
 
 def _overhead(folder: Path) -> float:
     """Return the percent of the cores' time that 60 cells, their scores and findings spend on other than training."""
     fractions = [round(0.4 + 0.02 * step, 2) for step in range(1, N_FRACTIONS + 1)]
-    study = _study("sweep", fractions, replicates=4)
+    study = _study("sweep", fractions, replicates=3)
     results = folder / "results" / "sweep"
     _snakemake(folder, study, "--", "results/sweep/pretrained/bench-hospital/resnet1d18/weights.safetensors")
     _snakemake(folder, study, "--", "results/sweep/splits/bench-clinic.csv")
@@ -68,9 +68,9 @@ def _overhead(folder: Path) -> float:
 
 
 def _study(name: str, fractions: list[float], replicates: int) -> dict[str, Any]:
-    """Return a study on small simulated corpora, signals as in the default study."""
+    """Return a study on small simulated corpora, signals and training as in the default study."""
     corpus = {
-        "layout": "ptb-xl", "n_patients": 300, "records_per_patient": 1, "sampling_rate_hz": 250, "duration_s": 10,
+        "layout": "ptb-xl", "n_patients": 150, "records_per_patient": 1, "sampling_rate_hz": 250, "duration_s": 10,
         "amplitude": 1.0, "noise": 1.0, "mains_hz": 50, "prevalence": {}, "seed": 1,
     }  # fmt: skip
     return {

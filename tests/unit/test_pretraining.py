@@ -294,6 +294,15 @@ def test_two_processes_leave_what_one_does(files: CorpusFiles) -> None:
     assert bytes_of(again.model) == bytes_of(together.model)
 
 
+def test_no_more_processes_than_have_two_records_of_every_batch(files: CorpusFiles) -> None:
+    """Batch normalisation of features cannot compare a record with itself."""
+    corpus, settings = files.open(), replace(SETTINGS, epochs=1, batch_size=3)
+    few = run(corpus, settings=settings, n_processes=2)
+    assert few.facts["processes"] == 1
+    assert bytes_of(few.model) == bytes_of(run(corpus, settings=settings).model)
+    assert run(corpus, settings=replace(settings, batch_size=5), n_processes=3).facts["processes"] == 2
+
+
 @pytest.mark.parametrize("n_processes", [1, 2])
 def test_training_that_diverges_is_one_clear_line(files: CorpusFiles, n_processes: int) -> None:
     with pytest.raises(InputError, match=r"^learning_rate: training diverged at 1e\+30, .*lower it$"):

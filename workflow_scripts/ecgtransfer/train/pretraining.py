@@ -92,7 +92,7 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
     unfinished
         Folder for the state of the training, so that a killed one goes on.
     n_processes
-        How many processes share each batch, one per GPU.
+        How many processes share each batch, one per GPU; fewer where a batch has not two records for each.
 
     Raises
     ------
@@ -111,6 +111,8 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
     if plan.task in ("age", "intervals"):
         train, valid, scale = _standardized(train, valid, corpus.label_names)
 
+    smallest_batch = len(train) // plan.settings.steps_per_epoch(len(train))
+    n_processes = max(1, min(n_processes, smallest_batch // 2))  # batch normalisation compares records
     run = partial(_train, plan, corpus, train, valid, Path(unfinished, "state.safetensors"))
     if n_processes > 1:  # they leave the last state, from which this process takes the weights
         train_with(n_processes, run, Path(unfinished))
