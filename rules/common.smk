@@ -26,6 +26,7 @@ from ecgtransfer.study import (
     studied_datasets,
     trained_sources,
     transfers_of,
+    view_of,
 )
 from ecgtransfer.train.registry import REGISTRY
 from ecgtransfer.train.ways import parse_way
@@ -178,10 +179,19 @@ def label_table_of(wildcards):
     return f"config/labels/{table}"
 
 
-def view_of_labels():
-    """Return the table that says which codes make which label, if the study takes one."""
-    view = config["labels"]["view"]
+def view_of_labels(wildcards):
+    """Return the table that says which codes make which label of a corpus, if it takes one."""
+    view = view_of(config, wildcards.corpus)
     return [] if view == "all" else f"config/labels/views/{view}.csv"
+
+
+def label_settings():
+    """Return the section `labels` without the views, which are inputs."""
+    return {
+        key: value
+        for key, value in config["labels"].items()
+        if key not in ("view", "views")
+    }
 
 
 def of_corpus(pattern, wildcard):

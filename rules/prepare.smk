@@ -78,7 +78,7 @@ rule prepare_signals:
 rule harmonize_labels:
     input:
         records=of_corpus("<results>/records/{dataset}.csv", "corpus"),
-        view=view_of_labels(),
+        view=view_of_labels,
         snomed="config/labels/snomed.csv",
         equivalent="config/labels/equivalent.csv",
     output:
@@ -94,7 +94,7 @@ rule harmonize_labels:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=config["labels"],
+        settings=label_settings(),
         code=code_of("harmonize_labels"),
     script:
         "../workflow_scripts/harmonize_labels.py"

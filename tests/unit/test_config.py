@@ -282,6 +282,14 @@ def test_label_view() -> None:
     assert mistake == "`labels.view`: 'superclas' is no table in config/labels/views; did you mean `superclass`?"
 
 
+def test_label_views_of_corpora() -> None:
+    assert mistakes_of(set_to("labels/views", {"sim-hospital": "superclass", "sim-clinic": "all"})) == []
+    assert mistakes_of(set_to("labels/views", {"sim-hospitl": "superclas"})) == [
+        "`labels.views.sim-hospitl`: 'superclas' is no table in config/labels/views; did you mean `superclass`?",
+        "`labels.views.sim-hospitl`: no source or target of `transfer` has this name; did you mean `sim-hospital`?",
+    ]
+
+
 def test_own_data_has_a_name_of_its_own() -> None:
     entry = {"folder": "/archive", "table": "/archive/table.csv"}
     assert mistakes_of(set_to("own/ours", entry)) == []

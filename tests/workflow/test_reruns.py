@@ -54,6 +54,8 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         ({"signals.crop": "centre"}, SIGNALS),
         ({"labels.min_likelihood": 50}, {"index_records": 2, "plot_recordings": 2, **LABELS}),
         ({"labels.min_records": 8}, LABELS),
+        ({"labels.view": "scored"}, LABELS),
+        ({"labels.views": {"tiny-clinic": "scored"}}, ONE_TARGET),
         ({"splits.seed": 7}, SPLITS),
         ({"models.gru.head": "flatten"}, {**TRAINING, "pretrain": 1, "scratch": 1, "finetune": 1, "score_run": 2}),
         ({"models.gru.age_sex": True}, {**TRAINING, "pretrain": 1, "scratch": 1, "finetune": 1, "score_run": 2}),

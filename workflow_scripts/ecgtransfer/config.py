@@ -7,7 +7,15 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from ecgtransfer.acquire.simulate import corpus_settings
 from ecgtransfer.errors import InputError, close_to, did_you_mean
-from ecgtransfer.prepare.corpora import LABELS, SUFFIXES, datasets_of, is_shuffled, task_of, without_task
+from ecgtransfer.prepare.corpora import (
+    LABELS,
+    SUFFIXES,
+    datasets_of,
+    is_shuffled,
+    task_of,
+    without_shuffling,
+    without_task,
+)
 from ecgtransfer.study import corpora_of, is_outside, sources_of, trained_sources
 
 _TYPES = {
@@ -139,7 +147,7 @@ def _inconsistencies(
     yield from _wrong_suffixes(config["transfer"])
     yield from _wrong_models(config, models)
     yield from _wrong_outside_weights(config, datasets, models)
-    yield from _wrong_view(config["labels"]["view"], views)
+    yield from _wrong_views(config, views)
     yield from _wrong_plan(config, published)
     yield from _wrong_folds(config["splits"])
     yield from _wrong_band(config["signals"])
@@ -159,10 +167,18 @@ def _wrong_corpora(config: Mapping[str, Any], published: Collection[str]) -> Ite
             yield str(mistake).removeprefix("config, ")
 
 
-def _wrong_view(view: str, views: list[str]) -> Iterator[str]:
-    if view not in ("all", *views):
-        hint = did_you_mean(view, views) or f"; there are all, {', '.join(views)}"
-        yield f"`labels.view`: '{view}' is no table in config/labels/views{hint}"
+def _wrong_views(config: Mapping[str, Any], tables: list[str]) -> Iterator[str]:
+    of_corpora = config["labels"]["views"]
+    named = {"view": config["labels"]["view"]} | {f"views.{corpus}": view for corpus, view in of_corpora.items()}
+    for key, view in named.items():
+        if view not in ("all", *tables):
+            hint = did_you_mean(view, tables) or f"; there are all, {', '.join(tables)}"
+            yield f"`labels.{key}`: '{view}' is no table in config/labels/views{hint}"
+    corpora = [without_shuffling(corpus) for corpus in corpora_of(config)]
+    for name in of_corpora:
+        if name not in corpora:
+            hint = did_you_mean(name, corpora)
+            yield f"`labels.views.{name}`: no source or target of `transfer` has this name{hint}"
 
 
 def _wrong_names(config: Mapping[str, Any], datasets: list[str], published: Collection[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
-from ecgtransfer.prepare.corpora import datasets_of, without_task
+from ecgtransfer.prepare.corpora import datasets_of, without_shuffling, without_task
 
 
 @dataclass(frozen=True)
@@ -105,3 +105,10 @@ def corpora_of(config: Mapping[str, Any]) -> list[str]:
 def studied_datasets(config: Mapping[str, Any]) -> list[str]:
     """Return the data sets behind all corpora without repetition."""
     return list(dict.fromkeys(dataset for corpus in corpora_of(config) for dataset in datasets_of(corpus)))
+
+
+def view_of(config: Mapping[str, Any], corpus: str) -> str:
+    """Return the name of the label view of a corpus, with labels shuffled or not; ``all`` where it has none."""
+    labels = config["labels"]
+    view: str = labels["views"].get(without_shuffling(corpus), labels["view"])
+    return view
