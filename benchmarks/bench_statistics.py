@@ -5,7 +5,8 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from benchmarks.measure import Result, interleaved
-from ecgtransfer.statistics import auroc, macro, patient_resamples
+from ecgtransfer.statistics.metrics import auroc, macro
+from ecgtransfer.statistics.resampling import patient_resamples
 
 N_RESAMPLES = 1000
 N_LABELS, N_RECORDS = 71, 2200  # the statements of PTB-XL and, about, its test fold

@@ -12,7 +12,7 @@ from ecgtransfer.compare.scores import (
     write_resamples,
 )
 from ecgtransfer.errors import InputError
-from ecgtransfer.statistics import patient_resamples
+from ecgtransfer.statistics.resampling import patient_resamples
 
 LABELS = ["AF", "LBBB", "PAC", "absent", "rare"]
 N_REPLICATES, N_RESAMPLES, SEED = 2, 60, 17

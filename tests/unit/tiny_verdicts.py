@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ecgtransfer.statistics import verdict
+from ecgtransfer.statistics.inference import verdict
 
 MARGIN = 0.01
 METRICS = ("macro_auroc", "macro_auprc", "macro_f1")

@@ -1,7 +1,7 @@
 """Findings over all runs: learning curves, and what transfer does against training from scratch."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 from ecgtransfer.arms import SCRATCH, source_of
 from ecgtransfer.compare.scores import MACRO_METRICS, load_resamples
 from ecgtransfer.errors import InputError
-from ecgtransfer.statistics import percentile_interval, replicate_resamples, resampled_mean, verdict
+from ecgtransfer.statistics.inference import percentile_interval, resampled_mean, verdict
+from ecgtransfer.statistics.resampling import replicate_resamples
 
 Array = NDArray[Any]
 
-_CELL_COLUMNS = ["target", "source", "model", "arm", "fraction", "n_train"]
+CELL_COLUMNS = ["target", "source", "model", "arm", "fraction", "n_train"]
 CURVE_COLUMNS = [
-    *_CELL_COLUMNS,
+    *CELL_COLUMNS,
     *("n_train_patients", "metric", "score", "ci_low", "ci_high", "replicate_sd", "n_replicates"),
 ]
-VERDICT_COLUMNS = [*_CELL_COLUMNS, "metric", "scratch", "transfer", "delta", "ci_low", "ci_high", "verdict"]
+VERDICT_COLUMNS = [*CELL_COLUMNS, "metric", "scratch", "transfer", "delta", "ci_low", "ci_high", "verdict"]
 
 _ORDER = ["target", "source", "model", "arm", "fraction", "metric"]
 _DECIMALS = 6
@@ -79,17 +80,18 @@ def load_run(
 def learning_curves(runs: Sequence[Run], confidence: float, seed: int) -> pd.DataFrame:
     """Return the mean score over replicates of every run and macro metric, with interval.
 
-    The interval covers test patients and replicates (`ecgtransfer.statistics.resampled_mean`) and stays within [0, 1].
+    The interval covers test patients and replicates (`ecgtransfer.statistics.inference.resampled_mean`) and
+    stays within [0, 1].
     ``replicate_sd`` is the standard deviation over replicates, empty for a single one. Columns: `CURVE_COLUMNS`.
     """
     rows = []
     for run in runs:
         for metric in MACRO_METRICS:
             values = run.macro_scores(metric)
-            score, low, high = _mean_with_interval(values, run.resamples[metric], confidence, seed)
+            score, low, high = mean_with_interval(values, run.resamples[metric], confidence, seed)
             rows.append(
                 {
-                    **_cell(run, metric),
+                    **cell_of(run, metric),
                     "n_train_patients": round(float(run.n_train_patients.mean())),
                     "score": score,
                     "ci_low": float(np.clip(low, 0, 1)),
@@ -98,36 +100,30 @@ def learning_curves(runs: Sequence[Run], confidence: float, seed: int) -> pd.Dat
                     "n_replicates": len(values),
                 }
             )
-    return _sorted_table(rows, CURVE_COLUMNS)
+    return sorted_table(rows, CURVE_COLUMNS)
 
 
 def verdicts(runs: Sequence[Run], confidence: float, margin: float, seed: int) -> pd.DataFrame:
     """Return what every run with transferred weights gains over its partner from scratch, with interval and verdict.
 
     Partners have the same target, model and fraction; replicate r of one is compared with replicate r of the other, on
-    the same patient resamples. Columns: `VERDICT_COLUMNS`; the verdict is by `ecgtransfer.statistics.verdict`.
+    the same patient resamples. Columns: `VERDICT_COLUMNS`; the verdict is by
+    `ecgtransfer.statistics.inference.verdict`.
 
     Raises
     ------
     InputError
         If a partner is missing, or differs in its replicates, training subsets or resamples.
     """
-    partners = {(run.target, run.model, run.fraction): run for run in runs if run.arm == SCRATCH}
     rows = []
-    for run in runs:
-        if run.arm == SCRATCH:
-            continue
-        scratch = partners.get((run.target, run.model, run.fraction))
-        if scratch is None:
-            raise InputError(f"{run.name}: no run from scratch of the same target, model and fraction to compare with")
-        _check_pair(run, scratch)
+    for run, scratch in pairs(runs):
         for metric in MACRO_METRICS:
             transferred, plain = run.macro_scores(metric), scratch.macro_scores(metric)
             resampled = run.resamples[metric] - scratch.resamples[metric]
-            delta, low, high = _mean_with_interval(transferred - plain, resampled, confidence, seed)
+            delta, low, high = mean_with_interval(transferred - plain, resampled, confidence, seed)
             rows.append(
                 {
-                    **_cell(run, metric),
+                    **cell_of(run, metric),
                     "scratch": plain.mean(),
                     "transfer": transferred.mean(),
                     "delta": delta,
@@ -136,10 +132,29 @@ def verdicts(runs: Sequence[Run], confidence: float, margin: float, seed: int) -
                     "verdict": verdict(low, high, margin),
                 }
             )
-    return _sorted_table(rows, VERDICT_COLUMNS)
+    return sorted_table(rows, VERDICT_COLUMNS)
 
 
-def _mean_with_interval(values: Array, resampled: Array, confidence: float, seed: int) -> tuple[float, float, float]:
+def pairs(runs: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
+    """Yield every run with transferred weights beside its partner from scratch: same target, model and fraction.
+
+    Raises
+    ------
+    InputError
+        If a partner is missing, or as `check_pair`.
+    """
+    partners = {(run.target, run.model, run.fraction): run for run in runs if run.arm == SCRATCH}
+    for run in runs:
+        if run.arm == SCRATCH:
+            continue
+        scratch = partners.get((run.target, run.model, run.fraction))
+        if scratch is None:
+            raise InputError(f"{run.name}: no run from scratch of the same target, model and fraction to compare with")
+        check_pair(run, scratch)
+        yield run, scratch
+
+
+def mean_with_interval(values: Array, resampled: Array, confidence: float, seed: int) -> tuple[float, float, float]:
     """Return mean over replicates, low and high from (R,) values and their (R, B) resamples."""
     mean = float(values.mean())
     weights = replicate_resamples(len(values), resampled.shape[1], seed)
@@ -147,7 +162,8 @@ def _mean_with_interval(values: Array, resampled: Array, confidence: float, seed
     return mean, low, high
 
 
-def _cell(run: Run, metric: str) -> dict[str, object]:
+def cell_of(run: Run, metric: str) -> dict[str, object]:
+    """Return the first columns of a row on a run and a metric."""
     return {
         "target": run.target,
         "source": run.source,
@@ -159,7 +175,8 @@ def _cell(run: Run, metric: str) -> dict[str, object]:
     }
 
 
-def _check_pair(run: Run, scratch: Run) -> None:
+def check_pair(run: Run, scratch: Run) -> None:
+    """Raise InputError if two runs differ in replicates, training subsets or resamples."""
     if not np.array_equal(run.n_train, scratch.n_train):
         raise InputError(
             f"{run.name} and {scratch.name}: replicates or training subsets differ ({run.n_train.tolist()} and"
@@ -170,9 +187,9 @@ def _check_pair(run: Run, scratch: Run) -> None:
             raise InputError(f"{run.name} and {scratch.name}: resamples differ in number; score both again")
 
 
-def _sorted_table(rows: list[dict[str, object]], columns: list[str]) -> pd.DataFrame:
+def sorted_table(rows: list[dict[str, object]], columns: list[str], order: list[str] = _ORDER) -> pd.DataFrame:
     """Return the rows in a fixed order, numbers rounded for a table that is the same on every machine."""
-    table = pd.DataFrame(rows, columns=columns).sort_values(_ORDER, kind="stable", ignore_index=True)
+    table = pd.DataFrame(rows, columns=columns).sort_values(order, kind="stable", ignore_index=True)
     numbers = table.select_dtypes("float").columns.drop("fraction", errors="ignore")
     table[numbers] = table[numbers].round(_DECIMALS) + 0.0  # + 0.0: no "-0.0" in the file
     return table

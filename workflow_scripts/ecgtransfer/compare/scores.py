@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import written_whole
-from ecgtransfer.statistics import auroc, average_precision, best_f1_threshold, f1, macro, patient_resamples
+from ecgtransfer.statistics.metrics import auroc, average_precision, best_f1_threshold, f1, macro
+from ecgtransfer.statistics.resampling import patient_resamples
 
 Array = NDArray[Any]
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from ecgtransfer.prepare.corpora import is_shuffled, without_shuffling
 from ecgtransfer.report.names import METRIC_NAMES, series_name, way_name
-from ecgtransfer.statistics import Verdict
+from ecgtransfer.statistics.inference import Verdict
 
 ANSWERED_METRIC = "macro_auroc"
 

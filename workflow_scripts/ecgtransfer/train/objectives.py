@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, smooth_l1_loss
 
-from ecgtransfer.statistics import auroc, macro
+from ecgtransfer.statistics.metrics import auroc, macro
 from ecgtransfer.train.models.base import EcgModel
 
 MASKED_SHARE = 0.5

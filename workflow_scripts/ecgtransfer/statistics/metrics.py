@@ -1,24 +1,21 @@
-"""Metrics on many resamples at once, bootstrap intervals, and the verdict on a difference.
+"""Metrics on many resamples at once: one value per resample.
 
-A resample is a row of integer weights: how often each record was drawn. Metrics take all B resamples together: records
-are sorted once per label, and every resample's counts then come from sums over the sorted weights. Nothing here knows
-files, models or studies; `ecgtransfer.compare` applies it to runs.
+A resample is a row of integer weights: how often each record was drawn. Metrics take all B resamples together. For the
+ranking metrics records are sorted once per label, and every resample's counts come from sums over the sorted weights;
+the others are sums of something that each record has, so all resamples are one matrix product.
 
 Arrays of weights are (B, n) as read, but `patient_resamples` lays them out record by record in memory (Fortran order),
 because the metrics pick and sum whole records; weights in C order give the same numbers, more slowly.
 """
 
 from collections.abc import Iterator
-from statistics import NormalDist
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
-Verdict = Literal["helps", "hurts", "equivalent", "undecided"]
 
-_PATIENTS, _REPLICATES = 0, 1  # separate random streams, so that one seed serves both factors
 _BLOCK_COUNTS = 3_000_000  # weights looked at together: bounds the memory, whatever the number of records
 
 
@@ -92,6 +89,86 @@ def f1(y_true: ArrayLike, predicted: ArrayLike, weights: Array | None = None) ->
     return np.concatenate(score)
 
 
+def brier(y_true: ArrayLike, probability: ArrayLike, weights: Array | None = None) -> Array:
+    """Return the mean squared error of the probabilities in every resample (Brier 1950, Mon. Weather Rev. 78:1-3).
+
+    Parameters as in `auroc`, with `probability` (n,) in [0, 1]. Lower is better. One class is enough for it: NaN only
+    where a resample holds no record. Equals ``sklearn.metrics.brier_score_loss`` with ``sample_weight`` to rounding.
+    """
+    error = np.asarray(probability, dtype=np.float64) - np.asarray(y_true, dtype=np.float64)
+    squares, drawn = _weighted_sums(np.stack([error**2, np.ones_like(error)], axis=1), weights)
+    return _ratio(squares, drawn)
+
+
+def expected_calibration_error(
+    y_true: ArrayLike, probability: ArrayLike, weights: Array | None = None, n_bins: int = 10
+) -> Array:
+    """Return how far the mean probability is from the share of positives, averaged over bins, in every resample.
+
+    Parameters
+    ----------
+    y_true : (n,) array of 0/1 or bool
+    probability : (n,) array in [0, 1]
+    weights : as in `auroc`
+    n_bins : bins of equally many records; equal probabilities share a bin, so ties can make bins unequal
+
+    Returns
+    -------
+    (B,) array of float64 in [0, 1], lower is better, NaN where a resample holds no record
+
+    Notes
+    -----
+    Bins hold equally many records (Nixon et al. 2019, Measuring Calibration in Deep Learning, CVPR Workshops), because
+    probabilities of a rare label lie close together near 0, in one bin of equal width. The bins are those of the whole
+    sample for every resample: edges that moved with each draw would add variation that the estimate does not have.
+
+    Absolute values never cancel, so the error of a finite sample lies above the true one, and the error of a resample
+    above that of its sample. An interval of it is read with this in mind; in a paired difference most of it cancels.
+    """
+    truth, probability = np.asarray(y_true, dtype=np.float64), np.asarray(probability, dtype=np.float64)
+    n_records = len(probability)
+    n_lower = np.searchsorted(np.sort(probability), probability, side="left")
+    bin_of_record = n_lower * n_bins // max(n_records, 1)
+    gaps = np.zeros((n_records, n_bins + 1))
+    gaps[np.arange(n_records), bin_of_record] = truth - probability
+    gaps[:, n_bins] = 1
+    *gap_by_bin, drawn = _weighted_sums(gaps, weights)
+    return _ratio(np.abs(gap_by_bin).sum(axis=0), drawn)
+
+
+def challenge_score(
+    y_true: ArrayLike, predicted: ArrayLike, rewards: ArrayLike, normal: int, weights: Array | None = None
+) -> Array:
+    """Return the score of the PhysioNet/CinC Challenge 2021 of every resample: 1 for the right answers, 0 for "normal".
+
+    Parameters
+    ----------
+    y_true, predicted : (n, L) arrays of 0/1 or bool over the L scored classes, classes that count as one already merged
+    rewards : (L, L) array, the Challenge's table: what it gives for answering column k where row j is true
+    normal : the column of sinus rhythm; to answer it alone for every recording has score 0
+    weights : as in `auroc`
+
+    Returns
+    -------
+    (B,) array of float64, at most about 1, negative where worse than always "normal"; NaN where a resample holds no
+    recording in which the right answer differs in value from "normal" (the Challenge then gives 0)
+
+    Notes
+    -----
+    Reyna et al. 2021, Will Two Do? Varying Dimensions in Electrocardiography, Computing in Cardiology 48. Every pair of
+    a true and an answered class earns its reward, divided by the number of classes that are true or answered in that
+    recording. Each recording so has a reward of its own, and a resample's score is a ratio of two sums over recordings.
+    """
+    truth, answers = np.asarray(y_true).astype(bool), np.asarray(predicted).astype(bool)
+    always_normal = np.zeros_like(truth)
+    always_normal[:, normal] = True
+    table = np.asarray(rewards, dtype=np.float64)
+    least = _challenge_rewards(truth, always_normal, table)
+    reached = _challenge_rewards(truth, answers, table) - least
+    reachable = _challenge_rewards(truth, truth, table) - least
+    return _ratio(*_weighted_sums(np.stack([reached, reachable], axis=1), weights))
+
+
 def best_f1_threshold(y_true: ArrayLike, score: ArrayLike) -> float:
     """Return the threshold t for which predicting ``score >= t`` has the highest F1.
 
@@ -118,103 +195,24 @@ def macro(values: Array) -> Array:
     return mean
 
 
-def patient_resamples(patient_ids: ArrayLike, n_resamples: int, seed: int) -> Array:
-    """Draw patients with replacement; each patient comes with all of its records.
+def macro_of_frequent(values: Array, n_positive: ArrayLike, min_positives: int) -> tuple[Array, Array]:
+    """Return the mean over the labels with at least `min_positives` positives, and on how many resamples each counts.
 
     Parameters
     ----------
-    patient_ids : (n,) array, the patient of every record
-    n_resamples : number of resamples B
-    seed : the same seed and the same patients give the same draws, whatever the order of the records
+    values : (L, B) a metric of every label on every resample, NaN where it cannot be evaluated
+    n_positive : (L,) positives of every label in the whole test set, of records or of patients
+    min_positives : labels with fewer are left out of every resample, so that all resamples are of the same labels
 
     Returns
     -------
-    (B, n) array of int32: how often each record is in each resample. A larger B begins with the same resamples.
-
-    Notes
-    -----
-    Records of a patient are not independent, so the patient is the unit that is drawn (cluster bootstrap; Davison &
-    Hinkley 1997, Bootstrap Methods and their Application, section 3.8).
+    mean : (B,), as `macro` of the labels that are left
+    n_valid : (L,) in how many of the B resamples the label is part of the mean; 0 for labels left out
     """
-    patients, patient_of_record = np.unique(np.asarray(patient_ids), return_inverse=True)
-    weights: Array = _draw_counts(len(patients), n_resamples, [seed, _PATIENTS])[patient_of_record].T
-    return weights
-
-
-def replicate_resamples(n_replicates: int, n_resamples: int, seed: int) -> Array:
-    """Draw replicates with replacement: (B, R) int32 counts that sum to R, independent of the patient draws."""
-    weights: Array = _draw_counts(n_replicates, n_resamples, [seed, _REPLICATES]).T
-    return weights
-
-
-def resampled_mean(values: Array, resampled: Array, replicate_weights: Array, confidence: float) -> Array:
-    """Return bootstrap draws of the mean over replicates, with the variation of test patients and of replicates.
-
-    Parameters
-    ----------
-    values : (R,) each replicate's value on the whole test set
-    resampled : (R, B) each replicate's value on every patient resample, the same patients for all replicates
-    replicate_weights : (B, R) from `replicate_resamples`
-    confidence : of the percentile interval that the draws are for, such as 0.95
-
-    Returns
-    -------
-    (B,) array: the mean over replicates on patient resample b, plus the inflated deviation of replicate draw b
-
-    Notes
-    -----
-    The two factors are crossed: every replicate meets every test patient. Drawing both in one product would count their
-    interaction three times (Owen 2007, The pigeonhole bootstrap, Ann. Appl. Stat. 1:386-411); adding the two deviations
-    counts it twice, which is still on the safe side.
-
-    Replicates are few. Their plain bootstrap variance is too small by (R - 1) / R, so deviations are multiplied by
-    sqrt(R / (R - 1)); its percentiles act as if that variance were known, so they are widened by the ratio of Student's
-    t with R - 1 degrees of freedom to the normal quantile (Davison & Hinkley 1997, section 3.8, on the bias with few
-    groups; Hesterberg 2015, What Teachers Should Know About the Bootstrap, Am. Stat. 69:371-386, on both factors, which
-    make the "expanded percentile interval"). Patients are many and need neither.
-
-    One replicate tells nothing about replicates: the draws then hold the variation of test patients alone.
-    """
-    n_replicates = len(values)
-    over_patients: Array = resampled.mean(axis=0)
-    if n_replicates == 1:
-        return over_patients
-    from scipy.special import stdtrit  # here, because training imports this module and does without scipy
-
-    upper = 0.5 + confidence / 2
-    student_to_normal = float(stdtrit(n_replicates - 1, upper)) / NormalDist().inv_cdf(upper)
-    inflation = student_to_normal * np.sqrt(n_replicates / (n_replicates - 1))
-    over_replicates: Array = replicate_weights @ (values - values.mean()) / n_replicates
-    draws: Array = over_patients + inflation * over_replicates
-    return draws
-
-
-def percentile_interval(resampled: ArrayLike, point: float, confidence: float) -> tuple[float, float]:
-    """Return the percentile interval of `resampled` (B,), NaN draws left out, widened where needed to hold `point`.
-
-    (NaN, NaN) where the point or every draw is NaN: there is nothing to say then.
-    """
-    draws = np.asarray(resampled, dtype=np.float64)
-    draws = draws[~np.isnan(draws)]
-    if len(draws) == 0 or np.isnan(point):
-        return float("nan"), float("nan")
-    low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return min(float(low), float(point)), max(float(high), float(point))
-
-
-def verdict(low: float, high: float, margin: float) -> Verdict:
-    """Say what an interval of transfer minus scratch means.
-
-    ``helps`` or ``hurts`` where it excludes 0 (looked at first, however small the difference), ``equivalent`` where it
-    lies within +-`margin`, else ``undecided``; NaN limits are undecided.
-    """
-    if low > 0:
-        return "helps"
-    if high < 0:
-        return "hurts"
-    if -margin <= low and high <= margin:
-        return "equivalent"
-    return "undecided"
+    frequent = np.asarray(n_positive) >= min_positives
+    kept = np.where(frequent[:, None], values, np.nan)
+    n_valid: Array = np.count_nonzero(~np.isnan(kept), axis=1)
+    return macro(kept), n_valid
 
 
 class _Ranking(NamedTuple):
@@ -266,6 +264,24 @@ def _class_sizes(positive: Array, counts: Array) -> tuple[Array, Array]:
     return n_positive, n_negative
 
 
+def _challenge_rewards(truth: Array, answers: Array, rewards: Array) -> Array:
+    """Return (n,) rewards of the answers to every recording."""
+    n_named = np.maximum((truth | answers).sum(axis=1), 1)
+    earned: Array = ((truth @ rewards) * answers).sum(axis=1) / n_named
+    return earned
+
+
+def _weighted_sums(values: Array, weights: Array | None) -> Array:
+    """Return (k, B): each of k columns of `values` (n, k), summed over the records of each resample."""
+    return np.concatenate([values.T @ counts for counts in _blocks(weights, len(values))], axis=1)
+
+
+def _ratio(numerator: Array, denominator: Array) -> Array:
+    """Return the quotient, NaN where the denominator is 0."""
+    quotient: Array = np.divide(numerator, denominator, out=np.full(numerator.shape, np.nan), where=denominator != 0)
+    return quotient
+
+
 def _as_floats(score: ArrayLike) -> Array:
     """Return the scores as they are if they are floats (float32 stays exact), else as float64."""
     scores = np.asarray(score)
@@ -280,12 +296,3 @@ def _blocks(weights: Array | None, n_records: int) -> Iterator[Array]:
     size = max(16, _BLOCK_COUNTS // max(n_records, 1))
     for start in range(0, len(weights), size):
         yield weights[start : start + size].T.astype(np.int32, casting="same_kind", copy=False)
-
-
-def _draw_counts(n_items: int, n_resamples: int, seed: list[int]) -> Array:
-    """Return (n_items, B) int32: how often each item occurs in each of B draws of n_items with replacement."""
-    generator = np.random.default_rng(seed)
-    counts = np.empty((n_items, n_resamples), dtype=np.int32)
-    for resample in range(n_resamples):
-        counts[:, resample] = np.bincount(generator.integers(n_items, size=n_items), minlength=n_items)
-    return counts

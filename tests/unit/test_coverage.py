@@ -1,0 +1,110 @@
+"""Simulated studies with a known truth: how often the intervals hold it, and how often a verdict is wrong."""
+
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from ecgtransfer.statistics.inference import percentile_interval, resampled_mean, verdict
+from ecgtransfer.statistics.metrics import auroc, macro
+from ecgtransfer.statistics.resampling import patient_resamples, replicate_resamples
+
+CONFIDENCE, N_STUDIES, N_RESAMPLES = 0.95, 1000, 200
+N_DRAWINGS = 50  # drawing takes longest, so studies share their draws, which know nothing of the data, with others
+
+
+@cache
+def replicate_draws(n_replicates, seed):
+    return replicate_resamples(n_replicates, N_RESAMPLES, seed)
+
+
+def interval(values, resampled, study):
+    draws = resampled_mean(values, resampled, replicate_draws(len(values), study % N_DRAWINGS), CONFIDENCE)
+    return percentile_interval(draws, values.mean(), CONFIDENCE)
+
+
+def highest(n_replicates):
+    """Three replicates cover more: Student's t of 2 degrees of freedom is meant for their part of the width alone."""
+    return 0.98 if n_replicates == 3 else 0.97
+
+
+@pytest.mark.parametrize("n_replicates", [3, 5, 10])
+@pytest.mark.parametrize(
+    ("of_patients", "of_replicates", "of_both"),
+    [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1)],
+)
+def test_intervals_cover_the_truth_whichever_factor_varies(n_replicates, of_patients, of_replicates, of_both):
+    # Normal effects of patients, of replicates, and of both together; the truth is 0. The effect of both shows in the
+    # replicates' scores and in their resamples: counted twice, it would be covered by more than 99 %.
+    covered, generator = 0, np.random.default_rng(n_replicates)
+    for study in range(N_STUDIES):
+        draws = of_patients * generator.normal(size=N_RESAMPLES)
+        draws = draws + of_both * generator.normal(size=(n_replicates, N_RESAMPLES))
+        values = of_patients * generator.normal() + np.hypot(of_replicates, of_both) * generator.normal(
+            size=n_replicates
+        )
+        low, high = interval(values, values[:, None] + draws, study)
+        covered += low <= 0 <= high
+    # Where nothing but three replicates varies, draws have ten values, and percentiles are rough.
+    lowest = 0.93 if of_patients or of_both or n_replicates > 3 else 0.91
+    assert lowest <= covered / N_STUDIES <= highest(n_replicates)
+
+
+PREVALENCE = np.array([0.3, 0.05])  # a frequent label, and a rare one with some four patients
+N_PATIENTS = 80
+SHARED, OF_ARM, OF_RUN = 0.7, 0.4, 0.5  # deviations of a score: in all runs alike, in all runs of an arm, in one run
+OF_QUALITY = 0.2  # deviation of how well a replicate has learned
+
+
+def paired_study(generator, n_replicates, qualities, patients, weights):
+    """Return the difference of macro AUROC between two arms: (R,), and (R, B) on the resamples.
+
+    Patients have one to three recordings with the same labels and, in part, the same scores. Every replicate of an arm
+    separates positives from negatives by its own distance.
+    """
+    n_labels = len(PREVALENCE)
+    ill = np.zeros((N_PATIENTS, n_labels), dtype=bool)
+    while not ill.any(axis=0).all():
+        ill = generator.random((N_PATIENTS, n_labels)) < PREVALENCE
+    of_patient = SHARED * generator.normal(size=(N_PATIENTS, n_labels))
+    of_arm = OF_ARM * generator.normal(size=(2, 1, N_PATIENTS, n_labels))
+    distance = np.array(qualities)[:, None] + OF_QUALITY * generator.normal(size=(2, n_replicates))
+    score = distance[:, :, None, None] * ill[patients] + (of_patient + of_arm)[:, :, patients]
+    score = score + OF_RUN * generator.normal(size=score.shape)
+    values, resampled = np.empty((2, n_replicates)), np.empty((2, n_replicates, len(weights)))
+    for arm, replicate in np.ndindex(2, n_replicates):
+        columns = [(ill[patients, label], score[arm, replicate, :, label]) for label in range(n_labels)]
+        values[arm, replicate] = np.mean([auroc(*column)[0] for column in columns])
+        resampled[arm, replicate] = macro(np.stack([auroc(*column, weights) for column in columns]))
+    return values[1] - values[0], resampled[1] - resampled[0]
+
+
+def true_difference(qualities):
+    """The area of two normal distributions, averaged over replicates: a closed form for every label."""
+    spread = 2 * (SHARED**2 + OF_ARM**2 + OF_RUN**2) + OF_QUALITY**2
+    return float(np.diff(norm.cdf(np.array(qualities) / np.sqrt(spread)))[0])
+
+
+@pytest.mark.parametrize(("n_replicates", "qualities"), [(3, (1.2, 1.2)), (5, (0.8, 1.8))])
+def test_the_paired_difference_is_covered_and_equal_arms_are_seldom_said_to_differ(n_replicates, qualities):
+    generator = np.random.default_rng(n_replicates)
+    truth = true_difference(qualities)
+    drawings = []
+    for seed in range(N_DRAWINGS):
+        patients = np.repeat(np.arange(N_PATIENTS), generator.integers(1, 4, size=N_PATIENTS))
+        drawings.append((patients, patient_resamples(patients, N_RESAMPLES, seed)))
+    n_covered, said = 0, []
+    for study in range(N_STUDIES):
+        patients, weights = drawings[study % N_DRAWINGS]
+        values, resampled = paired_study(generator, n_replicates, qualities, patients, weights)
+        low, high = interval(values, resampled, study // N_DRAWINGS)
+        assert low <= values.mean() <= high
+        n_covered += low <= truth <= high
+        said.append(verdict(low, high, margin=0.01))
+    assert 0.93 <= n_covered / N_STUDIES <= highest(n_replicates)
+    if truth == 0:
+        assert said.count("helps") / N_STUDIES <= 0.05
+        assert said.count("hurts") / N_STUDIES <= 0.05
+    else:
+        assert said.count("helps") / N_STUDIES > 0.5  # an interval that says nothing would cover, too

@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+from scipy.stats import false_discovery_control, norm
+
+from ecgtransfer.statistics.inference import (
+    equivalence,
+    holm,
+    percentile_interval,
+    resampled_mean,
+    two_sided_p,
+    verdict,
+)
+from ecgtransfer.statistics.resampling import replicate_resamples
+
+
+def test_resampled_mean_has_the_variance_of_both_factors():
+    # Closed form: var(patients) + t^2/z^2 * s^2 / R, with t, z = 2.7764, 1.9600 for R = 5 and 95 %.
+    generator = np.random.default_rng(0)
+    values = np.array([0.70, 0.72, 0.69, 0.75, 0.71])
+    resampled = values[:, None] + generator.normal(scale=0.01, size=20_000)
+    draws = resampled_mean(values, resampled, replicate_resamples(5, 20_000, 0), 0.95)
+    expected = 0.01**2 + (2.7764 / 1.9600) ** 2 * values.var(ddof=1) / 5
+    assert draws.var() == pytest.approx(expected, rel=0.04)
+    assert draws.mean() == pytest.approx(values.mean(), abs=5e-4)
+
+
+@pytest.mark.parametrize("of_patients", [0.0, 0.01])
+def test_what_replicates_do_not_share_on_resamples_is_counted_once(of_patients):
+    # The same closed form: resamples of each replicate for itself belong to the spread of the values, counted there.
+    generator = np.random.default_rng(1)
+    values = np.array([0.70, 0.72, 0.69, 0.75, 0.71])
+    resampled = values[:, None] + of_patients * generator.normal(size=20_000)
+    resampled += generator.normal(scale=0.02, size=resampled.shape)
+    resampled[:, 7] = np.nan  # a resample without any label to evaluate
+    draws = resampled_mean(values, resampled, replicate_resamples(5, 20_000, 0), 0.95)
+    assert np.flatnonzero(np.isnan(draws)).tolist() == [7]
+    expected = of_patients**2 + (2.7764 / 1.9600) ** 2 * values.var(ddof=1) / 5
+    assert np.nanvar(draws) == pytest.approx(expected, rel=0.04)
+
+
+def test_resamples_that_do_not_vary_leave_the_replicates():
+    values = np.array([0.70, 0.72, 0.69])
+    weights = replicate_resamples(3, 500, 0)
+    draws = resampled_mean(values, np.tile(values[:, None], 500), weights, 0.95)
+    expected = values.mean() + 4.3027 / 1.9600 * np.sqrt(3 / 2) * (weights @ values / 3 - values.mean())
+    np.testing.assert_allclose(draws, expected, atol=1e-5)
+    np.testing.assert_allclose(resampled_mean(np.full(3, 0.5), np.full((3, 500), 0.5), weights, 0.95), 0.5)
+
+
+def test_a_single_replicate_has_only_the_variation_of_patients():
+    resampled = np.random.default_rng(0).random((1, 50))
+    np.testing.assert_array_equal(
+        resampled_mean(np.array([0.5]), resampled, replicate_resamples(1, 50, 0), 0.95), resampled[0]
+    )
+
+
+def test_interval_is_of_percentiles_without_nan_and_holds_the_point():
+    # 99 draws in ascending order: rank (99 + 1) * 0.05 from either end.
+    draws = np.append(np.arange(1.0, 100.0), [np.nan, np.nan])
+    assert percentile_interval(draws, 50.0, 0.9) == pytest.approx((5.0, 95.0))
+    assert percentile_interval(draws, -3.0, 0.9) == pytest.approx((-3.0, 95.0))
+    assert percentile_interval(draws, 104.0, 0.9) == pytest.approx((5.0, 104.0))
+    assert np.isnan(percentile_interval([np.nan], 0.5, 0.95)).all()
+    assert np.isnan(percentile_interval(draws, np.nan, 0.95)).all()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.001, 0.2, "helps"),
+        (0.001, 0.005, "helps"),  # excludes 0 and lies within the margin: a small but certain gain
+        (-0.2, -0.001, "hurts"),
+        (-0.005, -0.001, "hurts"),
+        (-0.01, 0.01, "equivalent"),
+        (0.0, 0.0, "equivalent"),
+        (-0.02, 0.005, "undecided"),
+        (0.0, 0.05, "undecided"),
+        (float("nan"), float("nan"), "undecided"),
+    ],
+)
+def test_verdict_follows_the_interval(low, high, expected):
+    assert verdict(low, high, margin=0.01) == expected
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95])
+@pytest.mark.parametrize("n_draws", [99, 100, 313])
+def test_p_is_below_a_level_exactly_where_the_interval_excludes_zero(n_draws, confidence):
+    excluded = 0
+    for seed in range(400):
+        generator = np.random.default_rng([seed, n_draws])
+        draws = generator.normal(generator.normal(scale=2), 1, size=n_draws).round(2)  # rounded: some are equal, some 0
+        point = draws.mean() + generator.normal(scale=0.3)
+        low, high = percentile_interval(draws, point, confidence)
+        assert (two_sided_p(draws, point) < 1 - confidence) == (low > 0 or high < 0)
+        excluded += low > 0 or high < 0
+    assert 100 < excluded < 350
+
+
+def test_p_is_that_of_the_normal_distribution_for_normal_draws_whatever_the_sign():
+    quantiles = norm.ppf((np.arange(1, 10_000)) / 10_000)
+    for point in (0.3, 1.0, 2.5):
+        expected = 2 * norm.sf(point)
+        assert two_sided_p(quantiles + point, point) == pytest.approx(expected, abs=1e-6)
+        assert two_sided_p(quantiles - point, -point) == pytest.approx(expected, abs=1e-6)
+
+
+def test_p_is_never_zero_and_at_most_one():
+    assert two_sided_p(np.arange(1.0, 100.0), 50.0) == pytest.approx(2 / 100)
+    assert two_sided_p(-np.arange(1.0, 100.0), 50.0) == 1.0
+    assert two_sided_p(np.zeros(9), 0.0) == 1.0
+    assert two_sided_p(np.zeros(9), 0.1) == 1.0
+
+
+def test_p_leaves_nan_draws_out():
+    draws = np.array([-1.0, 0.5, 1.0, 2.0, 3.0])
+    assert two_sided_p(np.append(draws, [np.nan] * 7), 1.0) == two_sided_p(draws, 1.0)
+    assert np.isnan(two_sided_p([np.nan], 1.0))
+    assert np.isnan(two_sided_p(draws, float("nan")))
+
+
+def test_holm_steps_down_by_its_definition():
+    p = np.array([0.010, 0.040, 0.030, 0.005, 0.9])
+    for level in (0.02, 0.04, 0.05, 0.1, 0.12, 0.5):
+        rejected = np.zeros(5, dtype=bool)
+        for step, index in enumerate(np.argsort(p)):
+            if p[index] > level / (5 - step):
+                break
+            rejected[index] = True
+        np.testing.assert_array_equal(holm(p) <= level + 1e-15, rejected)
+
+
+def test_holm_keeps_nan_shape_and_order():
+    p = np.array([[0.04, np.nan, 0.01], [np.nan, 0.6, 0.7]])
+    np.testing.assert_allclose(holm(p), [[0.12, np.nan, 0.04], [np.nan, 1.0, 1.0]])
+    assert np.isnan(holm([np.nan, np.nan])).all()
+    assert holm([]).shape == (0,)
+    assert holm([0.02]) == [0.02]
+    known = p[~np.isnan(p)]
+    assert (holm(known) >= false_discovery_control(known)).all()  # stricter than the false discovery rate
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.01, 0.01, True),
+        (0.002, 0.008, True),  # a certain gain that is too small to matter
+        (-0.011, 0.0, False),
+        (0.0, 0.011, False),
+        (float("nan"), float("nan"), False),
+        (0.0, float("nan"), False),
+    ],
+)
+def test_equivalence_is_an_interval_within_the_margin(low, high, expected):
+    assert equivalence(low, high, margin=0.01) is expected
+
+
+def test_equivalence_is_said_at_five_percent_where_the_difference_is_the_margin():
+    estimates = np.random.default_rng(0).normal(loc=1.0, scale=0.2, size=4000)
+    half = norm.ppf(0.95) * 0.2
+    said = np.mean([equivalence(estimate - half, estimate + half, margin=1.0) for estimate in estimates])
+    assert said == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / 4000))

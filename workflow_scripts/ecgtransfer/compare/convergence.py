@@ -1,0 +1,259 @@
+"""Convergence: how long transfer and training from scratch take to the same validation score, and who catches up when.
+
+The goal of a pair is `GOAL` of the best validation macro AUROC of the run from scratch: of the score itself, not of its
+distance from 0.5. Nothing here looks at test records.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from ecgtransfer.arms import SCRATCH, way_of
+from ecgtransfer.compare.findings import sorted_table
+from ecgtransfer.errors import InputError
+from ecgtransfer.study import Cell
+
+Array = NDArray[Any]
+
+GOAL = 0.99
+MEASURES = ("epochs", "steps", "seconds")
+CATCH_UP = "catch_up"
+
+_CELL = ["target", "source", "model", "arm", "fraction"]
+REPLICATE_CONVERGENCE_COLUMNS = [
+    *(*_CELL, "replicate", "goal"),
+    *(f"{measure}_{arm}" for measure in MEASURES for arm in ("scratch", "transfer")),
+    *("epochs_run_scratch", "epochs_run_transfer", "transfer_best", "catch_up_epoch"),
+]
+CONVERGENCE_COLUMNS = [
+    *(*_CELL, "measure", "scratch", "transfer", "ratio", "ci_low", "ci_high"),
+    *("n_reached", "n_replicates", "epochs_run"),
+]
+
+_COUNTS = ["epochs_scratch", "epochs_transfer", "steps_scratch", "steps_transfer", "catch_up_epoch"]
+_NUMBERS = REPLICATE_CONVERGENCE_COLUMNS[REPLICATE_CONVERGENCE_COLUMNS.index("goal") :]
+_SAME_SCORE = 1e-9  # as in the choice of the best epoch
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the replicates of one cell were trained.
+
+    Attributes
+    ----------
+    cell
+        Which one.
+    epochs
+        The cell's ``history.csv``: ``replicate``, ``epoch``, ``valid_loss``, ``valid_macro_auroc``, ``seconds``.
+    steps_per_epoch
+        Optimiser steps in an epoch of each replicate, (R,); NaN where there is no optimiser, as with ``svm``.
+    """
+
+    cell: Cell
+    epochs: pd.DataFrame
+    steps_per_epoch: Array
+
+    @property
+    def name(self) -> str:
+        """The cell in words, for messages."""
+        return f"{self.cell.target}/{self.cell.model}/{self.cell.arm}/{self.cell.fraction:g}"
+
+    def replicate(self, number: int) -> "Progress":
+        """Return how one replicate went."""
+        rows = self.epochs[self.epochs["replicate"] == number].sort_values("epoch")
+        scores = rows["valid_macro_auroc"].to_numpy(dtype=np.float64)
+        if way_of(self.cell.arm) != "svm":  # which has no loss; others without a finite one have diverged
+            scores = np.where(np.isfinite(rows["valid_loss"].to_numpy(dtype=np.float64)), scores, np.nan)
+        seconds = rows["seconds"].to_numpy(dtype=np.float64)
+        return Progress(scores, seconds.cumsum(), float(self.steps_per_epoch[number]))
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One training: the validation score after each epoch, NaN where there is none, and what it had cost by then."""
+
+    scores: Array  # (E,)
+    seconds: Array  # (E,) from the start
+    steps_per_epoch: float
+
+    @property
+    def best(self) -> float:
+        """The highest score; NaN where no epoch has one."""
+        known = self.scores[~np.isnan(self.scores)]
+        return float(known.max()) if len(known) else math.nan
+
+    def epochs_until(self, score: float) -> float:
+        """Return the first epoch, from 1, with such a score or a higher one; NaN if there is none."""
+        reached = np.flatnonzero(self.scores >= score - _SAME_SCORE)
+        return float(reached[0] + 1) if len(reached) else math.nan
+
+    def cost_until(self, score: float) -> dict[str, float]:
+        """Return each of `MEASURES` until the first epoch with such a score or a higher one; NaN if there is none."""
+        epochs = self.epochs_until(score)
+        seconds = math.nan if math.isnan(epochs) else float(self.seconds[int(epochs) - 1])
+        return dict(zip(MEASURES, (epochs, epochs * self.steps_per_epoch, seconds), strict=True))
+
+
+def training_of(cell: Cell, history: pd.DataFrame, facts: Mapping[str, Any]) -> Training:
+    """Return how a cell was trained, from its ``history.csv`` and ``run.json``."""
+    batch_size = facts["settings"]["batch_size"]
+    # As `ecgtransfer.train.optimizing.TrainingSettings.steps_per_epoch`, which is not to be had without torch.
+    steps = [math.ceil(replicate["n_train"] / batch_size) for replicate in facts["replicates"]]
+    by_gradients = way_of(cell.arm) != "svm"
+    return Training(cell, history, np.asarray(steps, dtype=np.float64) if by_gradients else np.full(len(steps), np.nan))
+
+
+def replicate_convergence(trainings: Sequence[Training]) -> pd.DataFrame:
+    """Return, for every replicate of every cell with transferred weights, how long it and its partner took.
+
+    Parameters
+    ----------
+    trainings
+        All cells of a study. Replicate r of a cell is compared with replicate r of the cell from scratch with the same
+        target, model and fraction.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `REPLICATE_CONVERGENCE_COLUMNS`.
+
+        ``goal``
+            `GOAL` of the best validation macro AUROC of the partner from scratch.
+        ``epochs_...``, ``steps_...``, ``seconds_...``
+            Until the first epoch that reached the goal, this epoch included; wall time. Empty where none did, and for
+            steps of an arm without an optimiser.
+        ``epochs_run_...``
+            All epochs that it was trained for.
+        ``transfer_best``
+            The best validation macro AUROC of the run with transferred weights.
+        ``catch_up_epoch``
+            The epoch in which the run from scratch first reached that; empty where it never did in the
+            ``epochs_run_scratch`` that it had.
+
+    Raises
+    ------
+    InputError
+        If a partner is missing or has other replicates.
+    """
+    rows = [
+        _compared(transfer, scratch, replicate)
+        for transfer, scratch in _pairs(trainings)
+        for replicate in range(len(transfer.steps_per_epoch))
+    ]
+    table = sorted_table(rows, REPLICATE_CONVERGENCE_COLUMNS, [*_CELL, "replicate"])
+    return table.astype(dict.fromkeys(_COUNTS, "Int64"))
+
+
+def convergence(by_replicate: pd.DataFrame, confidence: float) -> pd.DataFrame:
+    """Return the means over replicates, and how much longer or shorter transfer takes than training from scratch.
+
+    Parameters
+    ----------
+    by_replicate
+        The table of `replicate_convergence`.
+    confidence
+        Of the interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns `CONVERGENCE_COLUMNS`, a row per cell and ``measure``: ``epochs``, ``steps`` and ``seconds`` until the
+        goal, and ``catch_up``.
+
+        ``scratch``, ``transfer``
+            Means over replicates; empty where a replicate never got there, as a mean over the others would flatter. Of
+            ``catch_up``, ``scratch`` is the epoch in which it reached the best score of transfer; the rest is empty.
+        ``ratio``, ``ci_low``, ``ci_high``
+            Geometric mean over replicates of transfer to scratch, with Student's interval of its logarithm; below 1
+            where transfer is faster. The interval is empty for one replicate.
+        ``n_reached``, ``epochs_run``
+            In how many replicates transfer reached the goal, and the epochs that it was trained for, as a mean. Of
+            ``catch_up``: in how many scratch reached the best score of transfer, and its epochs.
+        ``n_replicates``
+            How many there are.
+    """
+    rows: list[dict[str, object]] = []
+    for key, replicates in by_replicate.groupby(_CELL, sort=False):
+        cell = dict(zip(_CELL, key, strict=True))
+        numbers = {name: replicates[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in _NUMBERS}
+        for measure in MEASURES:
+            scratch, transfer = numbers[f"{measure}_scratch"], numbers[f"{measure}_transfer"]
+            ratio, low, high = map(math.exp, mean_over_replicates(np.log(transfer / scratch), confidence))
+            rows.append(
+                {
+                    **{**cell, "measure": measure, "scratch": scratch.mean(), "transfer": transfer.mean()},
+                    **{"ratio": ratio, "ci_low": low, "ci_high": high},
+                    **_how_many(numbers["epochs_transfer"], numbers["epochs_run_transfer"]),
+                }
+            )
+        caught_up = numbers["catch_up_epoch"]
+        rows.append(
+            {
+                **{**cell, "measure": CATCH_UP, "scratch": caught_up.mean()},
+                **_how_many(caught_up, numbers["epochs_run_scratch"]),
+            }
+        )
+    return sorted_table(rows, CONVERGENCE_COLUMNS, [*_CELL, "measure"])
+
+
+def _how_many(reached: Array, epochs_run: Array) -> dict[str, object]:
+    """Return the columns on replicates of which `reached` says when, NaN for never."""
+    return {
+        "n_reached": int(np.isfinite(reached).sum()),
+        "n_replicates": len(reached),
+        "epochs_run": float(epochs_run.mean()),
+    }
+
+
+def mean_over_replicates(values: Array, confidence: float) -> tuple[float, float, float]:
+    """Return mean, low and high by Student's t; NaN where a value is, and for the interval of a single one."""
+    mean, n = float(values.mean()), len(values)
+    if n == 1:
+        return mean, math.nan, math.nan
+    half = float(stdtrit(n - 1, 0.5 + confidence / 2) * values.std(ddof=1) / math.sqrt(n))
+    return mean, mean - half, mean + half
+
+
+def _pairs(trainings: Sequence[Training]) -> list[tuple[Training, Training]]:
+    """Return every training with transferred weights beside its partner from scratch."""
+    partners = {(t.cell.target, t.cell.model, t.cell.fraction): t for t in trainings if t.cell.arm == SCRATCH}
+    found = []
+    for training in trainings:
+        if training.cell.arm == SCRATCH:
+            continue
+        scratch = partners.get((training.cell.target, training.cell.model, training.cell.fraction))
+        if scratch is None:
+            raise InputError(
+                f"{training.name}: no run from scratch of the same target, model and fraction to compare with"
+            )
+        if len(scratch.steps_per_epoch) != len(training.steps_per_epoch):
+            raise InputError(f"{training.name} and {scratch.name}: replicates differ in number; train both again")
+        found.append((training, scratch))
+    return found
+
+
+def _compared(training: Training, partner: Training, replicate: int) -> dict[str, object]:
+    """Return the row of one replicate."""
+    transfer, scratch = training.replicate(replicate), partner.replicate(replicate)
+    goal = GOAL * scratch.best
+    costs = {"scratch": scratch.cost_until(goal), "transfer": transfer.cost_until(goal)}
+    return {
+        **_cell_columns(training.cell),
+        "replicate": replicate,
+        "goal": goal,
+        **{f"{measure}_{arm}": costs[arm][measure] for measure in MEASURES for arm in costs},
+        "epochs_run_scratch": len(scratch.scores),
+        "epochs_run_transfer": len(transfer.scores),
+        "transfer_best": transfer.best,
+        "catch_up_epoch": scratch.epochs_until(transfer.best),
+    }
+
+
+def _cell_columns(cell: Cell) -> dict[str, object]:
+    return {name: getattr(cell, name) for name in _CELL}

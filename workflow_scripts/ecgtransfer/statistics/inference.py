@@ -1,0 +1,165 @@
+"""What resamples say about a mean over replicates: intervals, p-values, equivalence and the verdict."""
+
+from statistics import NormalDist
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtrit
+
+Array = NDArray[Any]
+Verdict = Literal["helps", "hurts", "equivalent", "undecided"]
+
+
+def resampled_mean(values: Array, resampled: Array, replicate_weights: Array, confidence: float) -> Array:
+    """Return bootstrap draws of the mean over replicates, with the variation of test patients and of replicates.
+
+    Parameters
+    ----------
+    values : (R,) each replicate's value on the whole test set
+    resampled : (R, B) each replicate's value on every patient resample, the same patients for all replicates
+    replicate_weights : (B, R) from `replicate_resamples`
+    confidence : of the percentile interval that the draws are for, such as 0.95
+
+    Returns
+    -------
+    (B,) array: the mean over replicates, plus its deviation on patient resample b as far as replicates share it, plus
+    the inflated deviation of replicate draw b
+
+    Notes
+    -----
+    The two factors are crossed: every replicate meets every test patient. Drawing both in one product would count their
+    interaction three times (Owen 2007, The pigeonhole bootstrap, Ann. Appl. Stat. 1:386-411), and adding the two
+    deviations twice: replicates differ on the test set by it, and so do their resamples. So the variance over patients
+    is scaled to what replicates share, the covariance of their resamples. Variance of the replicates' values, plus R
+    times this covariance, over R, is that of many readers with the same cases (Obuchowski & Rockette 1995, Commun.
+    Stat. Simul. Comput. 24:285-308; Hillis 2014, Stat. Med. 33:330-360, also on taking a negative covariance as 0).
+
+    Replicates are few. Their plain bootstrap variance is too small by (R - 1) / R, so deviations are multiplied by
+    sqrt(R / (R - 1)); its percentiles act as if that variance were known, so they are widened by the ratio of Student's
+    t with R - 1 degrees of freedom to the normal quantile (Davison & Hinkley 1997, section 3.8, on the bias with few
+    groups; Hesterberg 2015, What Teachers Should Know About the Bootstrap, Am. Stat. 69:371-386, on both factors, which
+    make the "expanded percentile interval"). Patients are many and need neither.
+
+    One replicate tells nothing about replicates: the draws then hold the variation of test patients alone.
+    """
+    n_replicates = len(values)
+    over_patients: Array = resampled.mean(axis=0)
+    if n_replicates == 1:
+        return over_patients
+    upper = 0.5 + confidence / 2
+    student_to_normal = float(stdtrit(n_replicates - 1, upper)) / NormalDist().inv_cdf(upper)
+    inflation = student_to_normal * np.sqrt(n_replicates / (n_replicates - 1))
+    mean = values.mean()
+    over_replicates: Array = replicate_weights @ (values - mean) / n_replicates
+    draws: Array = mean + _shared_part(resampled) * (over_patients - mean) + inflation * over_replicates
+    return draws
+
+
+def _shared_part(resampled: Array) -> float:
+    """Return by what to multiply deviations of the mean over replicates so that only what replicates share is left.
+
+    The variance of the mean is (V + (R - 1) C) / R, with V the mean variance of a replicate's resamples (R, B) and C
+    their mean covariance. The factor makes C of it, 0 where C is negative. NaN resamples are left out.
+    """
+    known = resampled[:, ~np.isnan(resampled).any(axis=0)]
+    if known.shape[1] < 2:
+        return 1.0
+    n_replicates = len(known)
+    of_one, of_mean = float(known.var(axis=1).mean()), float(known.mean(axis=0).var())
+    if of_mean == 0:
+        return 1.0
+    covariance = (n_replicates * of_mean - of_one) / (n_replicates - 1)
+    return float(np.sqrt(np.clip(covariance / of_mean, 0, 1)))
+
+
+def percentile_interval(resampled: ArrayLike, point: float, confidence: float) -> tuple[float, float]:
+    """Return the percentile interval of `resampled` (B,), NaN draws left out, widened where needed to hold `point`.
+
+    (NaN, NaN) where the point or every draw is NaN: there is nothing to say then. The limits are the draws of rank
+    (B + 1) a and (B + 1) (1 - a), a being half of 1 - `confidence`, interpolated between ranks (Davison & Hinkley 1997,
+    section 5.3.1); `two_sided_p` inverts just this.
+    """
+    draws = np.asarray(resampled, dtype=np.float64)
+    draws = draws[~np.isnan(draws)]
+    if len(draws) == 0 or np.isnan(point):
+        return float("nan"), float("nan")
+    low, high = np.quantile(draws, [0.5 - confidence / 2, 0.5 + confidence / 2], method="weibull")
+    return min(float(low), float(point)), max(float(high), float(point))
+
+
+def two_sided_p(resampled_difference: ArrayLike, point: float) -> float:
+    """Return the two-sided p-value of no difference, from the draws that the interval is taken from.
+
+    Parameters
+    ----------
+    resampled_difference : (B,) draws of the difference, NaN draws are left out
+    point : the difference on the whole test set
+
+    Returns
+    -------
+    p in (0, 1]; NaN where the point or every draw is NaN
+
+    Notes
+    -----
+    Twice the share of draws on the other side of 0 than the point. It inverts `percentile_interval`: p < 1 - confidence
+    exactly when the interval with this confidence excludes 0, for B >= 2 / (1 - confidence). The 0 lies between two
+    draws, and its rank is interpolated as the interval does. No draw beyond 0 counts as one, among B + 1: as many draws
+    can show no smaller p (Davison & Hinkley 1997, section 4.2.3).
+
+    Draws of `resampled_mean` are made for one confidence, so that p is compared with that level.
+    """
+    draws = np.asarray(resampled_difference, dtype=np.float64)
+    draws = draws[~np.isnan(draws)]
+    if len(draws) == 0 or np.isnan(point):
+        return float("nan")
+    if point == 0:
+        return 1.0
+    ordered = np.sort(draws if point > 0 else -draws)
+    n_beyond = int(np.searchsorted(ordered, 0.0, side="right"))
+    if n_beyond == len(ordered):
+        return 1.0
+    rank = float(n_beyond)
+    if n_beyond > 0:
+        below, above = ordered[n_beyond - 1 : n_beyond + 1]
+        rank += float(-below / (above - below))
+    return min(1.0, 2 * max(rank, 1.0) / (len(ordered) + 1))
+
+
+def holm(p_values: ArrayLike) -> Array:
+    """Return p-values adjusted for their number (Holm 1979, Scand. J. Stat. 6:65-70); NaN stays and is not counted.
+
+    At most a share a of all families of true null hypotheses has any adjusted p below a, whatever ties the tests have
+    to each other. Shape and order are those of `p_values`.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    adjusted = np.full(p.shape, np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    ascending = known[np.argsort(p.flat[known], kind="stable")]
+    factors = np.arange(len(ascending), 0, -1)
+    adjusted.flat[ascending] = np.minimum(np.maximum.accumulate(factors * p.flat[ascending]), 1.0)
+    return adjusted
+
+
+def equivalence(low90: float, high90: float, margin: float) -> bool:
+    """Tell whether a difference is shown to lie within +-`margin` at the 5 % level.
+
+    Two one-sided tests, each at 5 %, are passed exactly when the 90 % interval lies within the margin (Schuirmann 1987,
+    J. Pharmacokinet. Biopharm. 15:657-680). NaN limits show nothing.
+    """
+    return bool(-margin <= low90 and high90 <= margin)
+
+
+def verdict(low: float, high: float, margin: float) -> Verdict:
+    """Say what an interval of transfer minus scratch means.
+
+    ``helps`` or ``hurts`` where it excludes 0 (looked at first, however small the difference), ``equivalent`` where it
+    lies within +-`margin`, else ``undecided``; NaN limits are undecided.
+    """
+    if low > 0:
+        return "helps"
+    if high < 0:
+        return "hurts"
+    if -margin <= low and high <= margin:
+        return "equivalent"
+    return "undecided"
