@@ -10,7 +10,7 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(ARGS)
 STUDY = $(or $(shell sed -n 's/^study: *\([^ \#]*\).*/\1/p' $(CONFIG)),default)
 AUDIT = results/$(STUDY)/audit/leakage.csv
 
-.PHONY: help run test bench lint format .venv
+.PHONY: help run plan test bench lint format .venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -44,6 +44,9 @@ run: .venv/installed ## run the study CONFIG to its report; only what changed is
 	if [ -n "$$(ls -A .snakemake/locks 2>/dev/null)" ]; then $(SNAKEMAKE) --unlock; fi; \
 	if [ -e $(AUDIT) ]; then $(SNAKEMAKE) -- $(AUDIT); fi && \
 	$(SNAKEMAKE) && echo "report: results/$(STUDY)/report/index.html"
+
+plan: .venv/installed ## print what the study CONFIG takes, and what would run now and why
+	@$(BIN)/python workflow_scripts/plan.py $(CONFIG) $(ARGS)
 
 test: .venv/installed ## run all tests
 	$(BIN)/python -m pytest $(ARGS)

@@ -1,0 +1,95 @@
+"""What a study takes, against numbers worked out by hand."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+
+from ecgtransfer.forecast import data_table, hours_of, past_speeds, trainings_table
+from ecgtransfer.train.accounting import PASSES
+from ecgtransfer.train.probe import probed_speed
+from ecgtransfer.train.registry import forward_flops_by_registry
+
+REPOSITORY = Path(__file__).parents[2]
+PUBLISHED: dict[str, Any] = {
+    "big": {"n_records": 1000, "n_bytes": 50_000_000},
+    "small": {"n_records": 100},
+}
+
+
+def config_with(**sections: dict[str, Any]) -> dict[str, Any]:
+    """Return the default config, 10 s at 100 Hz, with changes; folds 3 and 4 of 10 validate and test."""
+    config: dict[str, Any] = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
+    config["signals"] |= {"sampling_rate_hz": 100, "duration_s": 10}
+    config["splits"] |= {"n_folds": 10, "valid_folds": [3], "test_folds": [4]}
+    for name, section in sections.items():
+        config[name] = config[name] | section
+    return config
+
+
+def test_data_sets() -> None:
+    config = config_with(
+        transfer={"sources": ["big"], "targets": ["small", "sim-clinic"]}, limits={"big": 200, "small": 500}
+    )
+    table = data_table(config, PUBLISHED).set_index("data set")
+    assert table["records"].to_dict() == {"big": 200, "small": 100, "sim-clinic": 784}
+    assert table.loc["big", "download MB"] == 10
+    assert pd.isna(table.loc["small", "download MB"])
+    assert table.loc["sim-clinic", "download MB"] == 0
+    assert table.loc["big", "signals MB"] == pytest.approx(200 * 12 * 1000 * 2 / 1e6)
+
+
+def test_own_data_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "table.csv").write_text("record,codes\n" + "".join(f"r{number},1\n" for number in range(7)))
+    config = config_with(transfer={"targets": ["ours"]}, own={"ours": {"table": str(tmp_path / "table.csv")}})
+    assert data_table(config, PUBLISHED).set_index("data set").loc["ours", "records"] == 7
+
+
+def test_trainings() -> None:
+    """Of 100 records 80 train, 10 validate and 10 test; those that are predicted count a third."""
+    config = config_with(
+        transfer={
+            "sources": ["big", "big-masked"], "targets": ["small"], "models": ["gru"], "arms": ["finetune", "probe"],
+            "fractions": [0.5, 1.0], "replicates": 3,
+        },
+        pretrain={"epochs": 2, "min_steps": 0},
+        scratch={"epochs": 4, "min_steps": 0},
+        finetune={"epochs": 4, "min_steps": 80, "batch_size": 8},
+    )  # fmt: skip
+    table = trainings_table(config, {"big": 1000, "small": 100}).set_index(["rule", "corpus", "arm"])
+    assert table.loc[("pretrain", "big-masked", ""), "records seen"] == pytest.approx(2 * (900 + 100 / 3))
+    scratch = table.loc[("scratch", "small", "scratch")]
+    assert (scratch["jobs"], scratch["trainings"]) == (2, 6)
+    half, whole = 4 * (40 + 5 / 3) + 20 / 3, 4 * (80 + 10 / 3) + 20 / 3
+    assert scratch["records seen"] == pytest.approx(3 * (half + whole))
+    half, whole = 16 * (40 + 5 / 3) + 20 / 3, 8 * (80 + 10 / 3) + 20 / 3  # 80 steps of 5 and of 10 batches
+    assert table.loc[("finetune", "small", "finetune-big"), "records seen"] == pytest.approx(3 * (half + whole))
+    probe = table.loc[("finetune", "small", "probe-big-masked"), "records seen"]
+    assert probe == pytest.approx(3 * ((40 + 20) / 3 + (80 + 20) / 3))
+    hours = hours_of(table.reset_index(), 1000, {"gru": PASSES * forward_flops_by_registry("gru", 1000) / 2})
+    assert hours.to_numpy() == pytest.approx(table["records seen"].to_numpy() * 2 / 3600)
+
+
+def write_run(path: Path, age_s: int, **facts: object) -> None:
+    path.mkdir(parents=True)
+    (path / "run.json").write_text(json.dumps({"model": "gru", "samples_per_second": 10, **facts}))
+    os.utime(path / "run.json", (2e9 - age_s, 2e9 - age_s))
+
+
+def test_speeds_are_those_of_the_last_device(tmp_path: Path) -> None:
+    write_run(tmp_path / "a/runs/t/gru/scratch/0.1", 50, device="old", flops_per_sample=9)
+    for number, flops in enumerate((1, 2, 30)):
+        write_run(tmp_path / f"b/runs/t/gru/scratch/0.{number}", number, device="new", flops_per_sample=flops)
+    write_run(tmp_path / "b/runs/t/gru/probe-x/1.0", 0, device="other", flops_per_sample=None)
+    write_run(tmp_path / "b/pretrained/x/lstm", 0, model="lstm", device="new", flops_per_sample=5)
+    assert past_speeds(tmp_path) == {"gru": (20, "new"), "lstm": (50, "new")}
+    assert past_speeds(tmp_path / "none") == {}
+
+
+def test_a_probe_measures_something() -> None:
+    speed = probed_speed("gru", {"head": "pool"}, 64, 4, seconds=0.1)
+    assert 1e6 < speed < 1e15
