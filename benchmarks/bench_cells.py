@@ -54,7 +54,7 @@ def _job_seconds(folder: Path, replicates: int) -> float:
 def _overhead(folder: Path) -> float:
     """Return the percent of the cores' time that 60 cells, their scores and findings spend on other than training."""
     fractions = [round(0.4 + 0.02 * step, 2) for step in range(1, N_FRACTIONS + 1)]
-    study = _study("sweep", fractions, replicates=3)
+    study = _study("sweep", fractions, replicates=4)
     results = folder / "results" / "sweep"
     _snakemake(folder, study, "--", "results/sweep/pretrained/bench-hospital/resnet1d18/weights.safetensors")
     _snakemake(folder, study, "--", "results/sweep/splits/bench-clinic.csv")

@@ -42,6 +42,7 @@ rule compare:
             category="Findings",
             labels={"figure": "verdicts"},
         ),
+        label_savings="<results>/findings/label_saving.csv",
     log:
         "<logs>/compare.log",
     benchmark:

@@ -95,6 +95,7 @@ rule report:
     input:
         curves="<results>/findings/curves.csv",
         verdicts="<results>/findings/verdicts.csv",
+        label_savings="<results>/findings/label_saving.csv",
         curves_figure="<results>/figures/curves.svg",
         recordings=drawn_recordings("png"),
         records=expand("<results>/records/{dataset}.csv", dataset=drawn_datasets()),

@@ -26,6 +26,7 @@ with job(snakemake.log[0]):
         published=plan.published,
         curves=read_findings(files.curves),
         verdicts=read_findings(files.verdicts),
+        label_savings=read_findings(files.label_savings),
         curves_figure=svg_uri(files.curves_figure),
         recordings=drawn_recordings(records, snomed, files.recordings),
         records=records,

@@ -2,13 +2,14 @@
 
 import pandas as pd
 import pytest
-from tiny_verdicts import HELPS, HURTS, MARGIN, OPEN, SAME, verdict_rows
+from tiny_verdicts import HELPS, HURTS, MARGIN, OPEN, SAME, saving_rows, verdict_rows
 
 from ecgtransfer.report.answers import answers, controls
 
 
-def answer(*intervals):
-    (only,) = answers(verdict_rows(*intervals), MARGIN)
+def answer(*intervals, **saving):
+    table = verdict_rows(*intervals)
+    (only,) = answers(table, saving_rows(table, **saving), MARGIN)
     return only
 
 
@@ -17,12 +18,36 @@ def test_answer_says_gain_and_where_it_ends():
     assert found.verdict == "helps"
     assert found.text == (
         "With 30 labelled recordings of clinic, gru pre-trained on hospital gains 0.096 [0.017, 0.188] macro AUROC over"
-        " training from scratch (helps). From 90 on no difference is shown (undecided)."
+        " training from scratch (helps). From scratch that takes 3.1 [2.2, 4.4] times the labels. From 90 on no"
+        " difference is shown (undecided)."
     )
 
 
 def test_answer_that_helps_everywhere():
-    assert answer(HELPS, HELPS, HELPS).text.endswith("(helps). The same holds up to 1,296.")
+    assert answer(HELPS, HELPS, HELPS).text.endswith("times the labels. The same holds up to 1,296.")
+
+
+@pytest.mark.parametrize(
+    ("saving", "said"),
+    [
+        ({"high": "more_than"}, "takes 3.1 [2.2, more than 5.0] times"),
+        ({"saving": "more_than", "high": "more_than"}, "takes more than 5.0 [2.2, more than 5.0] times"),
+        ({"low": "less_than"}, "takes 3.1 [less than 1.0, 4.4] times"),
+    ],
+)
+def test_labels_beyond_the_curve_are_no_number(saving, said):
+    assert said in answer(HELPS, OPEN, **saving).text
+
+
+@pytest.mark.parametrize("interval", [HURTS, SAME, OPEN])
+def test_only_a_gain_is_told_in_labels(interval):
+    assert "times the labels" not in answer(interval).text
+
+
+def test_a_curve_of_one_point_says_nothing_of_labels():
+    table = verdict_rows(HELPS)
+    (only,) = answers(table, saving_rows(table).assign(least=1.0, most=1.0), MARGIN)
+    assert only.text.endswith("(helps).")
 
 
 def test_answer_that_hurts():
@@ -62,7 +87,7 @@ def test_answer_says_what_more_labels_bring(later, said):
 
 def test_answers_leave_out_controls_and_keep_the_smallest_fraction_first():
     table = pd.concat([verdict_rows(OPEN, HELPS)[::-1], verdict_rows(OPEN, source="hospital-shuffled")])
-    (only,) = answers(table, MARGIN)
+    (only,) = answers(table, saving_rows(table), MARGIN)
     assert only.verdict == "undecided"
     assert "With 30 labelled" in only.text
 
@@ -90,7 +115,9 @@ def test_sentences_say_the_way_where_not_all_layers_are_fine_tuned():
         for source in ("hospital", "hospital-shuffled")
         for way in ("finetune", "partial:2")
     )
-    assert [found.text.split(" differs")[0].partition("gru ")[2] for found in answers(table, MARGIN)] == [
+    assert [
+        found.text.split(" differs")[0].partition("gru ")[2] for found in answers(table, saving_rows(table), MARGIN)
+    ] == [
         "pre-trained on hospital",
         "pre-trained on hospital, lowest 2 layer groups frozen (partial)",
     ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from tiny_verdicts import HELPS, HURTS, METRICS, N_TRAIN, OPEN, SAME, verdict_rows
+from tiny_verdicts import HELPS, HURTS, METRICS, N_TRAIN, OPEN, SAME, saving_rows, verdict_rows
 
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.page import StudyResults
@@ -78,6 +78,7 @@ def make_results(source="georgia", target="ptb-xl", replicates=6, n_patients=400
         published={name: PUBLISHED[name] for name in names if name in PUBLISHED},
         curves=curves,
         verdicts=verdicts,
+        label_savings=saving_rows(verdicts),
         curves_figure=PIXEL,
         recordings={name: [DrawnRecording("p1", f"{name}, record p1", "atrial fibrillation", PIXEL)] for name in names},
         records={name: pd.DataFrame({"patient_id": splits["patient_id"]}) for name in names},

@@ -32,3 +32,13 @@ def verdict_rows(*intervals, source="hospital", target="clinic", model="gru", me
         for (fraction, n_train), (delta, low, high) in zip(N_TRAIN.items(), intervals, strict=False)
     ]
     return pd.DataFrame(rows)
+
+
+def saving_rows(verdicts, saving=3.14, low=2.2, high=4.4):
+    """Return rows of a label savings table for a verdicts table; text for an end beyond the curve, from 1 to 5.05."""
+    table = verdicts[["target", "source", "model", "arm", "fraction", "n_train", "metric"]].copy()
+    for name, value in {"saving": saving, "ci_low": low, "ci_high": high}.items():
+        relation = "relation" if name == "saving" else f"{name}_relation"
+        table[name] = float("nan") if isinstance(value, str) else value
+        table[relation] = value if isinstance(value, str) else "equals"
+    return table.assign(n_scratch=table["saving"] * table["n_train"], least=1.0, most=5.05)

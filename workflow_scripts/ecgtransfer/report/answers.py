@@ -34,13 +34,19 @@ class Control:
     text: str
 
 
-def answers(verdicts: pd.DataFrame, margin: float) -> list[Answer]:
-    """Return one answer per target, source, model and arm of a verdicts table; controls are left out."""
-    return [
-        Answer(rows[0].target, rows[0].verdict, f"{_at_first(rows[0], margin)} {_beyond(rows, margin)}".strip())
-        for rows in _rows_by_comparison(verdicts)
-        if not is_shuffled(rows[0].source)
-    ]
+def answers(verdicts: pd.DataFrame, savings: pd.DataFrame, margin: float) -> list[Answer]:
+    """Return one answer per target, source, model and arm of a verdicts table; controls are left out.
+
+    `savings` is the table of `ecgtransfer.compare.label_saving` on the same cells.
+    """
+    worth = {_cell(row): row for row in savings[savings["metric"] == ANSWERED_METRIC].itertuples()}
+    found = []
+    for rows in _rows_by_comparison(verdicts):
+        first = rows[0]
+        if not is_shuffled(first.source):
+            text = f"{_at_first(first, margin)} {_in_labels(first, worth)} {_beyond(rows, margin)}"
+            found.append(Answer(first.target, first.verdict, " ".join(text.split())))
+    return found
 
 
 def controls(verdicts: pd.DataFrame) -> list[Control]:
@@ -103,6 +109,34 @@ def _at_first(row: Any, margin: float) -> str:
     if pd.isna(row.delta):
         return f"{opening} has no {metric}: no label is both present and absent among the test recordings (undecided)."
     return f"{opening} differs by {signed_interval(row)} {metric}: the interval does not decide (undecided)."
+
+
+def _cell(row: Any) -> tuple[str, str, str, float]:
+    return row.target, row.model, row.arm, row.fraction
+
+
+def _in_labels(row: Any, worth: dict[tuple[str, str, str, float], Any]) -> str:
+    """Return how many times the labels a gain takes from scratch; empty without a gain, or a curve of one point."""
+    if row.verdict != "helps":
+        return ""
+    saving = worth[_cell(row)]
+    if saving.least == saving.most:
+        return ""
+    times = _times(saving.saving, saving.relation, saving)
+    low, high = (
+        _times(saving.ci_low, saving.ci_low_relation, saving),
+        _times(saving.ci_high, saving.ci_high_relation, saving),
+    )
+    return f"From scratch that takes {times} [{low}, {high}] times the labels."
+
+
+def _times(value: float, relation: str, saving: Any) -> str:
+    match relation:
+        case "more_than":
+            return f"more than {saving.most:.1f}"
+        case "less_than":
+            return f"less than {saving.least:.1f}"
+    return f"{value:.1f}"
 
 
 def _beyond(rows: list[Any], margin: float) -> str:

@@ -34,6 +34,7 @@ class StudyResults:
     published: Mapping[str, Mapping[str, Any]]  # data set -> its entry of config/datasets.yaml
     curves: pd.DataFrame
     verdicts: pd.DataFrame
+    label_savings: pd.DataFrame
     curves_figure: str  # data URI
     recordings: Mapping[str, Sequence[DrawnRecording]]  # data set -> what is drawn of it
     records: Mapping[str, pd.DataFrame]  # data set -> records table; the same order everywhere
@@ -72,7 +73,9 @@ def render_page(template: str, results: StudyResults) -> str:
         tasks=[task for task in dict.fromkeys(map(task_of, trained)) if task != LABELS],
         outside=[source for source in config["transfer"]["sources"] if is_outside(config, source)],
         joined=[corpus for corpus in corpora_of(config) if len(datasets_of(corpus)) > 1],
-        answers=answers(verdicts[verdicts["arm"].map(way_of) == ways[0]], config["compare"]["margin"]),
+        answers=answers(
+            verdicts[verdicts["arm"].map(way_of) == ways[0]], results.label_savings, config["compare"]["margin"]
+        ),
         controls=controls(verdicts),
         cautions=found,
         metric_name=METRIC_NAMES[ANSWERED_METRIC],
