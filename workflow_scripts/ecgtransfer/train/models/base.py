@@ -1,6 +1,6 @@
 """What all models share: stages that read the signal, a neck that sums it up, and a head that names the labels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -71,6 +71,12 @@ class EcgModel(nn.Module):
         """Return logits, (records, labels)."""
         logits: Tensor = self.head(self.features(x, age_sex))
         return logits
+
+
+def draw_into(weight: Tensor, draw: Callable[[Tensor], Tensor]) -> None:
+    """Fill a weight with random numbers: PyTorch draws several times slower into memory of another order."""
+    with torch.no_grad():
+        weight.copy_(draw(torch.empty(weight.shape, device=weight.device)))
 
 
 class MeanOverTime(nn.Module):

@@ -7,6 +7,8 @@ github.com/helme/ecg_ptbxl_benchmarking.
 import torch
 from torch import Tensor, nn
 
+from ecgtransfer.train.models.base import draw_into
+
 N_FEATURES = 128
 
 
@@ -35,6 +37,6 @@ def start_as_in_benchmark(model: nn.Module) -> None:
     """Draw all weights, those of the last layer, too, after He et al. 2015, and set biases to 0."""
     for module in model.modules():
         if isinstance(module, nn.Conv1d | nn.Linear):
-            nn.init.kaiming_normal_(module.weight)
+            draw_into(module.weight, nn.init.kaiming_normal_)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -1,9 +1,11 @@
 """Residual networks for 1-D signals: the image networks with every 3 x 3 kernel turned into one of length 3."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from ecgtransfer.train.models.base import EcgModel, MeanOverTime
+from ecgtransfer.train.models.base import EcgModel, MeanOverTime, draw_into
 from ecgtransfer.train.models.image_layers import AsImage, RowConvolution
 
 WIDTHS = (64, 128, 256, 512)
@@ -93,7 +95,7 @@ def _resnet(
     model = EcgModel(stages, neck, N_FEATURES, n_labels, age_sex)
     for module in model.modules():
         if isinstance(module, nn.Conv1d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            draw_into(module.weight, partial(nn.init.kaiming_normal_, mode="fan_out", nonlinearity="relu"))
     return model
 
 
