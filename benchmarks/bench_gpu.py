@@ -19,15 +19,16 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.measure import Result, repeated
-from benchmarks.training_data import N_LABELS, N_LEADS, N_SAMPLES, random_examples, settings_of, task_on
+from benchmarks.training_data import N_LEADS, N_SAMPLES, random_examples, settings_of
 from ecgtransfer.train.accounting import measured_peak_flops
 from ecgtransfer.train.cells import CellTraining, train_cell
 from ecgtransfer.train.corpus import Corpus, Examples
 from ecgtransfer.train.flops import forward_flops
 from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
 from ecgtransfer.train.loop import Task, fit
-from ecgtransfer.train.optimizing import TrainingSettings
+from ecgtransfer.train.probe import N_LABELS, task_on
 from ecgtransfer.train.registry import REGISTRY, build_model
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
 from ecgtransfer.train.ways import ALL_WEIGHTS
 

@@ -11,11 +11,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.measure import Result, interleaved
-from benchmarks.training_data import N_LABELS, N_LEADS, N_SAMPLES, random_examples, settings_of, task_on
+from benchmarks.training_data import N_LEADS, N_SAMPLES, random_examples, settings_of
 from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.hardware import training_device
 from ecgtransfer.train.loop import train_one_epoch
 from ecgtransfer.train.optimizing import Adam
+from ecgtransfer.train.probe import N_LABELS, task_on
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.ways import ALL_WEIGHTS
 

@@ -18,11 +18,12 @@ from ecgtransfer.prepare.corpora import (
     without_task,
 )
 from ecgtransfer.prepare.layouts import LAYOUTS
-from ecgtransfer.report.cautions import patients_unknown
 from ecgtransfer.study import (
     cells_of,
     corpora_of,
     datasets_of_targets,
+    patients_unknown,
+    samples_per_lead,
     studied_datasets,
     trained_sources,
     transfers_of,
@@ -287,13 +288,6 @@ def outside_names(wildcards):
 def outside_datasets(wildcards):
     """Return on which data sets weights from outside were trained."""
     return config["outside_weights"][wildcards.outside]["trained_on"]
-
-
-def samples_per_lead():
-    """Return the length of prepared recordings."""
-    return round(
-        config["signals"]["sampling_rate_hz"] * config["signals"]["duration_s"]
-    )
 
 
 def settings_of_way(wildcards):

@@ -4,7 +4,7 @@ from ecgtransfer.job import job
 from ecgtransfer.train.cells import CellTraining, train_cell, write_cell
 from ecgtransfer.train.corpus import read_corpus
 from ecgtransfer.train.devices import leased_devices
-from ecgtransfer.train.optimizing import TrainingSettings
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.ways import parse_way
 

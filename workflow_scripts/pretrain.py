@@ -8,8 +8,8 @@ from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import ids_in_corpus, join_records, task_of
 from ecgtransfer.train.corpus import open_corpus, read_splits
 from ecgtransfer.train.devices import leased_devices
-from ecgtransfer.train.optimizing import TrainingSettings
 from ecgtransfer.train.pretraining import Pretraining, pretrain, values_to_learn
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.weights import save_weights
 

@@ -1,4 +1,5 @@
 import math
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,11 @@ from ecgtransfer.compare.convergence import (
 )
 from ecgtransfer.errors import InputError
 from ecgtransfer.study import Cell
+from ecgtransfer.train.settings import TrainingSettings
 
-SETTINGS = {"batch_size": 32}
+SETTINGS = asdict(
+    TrainingSettings(epochs=9, min_steps=0, patience=3, batch_size=32, learning_rate=0.01, weight_decay=0.0)
+)
 
 
 def training(arm, *replicates, fraction=0.1, n_train=100, seconds=2.0, losses=None, model="gru"):

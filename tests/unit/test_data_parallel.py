@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ecgtransfer.errors import InputError
 from ecgtransfer.train.data_parallel import Workers, train_with
 from ecgtransfer.train.objectives import MaskedPatches, OwnError
-from ecgtransfer.train.optimizing import TrainingSettings
+from ecgtransfer.train.settings import TrainingSettings
 
 torch.set_num_threads(1)
 

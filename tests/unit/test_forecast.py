@@ -1,7 +1,5 @@
 """What a study takes, against numbers worked out by hand."""
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +33,7 @@ def test_data_sets() -> None:
     config = config_with(
         transfer={"sources": ["big"], "targets": ["small", "sim-clinic"]}, limits={"big": 200, "small": 500}
     )
-    table = data_table(config, PUBLISHED).set_index("data set")
+    table = data_table(config, PUBLISHED, {}).set_index("data set")
     assert table["records"].to_dict() == {"big": 200, "small": 100, "sim-clinic": 784}
     assert table.loc["big", "download MB"] == 10
     assert pd.isna(table.loc["small", "download MB"])
@@ -43,10 +41,10 @@ def test_data_sets() -> None:
     assert table.loc["big", "signals MB"] == pytest.approx(200 * 12 * 1000 * 2 / 1e6)
 
 
-def test_own_data_are_counted(tmp_path: Path) -> None:
-    (tmp_path / "table.csv").write_text("record,codes\n" + "".join(f"r{number},1\n" for number in range(7)))
-    config = config_with(transfer={"targets": ["ours"]}, own={"ours": {"table": str(tmp_path / "table.csv")}})
-    assert data_table(config, PUBLISHED).set_index("data set").loc["ours", "records"] == 7
+def test_own_data_are_not_fetched() -> None:
+    config = config_with(transfer={"targets": ["ours"]}, own={"ours": {"table": "table.csv"}})
+    table = data_table(config, PUBLISHED, {"ours": 7}).set_index("data set")
+    assert (table.loc["ours", "records"], table.loc["ours", "download MB"]) == (7, 0)
 
 
 def test_trainings() -> None:
@@ -74,20 +72,16 @@ def test_trainings() -> None:
     assert hours.to_numpy() == pytest.approx(table["records seen"].to_numpy() * 2 / 3600)
 
 
-def write_run(path: Path, age_s: int, **facts: object) -> None:
-    path.mkdir(parents=True)
-    (path / "run.json").write_text(json.dumps({"model": "gru", "samples_per_second": 10, **facts}))
-    os.utime(path / "run.json", (2e9 - age_s, 2e9 - age_s))
-
-
-def test_speeds_are_those_of_the_last_device(tmp_path: Path) -> None:
-    write_run(tmp_path / "a/runs/t/gru/scratch/0.1", 50, device="old", flops_per_sample=9)
-    for number, flops in enumerate((1, 2, 30)):
-        write_run(tmp_path / f"b/runs/t/gru/scratch/0.{number}", number, device="new", flops_per_sample=flops)
-    write_run(tmp_path / "b/runs/t/gru/probe-x/1.0", 0, device="other", flops_per_sample=None)
-    write_run(tmp_path / "b/pretrained/x/lstm", 0, model="lstm", device="new", flops_per_sample=5)
-    assert past_speeds(tmp_path) == {"gru": (20, "new"), "lstm": (50, "new")}
-    assert past_speeds(tmp_path / "none") == {}
+def test_speeds_are_those_of_the_last_device() -> None:
+    gru = {"model": "gru", "samples_per_second": 10}
+    runs = [
+        gru | {"device": "old", "flops_per_sample": 9},
+        *(gru | {"device": "new", "flops_per_sample": flops} for flops in (30, 2, 1)),
+        gru | {"device": "other", "flops_per_sample": None},  # a support vector machine on frozen features
+        gru | {"model": "lstm", "device": "new", "flops_per_sample": 5},
+    ]
+    assert past_speeds(runs) == {"gru": (20, "new"), "lstm": (50, "new")}
+    assert past_speeds([]) == {}
 
 
 def test_a_probe_measures_something() -> None:

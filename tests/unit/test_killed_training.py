@@ -17,9 +17,9 @@ from torch import Tensor
 from ecgtransfer.files import write_csv
 from ecgtransfer.train import loop
 from ecgtransfer.train.cells import CellTraining, train_cell, write_cell
-from ecgtransfer.train.optimizing import TrainingSettings
 from ecgtransfer.train.pretraining import Pretraining, pretrain
 from ecgtransfer.train.registry import build_model
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.ways import Way
 from ecgtransfer.train.weights import save_weights

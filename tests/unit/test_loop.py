@@ -20,7 +20,7 @@ from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.hardware import fix_seeds
 from ecgtransfer.train.loop import Epoch, best_epoch, predict
 from ecgtransfer.train.objectives import MultiLabel
-from ecgtransfer.train.optimizing import TrainingSettings
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.ways import TrainingPlan, Way, trainable_plan
 
 torch.set_num_threads(1)

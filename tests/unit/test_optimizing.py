@@ -9,14 +9,8 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
 
-from ecgtransfer.train.optimizing import (
-    ONE_CYCLE_END,
-    ONE_CYCLE_START,
-    WARM_UP,
-    Adam,
-    TrainingSettings,
-    learning_rates,
-)
+from ecgtransfer.train.optimizing import ONE_CYCLE_END, ONE_CYCLE_START, WARM_UP, Adam, learning_rates
+from ecgtransfer.train.settings import TrainingSettings
 
 SETTINGS = TrainingSettings(epochs=15, min_steps=0, patience=5, batch_size=16, learning_rate=0.02, weight_decay=0.3)
 

@@ -22,9 +22,9 @@ from ecgtransfer.train.corpus import Corpus
 from ecgtransfer.train.data_parallel import Workers
 from ecgtransfer.train.loop import Epoch, Task
 from ecgtransfer.train.objectives import MaskedPatches, MultiLabel, OwnError, Regression
-from ecgtransfer.train.optimizing import TrainingSettings
 from ecgtransfer.train.pretraining import INTERVALS, Pretrained, Pretraining, pretrain, values_to_learn
 from ecgtransfer.train.registry import build_model
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
 from ecgtransfer.train.ways import ALL_WEIGHTS, TrainingPlan
 from ecgtransfer.train.weights import load_all_but_head, save_weights

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from ecgtransfer.train import cells
 from ecgtransfer.train.cells import CellResult, CellTraining, train_cell
 from ecgtransfer.train.loop import Epoch, Task
-from ecgtransfer.train.optimizing import TrainingSettings
 from ecgtransfer.train.registry import build_model
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
 from ecgtransfer.train.ways import TrainingPlan, parse_way
 from ecgtransfer.train.weights import save_weights

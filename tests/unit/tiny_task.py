@@ -14,7 +14,7 @@ from ecgtransfer.train.data_parallel import Workers
 from ecgtransfer.train.hardware import fix_seeds
 from ecgtransfer.train.loop import Epoch, Task, fit
 from ecgtransfer.train.objectives import MultiLabel
-from ecgtransfer.train.optimizing import TrainingSettings
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
 from ecgtransfer.train.ways import ALL_WEIGHTS, TrainingPlan
 

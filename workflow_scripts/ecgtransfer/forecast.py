@@ -4,29 +4,29 @@ Numbers of records are those of the publishers, before any is left out, and epoc
 that what a study takes in the end is rather less.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.corpora import datasets_of, without_task
-from ecgtransfer.study import Cell, cells_of, studied_datasets, trained_sources
+from ecgtransfer.study import Cell, cells_of, samples_per_lead, studied_datasets, trained_sources
 from ecgtransfer.train.accounting import PASSES
-from ecgtransfer.train.optimizing import TrainingSettings
 from ecgtransfer.train.registry import forward_flops_by_registry
+from ecgtransfer.train.settings import TrainingSettings
 
 DATA_COLUMNS = ["data set", "records", "download MB", "signals MB"]
 TRAINING_COLUMNS = ["rule", "corpus", "model", "arm", "jobs", "trainings", "records seen"]
 
-_LEADS, _BYTES = 12, 2
+_SAMPLE_BYTES = 2
 _FEATURES_ONCE = ("probe", "svm")  # ways in which each record passes through the model once
 
 
-def data_table(config: Mapping[str, Any], published: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def data_table(
+    config: Mapping[str, Any], published: Mapping[str, Mapping[str, Any]], n_own: Mapping[str, int]
+) -> pd.DataFrame:
     """Return what the data sets of a study take, columns `DATA_COLUMNS`; a download of unknown size is empty.
 
     Parameters
@@ -35,19 +35,17 @@ def data_table(config: Mapping[str, Any], published: Mapping[str, Mapping[str, A
         The whole config.
     published
         The entries of ``config/datasets.yaml``.
+    n_own
+        Records of each data set of one's own.
     """
     rows = []
-    bytes_per_record = _LEADS * _BYTES * samples_per_lead(config)
+    bytes_per_record = len(LEADS) * _SAMPLE_BYTES * samples_per_lead(config)
     for dataset in studied_datasets(config):
-        records, download = _size_of(dataset, config, published)
+        records, download = (
+            (n_own[dataset], 0.0) if dataset in n_own else _records_and_megabytes(dataset, config, published)
+        )
         rows.append([dataset, records, download, records * bytes_per_record / 1e6])
     return pd.DataFrame(rows, columns=DATA_COLUMNS)
-
-
-def samples_per_lead(config: Mapping[str, Any]) -> int:
-    """Return the length of the prepared signals."""
-    n_samples: float = config["signals"]["sampling_rate_hz"] * config["signals"]["duration_s"]
-    return round(n_samples)
 
 
 def trainings_table(config: Mapping[str, Any], n_records: Mapping[str, int]) -> pd.DataFrame:
@@ -97,36 +95,74 @@ def hours_of(trainings: pd.DataFrame, n_samples: int, speeds: Mapping[str, float
     return hours
 
 
-def past_speeds(results: Path) -> dict[str, tuple[float, str]]:
+def past_speeds(runs: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, str]]:
     """Return what each model did on the device that it was last trained on: median FLOP per second, and the device.
 
     Parameters
     ----------
-    results
-        The folder with the results of all studies; what ``run.json`` says there is read.
+    runs
+        What ``run.json`` says of past trainings, the oldest first.
     """
-    found: dict[str, dict[str, list[float]]] = {}
-    paths = [*results.glob("*/runs/*/*/*/*/run.json"), *results.glob("*/pretrained/*/*/run.json")]
-    for path in sorted(paths, key=lambda path: path.stat().st_mtime):
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        if facts.get("samples_per_second") and facts.get("flops_per_sample"):
-            by_device = found.setdefault(facts["model"], {})
-            speeds = by_device.pop(facts["device"], [])  # put back last: dictionaries keep their order
-            by_device[facts["device"]] = [*speeds, facts["samples_per_second"] * facts["flops_per_sample"]]
-    return {
-        model: (median(by_device[last]), last) for model, by_device in found.items() for last in [list(by_device)[-1]]
-    }
+    rows = [
+        (run["model"], run["device"], run["samples_per_second"] * run["flops_per_sample"])
+        for run in runs
+        if run.get("samples_per_second") and run.get("flops_per_sample")
+    ]
+    table = pd.DataFrame(rows, columns=["model", "device", "speed"])
+    speeds = {}
+    for model, trainings in table.groupby("model"):
+        last = trainings["device"].iloc[-1]
+        speeds[str(model)] = (trainings.loc[trainings["device"] == last, "speed"].median(), last)
+    return speeds
 
 
-def _size_of(
+def plan_text(study: str, data: pd.DataFrame, trainings: pd.DataFrame, origin: str, dry_run: str) -> str:
+    """Return a plan as text.
+
+    Parameters
+    ----------
+    study
+        Its name.
+    data, trainings
+        `data_table`, and `trainings_table` with the column ``hours``.
+    origin
+        Where the speeds behind the hours come from, such as ``by past runs on NVIDIA H200``.
+    dry_run
+        What Snakemake's dry run printed.
+    """
+    return "\n\n".join(
+        [
+            f"Study {study}",
+            _as_text(data),
+            _as_text(trainings),
+            f"{trainings['jobs'].sum():,} jobs with {trainings['trainings'].sum():,} trainings on one device at most:\n"
+            f"{trainings['hours'].sum():,.2f} hours, {origin}; early stopping takes less.",
+            "Now to do, by Snakemake's dry run:",
+            _to_do(dry_run),
+        ]
+    )
+
+
+def _as_text(rows: pd.DataFrame) -> str:
+    return rows.to_string(
+        index=False, na_rep="unknown", float_format=lambda number: f"{number:,.2f}" if number < 10 else f"{number:,.0f}"
+    )
+
+
+def _to_do(dry_run: str) -> str:
+    """Return how many jobs of which rule would run, and why."""
+    _, found, rest = dry_run.rpartition("Job stats:")
+    counts = rest.partition("Some jobs were triggered")[0].partition("This was a dry-run")[0].strip()
+    return counts if found else "nothing"
+
+
+def _records_and_megabytes(
     dataset: str, config: Mapping[str, Any], published: Mapping[str, Mapping[str, Any]]
 ) -> tuple[int, float | None]:
-    """Return records and megabytes to fetch."""
+    """Return how many records to simulate or to fetch, and how much to fetch for that."""
     if dataset in config["simulate"]:
         settings = config["simulate"][dataset]
         return round(settings["n_patients"] * settings["records_per_patient"]), 0.0
-    if dataset in config["own"]:
-        return len(pd.read_csv(config["own"][dataset]["table"], usecols=[0])), 0.0
     entry = published[dataset]
     records = min(config["limits"].get(dataset, entry["n_records"]), entry["n_records"])
     share = records / entry["n_records"]

@@ -15,8 +15,13 @@ class Cell:
 
     target: str
     model: str
-    arm: str
-    fraction: float
+    arm: str  # see `ecgtransfer.arms`
+    fraction: float  # of the training patients, in (0, 1]
+
+    @property
+    def name(self) -> str:
+        """In words, for messages."""
+        return f"{self.target}/{self.model}/{self.arm}/{self.fraction:g}"
 
     @property
     def way(self) -> str:
@@ -112,3 +117,14 @@ def view_of(config: Mapping[str, Any], corpus: str) -> str:
     labels = config["labels"]
     view: str = labels["views"].get(without_shuffling(corpus), labels["view"])
     return view
+
+
+def samples_per_lead(config: Mapping[str, Any]) -> int:
+    """Return the length of prepared recordings."""
+    n_samples: float = config["signals"]["sampling_rate_hz"] * config["signals"]["duration_s"]
+    return round(n_samples)
+
+
+def patients_unknown(entry: Mapping[str, Any]) -> bool:
+    """Tell whether an entry of config/datasets.yaml says that its patients are not published."""
+    return str(entry["patients"]).startswith("not published")

@@ -14,7 +14,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgtransfer.arms import SCRATCH
-from ecgtransfer.compare.findings import Run, cell_of, check_pair, mean_with_interval, pairs, sorted_table
+from ecgtransfer.compare.findings import (
+    KEY_COLUMNS,
+    Run,
+    cell_of,
+    check_pair,
+    key_of,
+    mean_with_interval,
+    pairs,
+    sorted_table,
+)
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.errors import InputError
 from ecgtransfer.study import Cell
@@ -23,9 +32,8 @@ Array = NDArray[Any]
 
 CONVOLUTIONAL, RECURRENT = "convolutional", "recurrent"
 
-_CELL = ["target", "source", "model", "arm", "fraction"]
 _COMPARED = ["target", "source", "arm", "fraction"]
-SHARE_COLUMNS = [*_CELL, "family", "head", "transferred_weights", "new_weights", "transferred_share"]
+SHARE_COLUMNS = [*KEY_COLUMNS, "family", "head", "transferred_weights", "new_weights", "transferred_share"]
 ARCHITECTURE_COLUMNS = [
     *(*_COMPARED, "n_train", "metric", "convolutional_models", "recurrent_models"),
     *("convolutional_delta", "recurrent_delta", "difference", "ci_low", "ci_high"),
@@ -62,14 +70,14 @@ def transferred_shares(cells: Mapping[Cell, Mapping[str, Any]], families: Mappin
         transferred, new = first["transferred_weights"], first["new_weights"]
         rows.append(
             {
-                **{name: getattr(cell, name) for name in _CELL},
+                **key_of(cell),
                 "family": families.get(cell.model, ""),
                 "head": facts["options"].get("head", ""),
                 **{"transferred_weights": transferred, "new_weights": new},
                 "transferred_share": transferred / (transferred + new),
             }
         )
-    return sorted_table(rows, SHARE_COLUMNS, _CELL)
+    return sorted_table(rows, SHARE_COLUMNS, KEY_COLUMNS)
 
 
 def architectures(
@@ -120,7 +128,7 @@ def architectures(
         compared = by_family[run.target, run.source, run.arm, run.fraction]
         if families.get(run.model) in compared:
             compared[families[run.model]].append((run, scratch))
-    share_of = shares.set_index(_CELL)["transferred_share"].to_dict()
+    share_of = shares.set_index(KEY_COLUMNS)["transferred_share"].to_dict()
     rows: list[dict[str, object]] = []
     for family in by_family.values():
         convolutional, recurrent = (sorted(family[name], key=_model) for name in (CONVOLUTIONAL, RECURRENT))
@@ -170,7 +178,7 @@ def _gains(members: _Members, metric: str) -> tuple[Array, Array]:
 def _mean_share(members: _Members, share_of: Mapping[Any, float]) -> float:
     shares = []
     for run, _ in members:
-        key = (run.target, run.source, run.model, run.arm, run.fraction)
+        key = tuple(key_of(run).values())
         if key not in share_of:
             raise InputError(f"{run.name}: no share of transferred weights; train the run again")
         shares.append(share_of[key])

@@ -5,7 +5,7 @@ distance from 0.5. Nothing here looks at test records.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ecgtransfer.arms import SCRATCH, way_of
-from ecgtransfer.compare.findings import sorted_table
+from ecgtransfer.compare.findings import KEY_COLUMNS, key_of, sorted_table, with_partners
 from ecgtransfer.errors import InputError
 from ecgtransfer.study import Cell
+from ecgtransfer.train.settings import TrainingSettings
 
 Array = NDArray[Any]
 
@@ -25,14 +25,13 @@ GOAL = 0.99
 MEASURES = ("epochs", "steps", "seconds")
 CATCH_UP = "catch_up"
 
-_CELL = ["target", "source", "model", "arm", "fraction"]
 REPLICATE_CONVERGENCE_COLUMNS = [
-    *(*_CELL, "replicate", "goal"),
+    *(*KEY_COLUMNS, "replicate", "goal"),
     *(f"{measure}_{arm}" for measure in MEASURES for arm in ("scratch", "transfer")),
     *("epochs_run_scratch", "epochs_run_transfer", "transfer_best", "catch_up_epoch"),
 ]
 CONVERGENCE_COLUMNS = [
-    *(*_CELL, "measure", "scratch", "transfer", "ratio", "ci_low", "ci_high"),
+    *(*KEY_COLUMNS, "measure", "scratch", "transfer", "ratio", "ci_low", "ci_high"),
     *("n_reached", "n_replicates", "epochs_run"),
 ]
 
@@ -42,33 +41,25 @@ _SAME_SCORE = 1e-9  # as in the choice of the best epoch
 
 
 @dataclass(frozen=True)
-class Training:
+class Training(Cell):
     """How the replicates of one cell were trained.
 
     Attributes
     ----------
-    cell
-        Which one.
     epochs
         The cell's ``history.csv``: ``replicate``, ``epoch``, ``valid_loss``, ``valid_macro_auroc``, ``seconds``.
     steps_per_epoch
         Optimiser steps in an epoch of each replicate, (R,); NaN where there is no optimiser, as with ``svm``.
     """
 
-    cell: Cell
     epochs: pd.DataFrame
     steps_per_epoch: Array
-
-    @property
-    def name(self) -> str:
-        """The cell in words, for messages."""
-        return f"{self.cell.target}/{self.cell.model}/{self.cell.arm}/{self.cell.fraction:g}"
 
     def replicate(self, number: int) -> "Progress":
         """Return how one replicate went."""
         rows = self.epochs[self.epochs["replicate"] == number].sort_values("epoch")
         scores = rows["valid_macro_auroc"].to_numpy(dtype=np.float64)
-        if way_of(self.cell.arm) != "svm":  # which has no loss; others without a finite one have diverged
+        if self.way != "svm":  # which has no loss; others without a finite one have diverged
             scores = np.where(np.isfinite(rows["valid_loss"].to_numpy(dtype=np.float64)), scores, np.nan)
         seconds = rows["seconds"].to_numpy(dtype=np.float64)
         return Progress(scores, seconds.cumsum(), float(self.steps_per_epoch[number]))
@@ -102,11 +93,12 @@ class Progress:
 
 def training_of(cell: Cell, history: pd.DataFrame, facts: Mapping[str, Any]) -> Training:
     """Return how a cell was trained, from its ``history.csv`` and ``run.json``."""
-    batch_size = facts["settings"]["batch_size"]
-    # As `ecgtransfer.train.optimizing.TrainingSettings.steps_per_epoch`, which is not to be had without torch.
-    steps = [math.ceil(replicate["n_train"] / batch_size) for replicate in facts["replicates"]]
-    by_gradients = way_of(cell.arm) != "svm"
-    return Training(cell, history, np.asarray(steps, dtype=np.float64) if by_gradients else np.full(len(steps), np.nan))
+    settings = TrainingSettings(**facts["settings"])
+    steps = [
+        math.nan if cell.way == "svm" else settings.steps_per_epoch(replicate["n_train"])
+        for replicate in facts["replicates"]
+    ]
+    return Training(cell.target, cell.model, cell.arm, cell.fraction, history, np.asarray(steps, dtype=np.float64))
 
 
 def replicate_convergence(trainings: Sequence[Training]) -> pd.DataFrame:
@@ -146,7 +138,7 @@ def replicate_convergence(trainings: Sequence[Training]) -> pd.DataFrame:
         for transfer, scratch in _pairs(trainings)
         for replicate in range(len(transfer.steps_per_epoch))
     ]
-    table = sorted_table(rows, REPLICATE_CONVERGENCE_COLUMNS, [*_CELL, "replicate"])
+    table = sorted_table(rows, REPLICATE_CONVERGENCE_COLUMNS, [*KEY_COLUMNS, "replicate"])
     return table.astype(dict.fromkeys(_COUNTS, "Int64"))
 
 
@@ -179,8 +171,8 @@ def convergence(by_replicate: pd.DataFrame, confidence: float) -> pd.DataFrame:
             How many there are.
     """
     rows: list[dict[str, object]] = []
-    for key, replicates in by_replicate.groupby(_CELL, sort=False):
-        cell = dict(zip(_CELL, key, strict=True))
+    for key, replicates in by_replicate.groupby(KEY_COLUMNS, sort=False):
+        cell = dict(zip(KEY_COLUMNS, key, strict=True))
         numbers = {name: replicates[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in _NUMBERS}
         for measure in MEASURES:
             scratch, transfer = numbers[f"{measure}_scratch"], numbers[f"{measure}_transfer"]
@@ -199,7 +191,7 @@ def convergence(by_replicate: pd.DataFrame, confidence: float) -> pd.DataFrame:
                 **_how_many(caught_up, numbers["epochs_run_scratch"]),
             }
         )
-    return sorted_table(rows, CONVERGENCE_COLUMNS, [*_CELL, "measure"])
+    return sorted_table(rows, CONVERGENCE_COLUMNS, [*KEY_COLUMNS, "measure"])
 
 
 def _how_many(reached: Array, epochs_run: Array) -> dict[str, object]:
@@ -220,22 +212,12 @@ def mean_over_replicates(values: Array, confidence: float) -> tuple[float, float
     return mean, mean - half, mean + half
 
 
-def _pairs(trainings: Sequence[Training]) -> list[tuple[Training, Training]]:
-    """Return every training with transferred weights beside its partner from scratch."""
-    partners = {(t.cell.target, t.cell.model, t.cell.fraction): t for t in trainings if t.cell.arm == SCRATCH}
-    found = []
-    for training in trainings:
-        if training.cell.arm == SCRATCH:
-            continue
-        scratch = partners.get((training.cell.target, training.cell.model, training.cell.fraction))
-        if scratch is None:
-            raise InputError(
-                f"{training.name}: no run from scratch of the same target, model and fraction to compare with"
-            )
+def _pairs(trainings: Sequence[Training]) -> Iterator[tuple[Training, Training]]:
+    """Yield every training with transferred weights beside its partner from scratch."""
+    for training, scratch in with_partners(trainings):
         if len(scratch.steps_per_epoch) != len(training.steps_per_epoch):
             raise InputError(f"{training.name} and {scratch.name}: replicates differ in number; train both again")
-        found.append((training, scratch))
-    return found
+        yield training, scratch
 
 
 def _compared(training: Training, partner: Training, replicate: int) -> dict[str, object]:
@@ -244,7 +226,7 @@ def _compared(training: Training, partner: Training, replicate: int) -> dict[str
     goal = GOAL * scratch.best
     costs = {"scratch": scratch.cost_until(goal), "transfer": transfer.cost_until(goal)}
     return {
-        **_cell_columns(training.cell),
+        **key_of(training),
         "replicate": replicate,
         "goal": goal,
         **{f"{measure}_{arm}": costs[arm][measure] for measure in MEASURES for arm in costs},
@@ -253,7 +235,3 @@ def _compared(training: Training, partner: Training, replicate: int) -> dict[str
         "transfer_best": transfer.best,
         "catch_up_epoch": scratch.epochs_until(transfer.best),
     }
-
-
-def _cell_columns(cell: Cell) -> dict[str, object]:
-    return {name: getattr(cell, name) for name in _CELL}

@@ -8,18 +8,17 @@ import numpy as np
 import pandas as pd
 
 from ecgtransfer.compare.convergence import mean_over_replicates
-from ecgtransfer.compare.findings import sorted_table
+from ecgtransfer.compare.findings import KEY_COLUMNS, key_of, sorted_table
 from ecgtransfer.study import Cell
 
 Facts = Mapping[str, Any]
 
-_CELL = ["target", "source", "model", "arm", "fraction"]
 COST_COLUMNS = [
-    *("stage", *_CELL, "n_trainings", "wall_seconds", "device_seconds", "joules"),
+    *("stage", *KEY_COLUMNS, "n_trainings", "wall_seconds", "device_seconds", "joules"),
     *("device", "threads", "processes"),
 ]
 BREAK_EVEN_COLUMNS = [
-    *(*_CELL, "pretraining_seconds", "saved_seconds", "ci_low", "ci_high"),
+    *(*KEY_COLUMNS, "pretraining_seconds", "saved_seconds", "ci_low", "ci_high"),
     *("break_even", "n_targets", "n_targets_low", "n_targets_high"),
 ]
 
@@ -55,15 +54,14 @@ def costs(cells: Mapping[Cell, Facts], pretrainings: Mapping[tuple[str, str], Se
             On what they ran. Costs on different devices do not compare.
     """
     rows = [
-        {"stage": TRAINING, **{name: getattr(cell, name) for name in _CELL}, **_sums([facts], len(facts["replicates"]))}
-        for cell, facts in cells.items()
+        {"stage": TRAINING, **key_of(cell), **_sums([facts], len(facts["replicates"]))} for cell, facts in cells.items()
     ]
     rows += [
         {"stage": PRETRAINING, "target": "", "source": source, "model": model, "arm": "", "fraction": math.nan}
         | _sums(replicates, len(replicates))
         for (source, model), replicates in pretrainings.items()
     ]
-    return sorted_table(rows, COST_COLUMNS, ["stage", *_CELL])
+    return sorted_table(rows, COST_COLUMNS, ["stage", *KEY_COLUMNS])
 
 
 def break_even(
@@ -102,8 +100,8 @@ def break_even(
             The same at the ends of the interval; the higher one is empty where that end saves nothing.
     """
     rows: list[dict[str, object]] = []
-    for key, replicates in by_replicate.groupby(_CELL, sort=False):
-        cell = dict(zip(_CELL, key, strict=True))
+    for key, replicates in by_replicate.groupby(KEY_COLUMNS, sort=False):
+        cell = dict(zip(KEY_COLUMNS, key, strict=True))
         pretraining = _wall_seconds(pretrainings.get((str(cell["source"]), str(cell["model"])), []))
         seconds = (replicates["seconds_scratch"] - replicates["seconds_transfer"]).to_numpy(dtype=np.float64)
         saved, low, high = mean_over_replicates(seconds, confidence)
@@ -119,7 +117,7 @@ def break_even(
                 **{name: _targets_to_pay(pretraining, each) for name, each in ends.items()},
             }
         )
-    table = sorted_table(rows, BREAK_EVEN_COLUMNS, _CELL)
+    table = sorted_table(rows, BREAK_EVEN_COLUMNS, KEY_COLUMNS)
     return table.astype(dict.fromkeys(("n_targets", "n_targets_low", "n_targets_high"), "Int64"))
 
 

@@ -3,53 +3,42 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgtransfer.arms import SCRATCH, source_of
+from ecgtransfer.arms import SCRATCH
 from ecgtransfer.compare.scores import MACRO_METRICS, load_resamples
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import percentile_interval, resampled_mean, verdict
 from ecgtransfer.statistics.resampling import replicate_resamples
+from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
+AnyCell = TypeVar("AnyCell", bound=Cell)
 
-CELL_COLUMNS = ["target", "source", "model", "arm", "fraction", "n_train"]
+KEY_COLUMNS = ["target", "source", "model", "arm", "fraction"]
+CELL_COLUMNS = [*KEY_COLUMNS, "n_train"]
 CURVE_COLUMNS = [
     *CELL_COLUMNS,
     *("n_train_patients", "metric", "score", "ci_low", "ci_high", "replicate_sd", "n_replicates"),
 ]
 VERDICT_COLUMNS = [*CELL_COLUMNS, "metric", "scratch", "transfer", "delta", "ci_low", "ci_high", "verdict"]
 
-_ORDER = ["target", "source", "model", "arm", "fraction", "metric"]
+_ORDER = [*KEY_COLUMNS, "metric"]
 _DECIMALS = 6
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Cell):
     """One cell of a study with all its replicates: what `ecgtransfer.compare.scores` found for it."""
 
-    target: str
-    model: str
-    arm: str  # see `ecgtransfer.arms`
-    fraction: float  # of the training patients, in (0, 1]
     scores: pd.DataFrame
     resamples: dict[str, Array]  # each macro metric (R, B)
     n_train: Array  # (R,) training records
     n_train_patients: Array  # (R,)
-
-    @property
-    def source(self) -> str:
-        """What the run's weights come from, empty for a run from scratch."""
-        return source_of(self.arm)
-
-    @property
-    def name(self) -> str:
-        """The cell in words, for messages."""
-        return f"{self.target}/{self.model}/{self.arm}/{self.fraction:g}"
 
     def macro_scores(self, metric: str) -> Array:
         """Return each replicate's value of a macro metric on the whole test set, (R,)."""
@@ -143,15 +132,21 @@ def pairs(runs: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
     InputError
         If a partner is missing, or as `check_pair`.
     """
-    partners = {(run.target, run.model, run.fraction): run for run in runs if run.arm == SCRATCH}
-    for run in runs:
-        if run.arm == SCRATCH:
-            continue
-        scratch = partners.get((run.target, run.model, run.fraction))
-        if scratch is None:
-            raise InputError(f"{run.name}: no run from scratch of the same target, model and fraction to compare with")
+    for run, scratch in with_partners(runs):
         check_pair(run, scratch)
         yield run, scratch
+
+
+def with_partners(cells: Sequence[AnyCell]) -> Iterator[tuple[AnyCell, AnyCell]]:
+    """Yield every cell with transferred weights beside its partner from scratch, InputError if that is missing."""
+    partners = {(cell.target, cell.model, cell.fraction): cell for cell in cells if cell.arm == SCRATCH}
+    for cell in cells:
+        if cell.arm == SCRATCH:
+            continue
+        scratch = partners.get((cell.target, cell.model, cell.fraction))
+        if scratch is None:
+            raise InputError(f"{cell.name}: no run from scratch of the same target, model and fraction to compare with")
+        yield cell, scratch
 
 
 def mean_with_interval(values: Array, resampled: Array, confidence: float, seed: int) -> tuple[float, float, float]:
@@ -162,17 +157,14 @@ def mean_with_interval(values: Array, resampled: Array, confidence: float, seed:
     return mean, low, high
 
 
+def key_of(cell: Cell) -> dict[str, object]:
+    """Return the `KEY_COLUMNS` of a row on a cell."""
+    return {name: getattr(cell, name) for name in KEY_COLUMNS}
+
+
 def cell_of(run: Run, metric: str) -> dict[str, object]:
     """Return the first columns of a row on a run and a metric."""
-    return {
-        "target": run.target,
-        "source": run.source,
-        "model": run.model,
-        "arm": run.arm,
-        "fraction": run.fraction,
-        "n_train": round(float(run.n_train.mean())),
-        "metric": metric,
-    }
+    return {**key_of(run), "n_train": round(float(run.n_train.mean())), "metric": metric}
 
 
 def check_pair(run: Run, scratch: Run) -> None:

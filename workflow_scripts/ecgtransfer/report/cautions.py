@@ -8,7 +8,7 @@ import pandas as pd
 
 from ecgtransfer.prepare.corpora import is_shuffled
 from ecgtransfer.report.answers import ANSWERED_METRIC, number
-from ecgtransfer.study import is_outside, studied_datasets, trained_sources
+from ecgtransfer.study import is_outside, patients_unknown, studied_datasets, trained_sources
 
 FEW_TEST_PATIENTS = 100
 FEW_TEST_POSITIVES = 10
@@ -140,11 +140,6 @@ def _unknown_patients(published: Mapping[str, Mapping[str, Any]]) -> Iterable[Ca
             f"{_listed(unknown)}: no patients are published, each recording counts as its own patient. Recordings of"
             " one person may train and test, and intervals may be too narrow."
         )
-
-
-def patients_unknown(entry: Mapping[str, Any]) -> bool:
-    """Tell whether an entry of config/datasets.yaml says that its patients are not published."""
-    return str(entry["patients"]).startswith("not published")
 
 
 def _leakage(leakage: pd.DataFrame) -> Caution:

@@ -17,10 +17,10 @@ from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.prepare.corpora import LABELS, datasets_of, task_of
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import ANSWERED_METRIC, answers, controls
-from ecgtransfer.report.cautions import cautions, patients_unknown
+from ecgtransfer.report.cautions import cautions
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.names import METRIC_NAMES
-from ecgtransfer.study import corpora_of, is_outside, studied_datasets, trained_sources
+from ecgtransfer.study import corpora_of, is_outside, patients_unknown, studied_datasets, trained_sources
 
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
 _NOT_SHOWN = ("study", "mirror", "mirrors")  # the title has the one, and the others decide nothing

@@ -11,8 +11,8 @@ from ecgtransfer.arms import FINETUNE, way_of
 from ecgtransfer.prepare.corpora import is_shuffled
 from ecgtransfer.prepare.splits import ROLES
 from ecgtransfer.report.answers import interval, number
-from ecgtransfer.report.cautions import patients_unknown
 from ecgtransfer.report.names import series_name
+from ecgtransfer.study import patients_unknown
 
 _VERDICT_HEADS = ("scratch", "transfer", "difference", "interval", "verdict")
 _MOST_REASONS = 5  # of a data set; the rest is summed up

@@ -22,9 +22,9 @@ from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
 from ecgtransfer.train.loop import Epoch, Task, best_epoch, fit, predict
 from ecgtransfer.train.models.base import EcgModel
 from ecgtransfer.train.objectives import MultiLabel, balancing_weight
-from ecgtransfer.train.optimizing import TrainingSettings
 from ecgtransfer.train.pretraining import tensors_of_training
 from ecgtransfer.train.registry import build_model, forward_flops_by_registry
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.side_by_side import side_by_side
 from ecgtransfer.train.state import UnfinishedTraining, training_key
 from ecgtransfer.train.ways import ALL_WEIGHTS, Way, trainable_plan

@@ -19,7 +19,8 @@ from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.data_parallel import Workers
 from ecgtransfer.train.hardware import mixed_precision
 from ecgtransfer.train.objectives import Objective
-from ecgtransfer.train.optimizing import Adam, TrainingSettings, learning_rates
+from ecgtransfer.train.optimizing import Adam, learning_rates
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining, random_state, restore_random_state
 from ecgtransfer.train.ways import TrainingPlan
 

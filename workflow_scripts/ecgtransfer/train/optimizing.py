@@ -1,42 +1,16 @@
-"""How long and how fast a model is trained: settings, optimiser, and the learning rate of every step."""
+"""How weights move: the optimiser, and the learning rate of every step."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from ecgtransfer.train.settings import TrainingSettings
+
 WARM_UP = 0.3  # share of one-cycle training with a rising rate, and the factors it starts and ends with
 ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1e-4
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says, and ``hardware.precision``."""
-
-    epochs: int
-    min_steps: int
-    patience: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    optimizer: str = "adamw"
-    schedule: str = "constant"
-    positive_weight: str = "none"
-    crop_s: float | None = None
-    balance_datasets: bool = False
-    precision: str = "auto"
-
-    def for_size(self, n_train: int) -> tuple[int, int]:
-        """Return epochs and patience for a training set: small ones go on until ``min_steps`` optimiser steps."""
-        epochs = max(self.epochs, math.ceil(self.min_steps / self.steps_per_epoch(n_train)))
-        return epochs, math.ceil(self.patience * epochs / self.epochs)
-
-    def steps_per_epoch(self, n_train: int) -> int:
-        """Return the number of batches of a training set."""
-        return math.ceil(n_train / self.batch_size)
 
 
 class Adam:

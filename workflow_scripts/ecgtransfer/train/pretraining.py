@@ -27,8 +27,8 @@ from ecgtransfer.train.objectives import (
     Regression,
     balancing_weight,
 )
-from ecgtransfer.train.optimizing import TrainingSettings
 from ecgtransfer.train.registry import build_model, forward_flops_by_registry
+from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining, training_key
 from ecgtransfer.train.ways import ALL_WEIGHTS
 

@@ -1,0 +1,31 @@
+"""What the config says of a training: how long and how fast."""
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says, and ``hardware.precision``."""
+
+    epochs: int
+    min_steps: int
+    patience: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    optimizer: str = "adamw"
+    schedule: str = "constant"
+    positive_weight: str = "none"
+    crop_s: float | None = None
+    balance_datasets: bool = False
+    precision: str = "auto"
+
+    def for_size(self, n_train: int) -> tuple[int, int]:
+        """Return epochs and patience for a training set: small ones go on until ``min_steps`` optimiser steps."""
+        epochs = max(self.epochs, math.ceil(self.min_steps / self.steps_per_epoch(n_train)))
+        return epochs, math.ceil(self.patience * epochs / self.epochs)
+
+    def steps_per_epoch(self, n_train: int) -> int:
+        """Return the number of batches of a training set."""
+        return math.ceil(n_train / self.batch_size)
