@@ -13,17 +13,21 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.prepare.corpora import (
     datasets_of,
+    is_shuffled,
     task_of,
     without_shuffling,
     without_task,
 )
 from ecgtransfer.prepare.layouts import LAYOUTS
+from ecgtransfer.report.figures import FIGURE_MODULES
 from ecgtransfer.study import (
     cells_of,
     corpora_of,
     datasets_of_targets,
+    leaks,
     patients_unknown,
     samples_per_lead,
+    sources_of,
     studied_datasets,
     trained_sources,
     transfers_of,
@@ -99,6 +103,17 @@ def training_code_of(rule_name):
     def code(wildcards):
         return code_fingerprint(
             SCRIPTS / f"{rule_name}.py", [REGISTRY[wildcards.model].module]
+        )
+
+    return code
+
+
+def figure_code_of(rule_name):
+    """Return a function of the wildcards: the fingerprint of a rule with the one figure that it draws."""
+
+    def code(wildcards):
+        return code_fingerprint(
+            SCRIPTS / f"{rule_name}.py", [f"{FIGURE_MODULES}.{wildcards.finding}"]
         )
 
     return code
@@ -336,14 +351,103 @@ def replicate_settings():
 
 def of_every_cell(pattern):
     """Return a file of every cell of the study, in the order of the plan."""
-    return [pattern.format(**vars(cell)) for cell in cells_of(config)]
+    return files_of(pattern, cells_of(config))
 
 
 def cell_keys():
     """Return target, model, arm and fraction of every cell, in the order of the plan."""
+    return keys_of(cells_of(config))
+
+
+def at_fractions(*fractions):
+    """Return the cells of some fractions, without those of sources whose labels are shuffled."""
     return [
-        (cell.target, cell.model, cell.arm, cell.fraction) for cell in cells_of(config)
+        cell
+        for cell in cells_of(config)
+        if cell.fraction in fractions and not is_shuffled(cell.source)
     ]
+
+
+FRACTIONS = config["transfer"]["fractions"]
+AT_LARGEST_FRACTION = at_fractions(max(FRACTIONS))
+AT_ENDS_OF_CURVES = at_fractions(min(FRACTIONS), max(FRACTIONS))
+
+
+def files_of(pattern, cells):
+    """Return a file of each of some cells."""
+    return [pattern.format(**vars(cell)) for cell in cells]
+
+
+def keys_of(cells):
+    """Return target, model, arm and fraction of some cells."""
+    return [(cell.target, cell.model, cell.arm, cell.fraction) for cell in cells]
+
+
+def of_every_target(pattern):
+    """Return a file of every target."""
+    return expand(pattern, target=config["transfer"]["targets"])
+
+
+def datasets_of_all_targets():
+    """Return the data sets behind all targets, each once."""
+    targets = config["transfer"]["targets"]
+    return list(
+        dict.fromkeys(dataset for target in targets for dataset in datasets_of(target))
+    )
+
+
+def zero_shot_keys():
+    """Return target, model and source wherever a source that was trained on labels meets a target."""
+    return [
+        (target, model, source)
+        for target in config["transfer"]["targets"]
+        for model in config["transfer"]["models"]
+        for source in sources_of(config, target, model)
+        if source in trained_sources(config)
+        and task_of(source) == "labels"
+        and not is_shuffled(source)
+    ]
+
+
+def zero_shot_predictions():
+    """Return what each of these sources says of its target."""
+    return [
+        f"<results>/zero_shot/{target}/{model}/{source}.npz"
+        for target, model, source in zero_shot_keys()
+    ]
+
+
+def settings_of_draws():
+    """Return how test patients and replicates are resampled, the same for all findings."""
+    return {
+        "n_resamples": config["score"]["n_resamples"],
+        "patient_seed": config["score"]["seed"],
+        "replicate_seed": config["compare"]["seed"],
+        "confidence": config["compare"]["confidence"],
+    }
+
+
+def families_of_models():
+    """Return the family of each model of the study, such as convolutional."""
+    return {model: REGISTRY[model].family for model in config["transfer"]["models"]}
+
+
+def claims_beside():
+    """Return the claims of the study that this one is laid beside, if that has run."""
+    beside = config["compare"]["beside"]
+    path = f"results/{beside}/findings/claims.csv"
+    return [path] if beside and Path(path).exists() else []
+
+
+def tables_of_figure(wildcards):
+    """Return the tables that a figure shows."""
+    return expand("<results>/findings/{table}.csv", table=FIGURES[wildcards.finding])
+
+
+def settings_of_figure(wildcards):
+    """Return what a figure takes besides its tables: the margin, where it shows that."""
+    shows_margin = wildcards.finding == "verdicts"
+    return {"margin": config["compare"]["margin"]} if shows_margin else {}
 
 
 def recording_figures(form):

@@ -1,21 +1,48 @@
 # Figures, each beside the findings table of the same name, and the page.
 
 
-rule plot_curves:
+# Which tables each figure shows; it is named after the first.
+FIGURES = {
+    "claims": ["claims"],
+    "parity": ["parity"],
+    "curves": ["curves"],
+    "verdicts": ["verdicts"],
+    "label_saving": ["label_saving"],
+    "convergence": ["convergence"],
+    "costs": ["costs", "break_even"],
+    "architectures": ["architectures"],
+    "per_label": ["per_label", "prevalence"],
+    "zero_shot": ["zero_shot"],
+    "transferability": ["transferability", "transferability_correlation"],
+    "subgroups": ["subgroups"],
+    "calibration": ["calibration", "reliability"],
+}
+TABLES_ON_PAGE = [
+    *FIGURES,
+    "headlines",
+    "headline_savings",
+    "significance",
+    "optimism",
+]
+
+
+rule plot_finding:
     input:
-        curves="<results>/findings/curves.csv",
+        tables=tables_of_figure,
     output:
         svg=report(
-            "<results>/figures/curves.svg",
-            caption="captions/curves.rst",
+            "<results>/figures/{finding}.svg",
+            caption="captions/finding.rst",
             category="Findings",
-            labels={"what": "learning curves"},
+            labels={"what": "{finding}"},
         ),
-        png="<results>/figures/curves.png",
+        png="<results>/figures/{finding}.png",
     log:
-        "<logs>/plot_curves.log",
+        "<logs>/plot_finding/{finding}.log",
     benchmark:
-        "<benchmarks>/plot_curves.tsv"
+        "<benchmarks>/plot_finding/{finding}.tsv"
+    wildcard_constraints:
+        finding=any_of(FIGURES),
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -23,9 +50,11 @@ rule plot_curves:
         mem_mb=2000,
         runtime=15,
     params:
-        code=code_of("plot_curves"),
+        settings=settings_of_figure,
+        stamp="leaky by design" if leaks(config) else "",
+        code=figure_code_of("plot_finding"),
     script:
-        "../workflow_scripts/plot_curves.py"
+        "../workflow_scripts/plot_finding.py"
 
 
 rule plot_recordings:
@@ -93,10 +122,8 @@ rule plot_quality:
 # The template is an input, so that an edit of it makes the page again. The mirror changes no result, hence no page.
 rule report:
     input:
-        curves="<results>/findings/curves.csv",
-        verdicts="<results>/findings/verdicts.csv",
-        label_savings="<results>/findings/label_saving.csv",
-        curves_figure="<results>/figures/curves.svg",
+        findings=expand("<results>/findings/{finding}.csv", finding=TABLES_ON_PAGE),
+        figures=expand("<results>/figures/{finding}.svg", finding=FIGURES),
         recordings=drawn_recordings("png"),
         records=expand("<results>/records/{dataset}.csv", dataset=drawn_datasets()),
         rejected=expand(
@@ -139,6 +166,8 @@ rule report:
             if key not in ("mirror", "mirrors")
         },
         published=published_facts(),
+        findings=TABLES_ON_PAGE,
+        figures=list(FIGURES),
         drawn=drawn_datasets(),
         studied=studied_datasets(config),
         corpora=corpora_of(config),

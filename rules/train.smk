@@ -135,3 +135,36 @@ rule finetune:
         code=training_code_of("finetune"),
     script:
         "../workflow_scripts/finetune.py"
+
+
+# Not a cell: nothing is trained. For the zero-shot matrix, and for how well a source should transfer.
+rule predict_with_source:
+    input:
+        signals=of_corpus("<results>/signals/{dataset}.npy", "target"),
+        labels="<results>/labels/{target}.csv",
+        splits="<results>/splits/{target}.csv",
+        records=of_age_and_sex("target"),
+        weights="<results>/pretrained/{source}/{model}/weights.safetensors",
+    output:
+        predictions="<results>/zero_shot/{target}/{model}/{source}.npz",
+    log:
+        "<logs>/predict_with_source/{target}/{model}/{source}.log",
+    benchmark:
+        "<benchmarks>/predict_with_source/{target}/{model}/{source}.tsv"
+    wildcard_constraints:
+        source=any_of(trained_sources(config)),
+    conda:
+        "../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=1,
+    params:
+        options=model_options,
+        crop_s=config["pretrain"]["crop_s"],
+        precision=config["hardware"]["precision"],
+        sampling_rate_hz=config["signals"]["sampling_rate_hz"],
+        code=training_code_of("predict_with_source"),
+    script:
+        "../workflow_scripts/predict_with_source.py"

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecgtransfer.files import written_whole
+from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
+from ecgtransfer.prepare.corpora import read_tables
 from ecgtransfer.report.embedded import png_uri, svg_uri
 from ecgtransfer.report.inputs import (
     drawn_recordings,
-    read_facts,
     read_findings,
     read_names,
-    read_tables,
     software_versions,
 )
 from ecgtransfer.report.page import StudyResults, render_page
@@ -24,22 +23,20 @@ with job(snakemake.log[0]):
     results = StudyResults(
         config=plan.config,
         published=plan.published,
-        curves=read_findings(files.curves),
-        verdicts=read_findings(files.verdicts),
-        label_savings=read_findings(files.label_savings),
-        curves_figure=svg_uri(files.curves_figure),
+        findings=dict(zip(plan.findings, map(read_findings, files.findings), strict=True)),
+        figures=dict(zip(plan.figures, map(svg_uri, files.figures), strict=True)),
         recordings=drawn_recordings(records, snomed, files.recordings),
         records=records,
         rejected=read_tables(plan.drawn, files.rejected),
         quality_figures={name: png_uri(path) for name, path in zip(plan.studied, files.quality_figures, strict=True)},
         leakage=pd.read_csv(files.leakage, dtype=str, keep_default_na=False),
-        recipes=dict(zip(plan.studied, read_facts(files.recipes), strict=True)),
+        recipes=dict(zip(plan.studied, map(read_json, files.recipes), strict=True)),
         label_names=read_names(snomed),
         labels=read_tables(plan.corpora, files.labels),
         splits=read_tables(plan.corpora, files.splits),
         cells=plan.cells,
-        runs=read_facts(files.runs),
-        pretraining=read_facts(files.pretraining),
+        runs=list(map(read_json, files.runs)),
+        pretraining=list(map(read_json, files.pretraining)),
         versions=software_versions(),
     )
     page = render_page(Path(files.template).read_text(encoding="utf-8"), results)

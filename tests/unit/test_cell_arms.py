@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.svm import LinearSVC
 from tiny_cell import (
     GRU,
@@ -197,13 +197,15 @@ def test_svm_is_scikit_learns_on_the_features_of_the_source(target: CorpusFiles,
                 np.stack([machine.decision_function((x - mean) / deviation) for machine in machines], axis=1)
                 for x in (valid, test)
             ]
-            scores[cost] = roc_auc_score(labels["valid"], decisions[0]), decisions[1]
+            f1_at_half = f1_score(labels["valid"], decisions[0] > 0, average="weighted")
+            scores[cost] = roc_auc_score(labels["valid"], decisions[0]), decisions[1], f1_at_half
         best = max((0.01, 1.0), key=lambda cost: scores[cost][0])
         assert result.facts["replicates"][replicate]["cost"] == best
         probability = result.predictions["test_probability"][replicate]
         np.testing.assert_allclose(probability, 1 / (1 + np.exp(-scores[best][1])), atol=1e-3)
         (row,) = result.history[result.history["replicate"] == replicate].to_dict("records")
         assert row["valid_macro_auroc"] == pytest.approx(scores[best][0])
+        assert row["valid_weighted_f1"] == pytest.approx(scores[best][2])
         assert row["epoch"] == 1 and math.isnan(row["train_loss"]) and row["seconds"] > 0
     assert result.predictions["test_probability"].dtype == np.float32
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import f1_score
 from tiny_cell import LEARNT, SETTINGS, Fitted, assert_same_predictions, cell, noted_fits, write_weights
 from tiny_corpus import CorpusFiles, write_corpus
 from tiny_model import FLOPS_PER_SAMPLE, PLAIN, tiny_models  # noqa: F401 (a fixture)
@@ -216,6 +217,43 @@ def test_validation_budget_and_full(target: CorpusFiles, fitted: list[Fitted]) -
     assert not np.array_equal(*budget.predictions["valid_used"])
 
 
+def without_validation(files: CorpusFiles, folder: Path) -> CorpusFiles:
+    """Return the corpus with all that validate among those that train."""
+    splits = pd.read_csv(files.splits)
+    splits["role"] = splits["role"].replace("valid", "train")
+    splits.to_csv(folder / "splits.csv", index=False)
+    return replace(files, splits=folder / "splits.csv")
+
+
+@pytest.mark.parametrize("way", [None, "svm"])
+def test_without_validation_records_all_test_records_choose_the_epoch(
+    target: CorpusFiles, weights: Path, tmp_path: Path, fitted: list[Fitted], way: str | None
+) -> None:
+    files = without_validation(target, tmp_path)
+    result = cell(files, way, weights if way else None, fraction=0.2)
+    tested = result.predictions["test_record_id"].tolist()
+    assert result.predictions["valid_record_id"].tolist() == tested
+    assert result.predictions["valid_used"].all()
+    np.testing.assert_array_equal(result.predictions["valid_probability"], result.predictions["test_probability"])
+    assert result.facts["validation"] == "test"
+    assert {replicate["n_valid"] for replicate in result.facts["replicates"]} == {len(tested)}
+    for call in fitted:
+        assert call.task.valid.record_id.tolist() == tested
+        assert not set(call.task.train.record_id) & set(tested)
+
+
+def test_the_epoch_is_chosen_by_the_score_that_the_settings_name(target: CorpusFiles) -> None:
+    settings = replace(SETTINGS, epochs=8, patience=8, learning_rate=0.02, choose_by="weighted_f1")
+    result = cell(target, settings=settings)
+    for number, rows in result.history.groupby("replicate"):
+        best = rows.sort_values(["valid_weighted_f1", "valid_loss"], ascending=[False, True]).iloc[0]
+        assert result.facts["replicates"][number]["best_epoch"] == best["epoch"]
+        seen = result.predictions["valid_used"][number]
+        truth = target.open().labels.loc[result.predictions["valid_record_id"][seen]]
+        answers = result.predictions["valid_probability"][number][seen] > 0.5
+        assert best["valid_weighted_f1"] == pytest.approx(f1_score(truth, answers, average="weighted"))
+
+
 @pytest.mark.parametrize("n_processes", [1, 2])
 def test_too_small_a_fraction_is_one_clear_line(tmp_path: Path, n_processes: int) -> None:
     files = write_corpus(tmp_path, n_patients=12)
@@ -305,6 +343,7 @@ def test_state_serves_the_same_training_alone(
     others: list[dict[str, Any]] = [
         {"code": "ab13"}, {"seed": 8}, {"model": PLAIN}, {"way": "discriminative"}, {"way": None, "weights": None},
         {"fraction": 0.6}, {"settings": replace(SETTINGS, optimizer="adam")},
+        {"settings": replace(SETTINGS, choose_by="weighted_f1")},
         {"files": with_other_labels(target, tmp_path / "labels", "train")},
     ]  # fmt: skip
     for other in others:

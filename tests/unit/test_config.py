@@ -14,10 +14,11 @@ from snakemake.utils import update_config
 from ecgtransfer.acquire.simulate import LAYOUTS, SNOMED_CODES
 from ecgtransfer.config import check_config, in_key_order
 from ecgtransfer.prepare.corpora import SUFFIXES
+from ecgtransfer.study import leaks
 from ecgtransfer.train.registry import REGISTRY
 from ecgtransfer.train.ways import WAYS
 
-STUDIES = [CONFIG / "config.yaml", *sorted((CONFIG / "studies").glob("*.yaml"))]
+STUDIES = [CONFIG / "config.yaml", *sorted((CONFIG / "studies").rglob("*.yaml"))]
 
 
 def keys_of(schema: dict[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
@@ -101,7 +102,7 @@ def test_readme_explains_every_key_with_its_default(path: tuple[str, ...]) -> No
     assert yaml.safe_load(told) == KEYS[path]["default"]
 
 
-@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: str(path.relative_to(CONFIG)))
 def test_every_study_passes_merged_over_the_default(study: Path) -> None:
     config = copy.deepcopy(DEFAULT)
     update_config(config, yaml.safe_load(study.read_text()))
@@ -113,6 +114,29 @@ def test_studies_have_names_of_their_own() -> None:
     names = [yaml.safe_load(study.read_text()).get("study") for study in STUDIES]
     assert None not in names
     assert len(set(names)) == len(names)
+
+
+def test_the_small_forms_of_a_study_and_of_its_parity_share_their_data() -> None:
+    clean, parity = (
+        yaml.safe_load((CONFIG / f"studies/small/nguyen2025{form}.yaml").read_text()) for form in ("", "-parity")
+    )
+    for part in ("simulate", "labels", "transfer", "models"):
+        assert clean[part] == parity[part]
+
+
+def test_simulated_data_sets_of_one_name_are_the_same_in_all_studies() -> None:
+    """They lie in the same folder."""
+    known = dict(DEFAULT["simulate"])
+    for study in STUDIES[1:]:
+        for name, settings in yaml.safe_load(study.read_text()).get("simulate", {}).items():
+            assert known.setdefault(name, settings) == settings, (study, name)
+
+
+@pytest.mark.parametrize("study", STUDIES[1:], ids=lambda path: str(path.relative_to(CONFIG)))
+def test_only_parity_leaks(study: Path) -> None:
+    config = copy.deepcopy(DEFAULT)
+    update_config(config, yaml.safe_load(study.read_text()))
+    assert bool(leaks(config)) == study.stem.endswith("-parity")
 
 
 def test_unknown_key_is_named_with_the_one_that_was_meant() -> None:
@@ -251,6 +275,33 @@ def test_folds() -> None:
     assert mistakes_of(folds(3, [1, 2], [3])) == [
         "`splits.valid_folds` and `splits.test_folds` leave no fold to train on; raise `splits.n_folds`"
     ]
+
+
+def test_nobody_validates_if_so_said() -> None:
+    assert mistakes_of(folds(4, [], [3, 4])) == []
+    named = set_to("splits/by", "site"), set_to("splits/test_groups", ["north"])
+    assert mistakes_of(*named, set_to("splits/valid_folds", [])) == []
+    assert mistakes_of(*named) == [
+        "`splits.valid_groups` is empty; with named groups, name those that validate, or set `splits.valid_folds` to []"
+        " if nobody is to"
+    ]
+
+
+def test_roles_by_record() -> None:
+    by_record, share = set_to("splits/by", "record"), set_to("splits/test_share", 0.33)
+    assert mistakes_of(by_record, share) == []
+    assert mistakes_of(by_record, share, folds(3, [9], [9])) == []  # folds mean nothing then
+    assert mistakes_of(by_record) == [
+        "`splits.test_share` is null; say which share of the records tests, 0.33 for instance"
+    ]
+    assert mistakes_of(share) == [
+        "`splits.test_share` is of `splits.by: record` alone; set it to null, folds or groups say who tests"
+    ]
+    assert mistakes_of(by_record, set_to("splits/test_share", 1)) == [
+        "`splits.test_share` is 1, expected more than 0 and less than 1"
+    ]
+    (mistake,) = mistakes_of(by_record, share, set_to("splits/test_groups", ["north"]))
+    assert "set `splits.by` to site or month" in mistake
 
 
 def band(rate: int, low: float, high: float) -> Callable[[dict[str, Any]], None]:

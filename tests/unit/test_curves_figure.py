@@ -7,8 +7,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.report.curves_figure import draw_learning_curves
 from ecgtransfer.report.figure_files import save_figure
+from ecgtransfer.report.figures.curves import draw
 
 ARMS = ("scratch", "finetune-cpsc", "finetune-sim-hospital", "finetune-sim-hospital-shuffled")
 COUNTS = (174, 522, 1742, 17418)
@@ -53,7 +53,7 @@ def drawn(figure):
 
 @pytest.mark.parametrize("table", CASES.values(), ids=CASES.keys())
 def test_no_text_lies_on_another_or_leaves_the_page(table):
-    figure = drawn(draw_learning_curves(table))
+    figure = drawn(draw(table))
     texts = [text for axes in figure.axes for text in (axes.title, axes.xaxis.label, axes.yaxis.label)]
     for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         low, high = sorted(axis.get_view_interval())
@@ -73,7 +73,7 @@ def test_no_text_lies_on_another_or_leaves_the_page(table):
 
 
 def test_there_is_a_panel_per_target_and_model_with_axes_shared_within_the_target():
-    figure = drawn(draw_learning_curves(CASES["two targets, two models"]))
+    figure = drawn(draw(CASES["two targets, two models"]))
     assert [axes.get_title() for axes in figure.axes] == [
         "chapman, gru",
         "chapman, xresnet1d101",
@@ -85,7 +85,7 @@ def test_there_is_a_panel_per_target_and_model_with_axes_shared_within_the_targe
 
 
 def test_ticks_are_the_numbers_of_recordings_that_were_used():
-    axes = drawn(draw_learning_curves(CASES["two targets, two models"])).axes[1]
+    axes = drawn(draw(CASES["two targets, two models"])).axes[1]
     assert axes.get_xscale() == "log"
     assert [label.get_text() for label in axes.get_xticklabels()] == ["174", "522", "1,742", "17,418"]
     assert len(axes.xaxis.get_minorticklocs()) == 0
@@ -93,7 +93,7 @@ def test_ticks_are_the_numbers_of_recordings_that_were_used():
 
 def test_points_and_intervals_are_those_of_the_table_and_stay_near_their_tick():
     table = CASES["two targets, two models"]
-    axes = draw_learning_curves(table.sample(frac=1, random_state=0)).axes[0]
+    axes = draw(table.sample(frac=1, random_state=0)).axes[0]
     for container, arm in zip(axes.containers, ARMS, strict=True):
         rows = table[(table["target"] == "chapman") & (table["model"] == "gru") & (table["arm"] == arm)]
         line, _, (bars,) = container.lines
@@ -108,7 +108,7 @@ FOUR_WAYS = ("scratch", *(f"{way}-cpsc" for way in WAYS[:4]))
 
 @pytest.mark.parametrize("arms", [ARMS, FOUR_WAYS], ids=["three sources", "four ways"])
 def test_series_differ_in_colour_marker_and_line_and_scratch_is_black_with_open_circles(arms):
-    axes = draw_learning_curves(curves(arms=arms)).axes[0]
+    axes = draw(curves(arms=arms)).axes[0]
     lines = [container.lines[0] for container in axes.containers]
     assert len({line.get_color() for line in lines}) == len(arms)
     assert len({line.get_marker() for line in lines}) == len(arms)
@@ -119,7 +119,7 @@ def test_series_differ_in_colour_marker_and_line_and_scratch_is_black_with_open_
 
 
 def test_the_legend_speaks_the_readers_language():
-    legend = draw_learning_curves(CASES["two targets, two models"]).legends[0]
+    legend = draw(CASES["two targets, two models"]).legends[0]
     assert [text.get_text() for text in legend.get_texts()] == [
         "from scratch",
         "pre-trained on cpsc",
@@ -131,18 +131,18 @@ def test_the_legend_speaks_the_readers_language():
 def test_scores_that_are_missing_leave_a_gap():
     table = CASES["one fraction"].copy()
     table.loc[table["arm"] == "scratch", ["score", "ci_low", "ci_high"]] = np.nan
-    axes = drawn(draw_learning_curves(table)).axes[0]
+    axes = drawn(draw(table)).axes[0]
     assert np.isnan(axes.containers[0].lines[0].get_ydata(orig=False)).all()
 
 
 def test_a_metric_that_the_table_lacks_is_named():
     with pytest.raises(InputError, match="no row of metric macro_f1, found macro_auroc"):
-        draw_learning_curves(CASES["one fraction"], metric="macro_f1")
+        draw(CASES["one fraction"], metric="macro_f1")
 
 
 def test_the_same_table_gives_the_same_bytes(tmp_path):
     for name in ("one", "two"):
-        figure = draw_learning_curves(CASES["two targets, two models"])
+        figure = draw(CASES["two targets, two models"])
         save_figure(figure, tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
     for suffix in ("svg", "png"):
         assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()

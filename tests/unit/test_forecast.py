@@ -72,6 +72,20 @@ def test_trainings() -> None:
     assert hours.to_numpy() == pytest.approx(table["records seen"].to_numpy() * 2 / 3600)
 
 
+@pytest.mark.parametrize(
+    ("splits", "train", "test"), [({"by": "record", "test_share": 0.25}, 75, 25), ({"valid_folds": []}, 90, 10)]
+)
+def test_trainings_without_validation_records(splits: dict[str, Any], train: int, test: int) -> None:
+    """The test records are predicted after every epoch, and at the end for both uses."""
+    config = config_with(
+        splits=splits, pretrain={"epochs": 2, "min_steps": 0}, scratch={"epochs": 4, "min_steps": 0},
+        transfer={"sources": ["big"], "targets": ["small"], "models": ["gru"], "fractions": [0.5], "replicates": 1},
+    )  # fmt: skip
+    table = trainings_table(config, {"big": 1000, "small": 100}).set_index("rule")["records seen"]
+    assert table["pretrain"] == pytest.approx(2 * (10 * train + 10 * test / 3))
+    assert table["scratch"] == pytest.approx(4 * (train / 2 + test / 3) + 2 * test / 3)
+
+
 def test_speeds_are_those_of_the_last_device() -> None:
     gru = {"model": "gru", "samples_per_second": 10}
     runs = [

@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 from tiny_model import tiny_model
 from tiny_task import NORMALIZE, SETTINGS, TASK, TRAIN, VALID, bytes_of, examples, learnt, trained
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ from ecgtransfer.train import loop
 from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.hardware import fix_seeds
 from ecgtransfer.train.loop import Epoch, best_epoch, predict
-from ecgtransfer.train.objectives import MultiLabel
+from ecgtransfer.train.objectives import MultiLabel, Scores
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.ways import TrainingPlan, Way, trainable_plan
 
@@ -28,17 +29,26 @@ torch.set_num_threads(1)
 PLAIN = partial(tiny_model, plain=True)
 
 
-def epoch(number: int, valid_macro_auroc: float, valid_loss: float) -> Epoch:
-    return Epoch(number, 0.5, valid_loss, valid_macro_auroc, seconds=0.1, device_seconds=0.1, joules=None)
+def epoch(number: int, valid_macro_auroc: float, valid_loss: float, valid_weighted_f1: float = math.nan) -> Epoch:
+    scores = {"valid_macro_auroc": valid_macro_auroc, "valid_weighted_f1": valid_weighted_f1}
+    return Epoch(number, 0.5, valid_loss, **scores, seconds=0.1, device_seconds=0.1, joules=None)
 
 
 @pytest.fixture
 def with_scores(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[float]], None]:
-    """Return a function: let the epochs of the next `fit` score so on the validation records; the last score stays."""
+    """Return a function: let the epochs of the next `fit` score so on the validation records; the last score stays.
+
+    Of weighted F1, the worse the AUROC the better it is.
+    """
 
     def score_so(scores: list[float]) -> None:
         left = iter(scores)
-        monkeypatch.setattr(MultiLabel, "score", lambda *_: next(left, scores[-1]))
+
+        def next_scores(*_: Any) -> Scores:
+            score = next(left, scores[-1])
+            return Scores(score, 1 - score)
+
+        monkeypatch.setattr(MultiLabel, "scores", next_scores)
 
     return score_so
 
@@ -96,6 +106,9 @@ def test_equals_plain_torch_on_the_same_order_of_batches(
         assert row.train_loss == pytest.approx(sum_of_losses / 37, rel=1e-4)
         assert row.valid_loss == pytest.approx(mean_loss(logits, valid.labels).item(), rel=1e-4)
         assert row.valid_macro_auroc == pytest.approx(np.mean(aurocs))
+        if not unknown:
+            expected = f1_score(valid.labels, logits > 0, average="weighted", zero_division=0)
+            assert row.valid_weighted_f1 == pytest.approx(expected)
         states.append({name: tensor.clone() for name, tensor in reference.state_dict().items()})
     assert [row.epoch for row in history] == [1, 2, 3]
     kept = states[best_epoch(history).epoch - 1]
@@ -152,6 +165,28 @@ def test_best_epoch_is_by_auroc_then_loss_then_first() -> None:
     assert best_epoch([epoch(1, 0.8, 0.3), epoch(2, 0.8, 0.3)]).epoch == 1
     assert best_epoch([epoch(1, nan, 0.5), epoch(2, nan, 0.3), epoch(3, nan, 0.4)]).epoch == 2
     assert best_epoch([epoch(1, nan, 0.1), epoch(2, 0.4, 0.9)]).epoch == 2
+
+
+def test_best_epoch_by_weighted_f1() -> None:
+    history = [epoch(1, 0.9, 0.1, 0.3), epoch(2, 0.8, 0.9, 0.5), epoch(3, 0.7, 0.2, 0.5), epoch(4, 0.95, 0.1, math.nan)]
+    assert best_epoch(history, "weighted_f1").epoch == 3
+    assert best_epoch(history).epoch == best_epoch(history, "macro_auroc").epoch == 4
+
+
+def test_weights_and_patience_go_by_the_score_that_the_settings_name(
+    with_scores: Callable[[list[float]], None],
+) -> None:
+    scores = [0.6, 0.5, 0.9, 0.7, 0.8]
+    settings = replace(SETTINGS, epochs=5, patience=2)
+    found = {}
+    for choose_by, best, n_epochs in (("macro_auroc", 3, 5), ("weighted_f1", 2, 4)):
+        with_scores(scores)
+        model, history = trained(replace(settings, choose_by=choose_by))
+        assert (best_epoch(history, choose_by).epoch, len(history)) == (best, n_epochs)
+        with_scores([0.1, 0.2, 0.3, 0.4, 0.5])
+        assert bytes_of(model) == bytes_of(trained(replace(settings, epochs=best))[0])
+        found[choose_by] = bytes_of(model)
+    assert found["macro_auroc"] != found["weighted_f1"]
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf])

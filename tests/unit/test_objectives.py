@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, roc_auc_score
 from tiny_model import tiny_model
 from torch import Tensor, nn
 
@@ -15,8 +15,10 @@ from ecgtransfer.train.objectives import (
     MultiLabel,
     OwnError,
     Regression,
+    Scores,
     balancing_weight,
     macro_auroc,
+    weighted_f1,
 )
 from ecgtransfer.train.registry import REGISTRY, build_model
 
@@ -86,19 +88,47 @@ def test_macro_auroc_equals_sklearn(unknown: float) -> None:
     assert macro_auroc(labels, scores) == pytest.approx(expected, abs=1e-12)
     assert math.isnan(macro_auroc(labels[:, 4:], scores[:, 4:]))
     assert math.isnan(macro_auroc(np.full_like(labels, NAN), scores))
-    assert MultiLabel().score(torch.from_numpy(scores), torch.from_numpy(labels)) == macro_auroc(labels, scores)
+    found = MultiLabel().scores(torch.from_numpy(scores), torch.from_numpy(labels))
+    assert found == Scores(macro_auroc(labels, scores), weighted_f1(labels, scores))
+
+
+def test_weighted_f1_equals_sklearn() -> None:
+    rng = np.random.default_rng(6)
+    labels = (rng.random((90, 5)) < [0.5, 0.05, 0.9, 0.3, 0]).astype(np.float32)
+    labels[:, 3] = 1
+    logits = (rng.normal(size=(90, 5)) + labels - 0.5).round(1).astype(np.float32)
+    logits[:, 1] = -1  # never answered
+    assert (logits == 0).any()  # probability 0.5, which is no
+    expected = f1_score(labels, logits > 0, average="weighted", zero_division=0)
+    assert weighted_f1(labels, logits) == pytest.approx(expected, abs=1e-12)
+    assert math.isnan(weighted_f1(labels[:, 4:], logits[:, 4:]))
+    assert math.isnan(weighted_f1(np.full_like(labels, NAN), logits))
+
+
+def test_weighted_f1_is_of_known_cells_weighted_by_their_prevalence() -> None:
+    rng = np.random.default_rng(7)
+    labels = (rng.random((90, 3)) < [0.5, 0.1, 0.3]).astype(np.float32)
+    logits = (rng.normal(size=(90, 3)) + labels).astype(np.float32)
+    labels[rng.random((90, 3)) < [0.6, 0.0, 0.2]] = NAN
+    known = np.isfinite(labels)
+    f1, prevalence = [], []
+    for i in range(3):
+        rows = known[:, i]
+        f1.append(f1_score(labels[rows, i], logits[rows, i] > 0))
+        prevalence.append(labels[rows, i].mean())
+    assert weighted_f1(labels, logits) == pytest.approx(np.average(f1, weights=prevalence))
 
 
 def test_regression_is_hubers_loss_of_known_values() -> None:
     outputs, values = torch.tensor([[0.0, 0.5, -3.0, 1.0, 9.0]]), torch.tensor([[0.25, 2.5, 2.0, 1.0, NAN]])
     assert Regression().cell_losses(outputs, values).tolist() == [[0.25**2 / 2, 1.5, 4.5, 0, 0]]
-    assert math.isnan(Regression().score(outputs, values))  # the loss decides
+    assert all(map(math.isnan, Regression().scores(outputs, values)))  # the loss decides
 
 
 def test_own_error_is_passed_on() -> None:
     errors = torch.rand(4, 1)
     assert torch.equal(OwnError().cell_losses(errors, torch.zeros(4, 0)), errors)
-    assert math.isnan(OwnError().score(errors, torch.zeros(4, 0)))
+    assert all(map(math.isnan, OwnError().scores(errors, torch.zeros(4, 0))))
 
 
 def waves(seed: int, n_records: int = 10, n_samples: int = 64) -> Tensor:

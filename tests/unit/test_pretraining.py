@@ -34,7 +34,7 @@ torch.set_num_threads(1)
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
 SETTINGS = TrainingSettings(epochs=3, min_steps=0, patience=3, batch_size=8, learning_rate=0.003, weight_decay=0.01)
-LEARNT = ["epoch", "train_loss", "valid_loss", "valid_macro_auroc"]
+LEARNT = ["epoch", "train_loss", "valid_loss", "valid_macro_auroc", "valid_weighted_f1"]
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +103,20 @@ def test_uses_all_records_but_those_that_validate(files: CorpusFiles, fitted: li
     assert history["epoch"].tolist() == [1, 2, 3]
     best = history.sort_values(["valid_macro_auroc", "valid_loss"], ascending=[False, True]).iloc[0]
     assert result.facts["best_epoch"] == best["epoch"]
+
+
+def test_without_validation_records_test_records_choose_the_epoch(
+    files: CorpusFiles, tmp_path: Path, fitted: list[Fitted]
+) -> None:
+    splits = pd.read_csv(files.splits)
+    splits["role"] = splits["role"].replace("valid", "train")
+    splits.to_csv(tmp_path / "splits.csv", index=False)
+    facts = run(replace(files, splits=tmp_path / "splits.csv").open()).facts
+    (call,) = fitted
+    assert call.task.train.record_id.tolist() == splits.loc[splits["role"] == "train", "record_id"].tolist()
+    assert call.task.valid.record_id.tolist() == splits.loc[splits["role"] == "test", "record_id"].tolist()
+    assert facts["validation"] == "test"
+    assert run(files.open()).facts["validation"] == "full"
 
 
 def test_facts_say_what_was_run(files: CorpusFiles) -> None:

@@ -12,6 +12,9 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.train import registry
 from ecgtransfer.train.flops import forward_flops
 from ecgtransfer.train.models.base import EcgModel
+from ecgtransfer.train.models.patch_transformer import TransformerBlock
+from ecgtransfer.train.models.recurrent import RecurrentLayer
+from ecgtransfer.train.models.s4d import DiagonalStateSpace
 from ecgtransfer.train.registry import REGISTRY, build_model
 
 torch.set_num_threads(1)
@@ -74,6 +77,14 @@ def without_maxima(model: EcgModel) -> EcgModel:
                 average = nn.AvgPool1d if isinstance(child, nn.MaxPool1d) else nn.AvgPool2d
                 setattr(module, name, average(child.kernel_size, child.stride, child.padding))
     return model
+
+
+@every_row
+def test_family_is_that_of_the_layers(row: dict[str, str]) -> None:
+    kinds = [type(module) for module in build_model(row["name"], 12, 1000, 5).modules()]
+    by_layer = {RecurrentLayer: "recurrent", DiagonalStateSpace: "state space", TransformerBlock: "attention"}
+    found = {family for layer, family in by_layer.items() if layer in kinds}
+    assert {REGISTRY[row["name"]].family} == (found or {"convolutional"})
 
 
 def page_table() -> str:

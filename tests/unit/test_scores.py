@@ -105,13 +105,13 @@ def test_validation_records_that_a_replicate_did_not_see_change_nothing(study):
 def test_table_is_tidy_and_leaves_out_labels_that_cannot_be_evaluated(study):
     scores, _ = score_run(*study, N_RESAMPLES, SEED)
     assert list(scores) == ["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold"]
-    assert len(scores) == N_REPLICATES * 3 * (len(LABELS) + 1)
+    assert len(scores) == N_REPLICATES * len(LABEL_METRICS) * (len(LABELS) + 1)
     assert not scores.duplicated(["replicate", "label", "metric"]).any()
     assert scores.loc[scores["label"] == "absent", "value"].isna().all()
     assert (scores.loc[scores["label"] == "rare", "n_positive"] == 1).all()
     assert (scores["n_records"] == 60).all()
     assert (scores["threshold"].notna() == (scores["metric"] == "f1")).all()
-    for metric in LABEL_METRICS:
+    for metric in ("auroc", "auprc", "f1"):
         mean = np.mean([value(scores, 1, label, metric) for label in ("AF", "LBBB", "PAC", "rare")])
         assert value(scores, 1, "macro", f"macro_{metric}") == pytest.approx(mean, abs=1e-12)
 
@@ -149,6 +149,59 @@ def test_runs_of_one_target_share_their_resamples_whatever_the_order_of_records(
     for metric in MACRO_METRICS:
         assert resamples[metric].shape == (N_REPLICATES, N_RESAMPLES)
         np.testing.assert_allclose(again[metric], resamples[metric], rtol=0, atol=1e-12)
+
+
+def test_weighted_f1_equals_scikit_learn(study):
+    predictions, labels, splits = study
+    scores, _ = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    truth = truth_of(labels, predictions["test_record_id"])
+    for replicate in range(N_REPLICATES):
+        answers = predictions["test_probability"][replicate] > 0.5
+        expected = f1_score(truth, answers, average="weighted", zero_division=0)
+        assert value(scores, replicate, "macro", "weighted_f1") == pytest.approx(expected, abs=1e-12)
+        for column in (0, 1, 2, 4):
+            expected = f1_score(truth[:, column], answers[:, column], zero_division=0)
+            assert value(scores, replicate, LABELS[column], "f1_at_half") == pytest.approx(expected, abs=1e-12)
+
+
+def test_resampled_weighted_f1_equals_scikit_learn_on_repeated_records(study):
+    predictions, labels, splits = study
+    test_ids = predictions["test_record_id"]
+    labels.loc[labels["record_id"].isin(test_ids), "PAC"] = 1  # positives alone count, too
+    predictions["test_probability"][0, :4] = 0.5  # which is no
+    _, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    truth = truth_of(labels, test_ids)
+    patients = splits.set_index("record_id").loc[test_ids, "patient_id"].astype(str).to_numpy()
+    for resample, weights in enumerate(patient_resamples(patients, N_RESAMPLES, SEED)):
+        drawn = np.repeat(np.arange(60), weights)
+        for replicate in range(N_REPLICATES):
+            answers = predictions["test_probability"][replicate] > 0.5
+            expected = f1_score(truth[drawn], answers[drawn], average="weighted", zero_division=0)
+            assert resamples["weighted_f1"][replicate, resample] == pytest.approx(expected, abs=1e-12)
+
+
+def without_validation(predictions, labels, splits):
+    """Let the test records choose the thresholds, in a split table that has no validation records."""
+    splits.loc[splits["role"] == "valid", "role"] = "train"
+    predictions["valid_record_id"] = predictions["test_record_id"]
+    predictions["valid_probability"] = predictions["test_probability"]
+    predictions["valid_used"] = np.ones((N_REPLICATES, 60), dtype=bool)
+
+
+def test_thresholds_come_from_test_records_where_none_validate_and_only_there(study):
+    predictions, labels, splits = study
+    one_is_left = splits.copy()
+    without_validation(*study)
+    scores, _ = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    truth = truth_of(labels, predictions["test_record_id"])
+    for column in (0, 1, 2):
+        probability = predictions["test_probability"][1, :, column]
+        best = max(f1_score(truth[:, column], probability >= threshold) for threshold in probability)
+        assert value(scores, 1, LABELS[column], "f1") == pytest.approx(best, abs=1e-12)
+    kept = splits.index[splits["role"] == "train"][0]
+    one_is_left["role"] = splits["role"].mask(splits.index == kept, "valid")
+    with pytest.raises(InputError, match="no validation record"):
+        score_run(predictions, labels, one_is_left, N_RESAMPLES, SEED)
 
 
 @pytest.fixture
@@ -198,6 +251,11 @@ def test_a_label_is_scored_on_the_test_records_of_which_it_is_known(gaps):
         nowhere = rows.loc[(replicate, "absent")]
         assert nowhere["value"].isna().all()
         assert (nowhere[["n_records", "n_positive"]] == 0).all(axis=None)
+        evaluable = [column for column in (0, 1, 2, 4) if not np.isnan(truth[:, column]).all()]
+        at_half = [rows.loc[(replicate, LABELS[column], "f1_at_half"), "value"] for column in evaluable]
+        prevalence = [np.nanmean(truth[:, column]) for column in evaluable]
+        weighted = rows.loc[(replicate, "macro", "weighted_f1"), "value"]
+        assert weighted == pytest.approx(np.average(at_half, weights=prevalence), abs=1e-12)
         mean = np.mean([rows.loc[(replicate, label, "auroc"), "value"] for label in ("AF", "LBBB", "PAC", "rare")])
         macro = rows.loc[(replicate, "macro", "macro_auroc")]
         assert macro["value"] == pytest.approx(mean, abs=1e-12)

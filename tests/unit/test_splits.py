@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecgtransfer.audit.leakage import leakage
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.splits import split_records, stratified_folds
+from ecgtransfer.prepare.splits import has_validation, split_records, stratified_folds
 
 SETTINGS: dict[str, Any] = {
     "by": "patient", "seed": 1, "n_folds": 10, "valid_folds": [5], "test_folds": [6, 7, 8, 9, 10],
-    "valid_groups": [], "test_groups": [],
+    "valid_groups": [], "test_groups": [], "test_share": None,
 }  # fmt: skip
 
 
@@ -247,3 +248,84 @@ def test_unknown_site_and_missing_month_are_told() -> None:
         split(records, labels, by="month")
     with pytest.raises(InputError, match="records have no site"):
         split(records.drop(columns="site"), labels, by="site")
+
+
+BY_RECORD = {"by": "record", "test_share": 0.33}
+
+
+@pytest.mark.parametrize(
+    ("n_records", "n_train", "n_test"),
+    [(6871, 4603, 2268), (10292, 6895, 3397), (522, 349, 173), (827, 554, 273)],
+    ids=["cpsc2018", "georgia", "ptb", "code-test"],
+)
+def test_by_record_the_sizes_are_those_of_nguyen_and_do(n_records: int, n_train: int, n_test: int) -> None:
+    records, labels = corpus(14, n_records)
+    splits = split(records.iloc[:n_records], labels.iloc[:n_records], **BY_RECORD)
+    assert splits["role"].value_counts().to_dict() == {"train": n_train, "test": n_test}
+    assert splits["record_id"].tolist() == records["record_id"].tolist()[:n_records]
+
+
+def test_by_record_a_patient_can_have_both_roles_and_the_audit_lists_it() -> None:
+    records, labels = corpus(15, 150, with_folds=True)
+    splits = split(records, labels, **BY_RECORD)
+    roles = splits.groupby("patient_id")["role"].nunique()
+    assert (roles == 2).sum() > 20
+    pairs = pd.DataFrame(columns=["dataset_a", "record_a", "dataset_b", "record_b", "shift_s", "correlation"])
+    table = leakage({"here": splits}, {"here": pairs}, {}, [], records.assign(dataset="here"))
+    assert set(table["handled"]) == {"not handled"}
+    patient_of = records.set_index("record_id")["patient_id"]
+    assert set(patient_of[table["record_a"]]) == set(roles.index[roles == 2])
+
+
+def test_by_record_ranks_are_of_records_and_fractions_are_nested() -> None:
+    records, labels = corpus(16, 150)
+    splits = split(records, labels, n_replicates=3, **BY_RECORD)
+    train = splits[splits["role"] == "train"]
+    for replicate in range(3):
+        ranks = np.sort(train[f"rank_{replicate}"])
+        np.testing.assert_allclose(ranks, np.arange(len(train)) / len(train), atol=1e-9)
+    assert np.corrcoef(train["rank_0"], train["rank_1"])[0, 1] < 0.4
+    assert (splits.loc[splits["role"] == "test", ["rank_0", "rank_2"]] == 0).all(axis=None)
+
+
+def test_by_record_the_seed_decides_and_neither_folds_nor_labels_do() -> None:
+    records, labels = corpus(17, 200, with_folds=True)
+    first = split(records, labels, **BY_RECORD)
+    other_labels = labels.assign(A=1 - labels["A"])
+    again = split(records.assign(fold=1), other_labels, **BY_RECORD, valid_folds=[1], n_folds=3)
+    pd.testing.assert_frame_equal(first, again)
+    assert (first["role"] != split(records, labels, **BY_RECORD, seed=2)["role"]).any()
+
+
+@pytest.mark.parametrize(("n_records", "share", "n_test"), [(100, 0.07, 7), (100, 0.071, 8), (3, 0.33, 1), (2, 0.5, 1)])
+def test_by_record_the_test_share_is_rounded_up(n_records: int, share: float, n_test: int) -> None:
+    records, labels = corpus(18, 100)
+    splits = split(records.iloc[:n_records], labels.iloc[:n_records], by="record", test_share=share)
+    assert (splits["role"] == "test").sum() == n_test
+
+
+def test_by_record_too_few_records_are_told() -> None:
+    records, labels = corpus(18, 100)
+    with pytest.raises(InputError, match=r"no record of 2 is in role train; check splits\.test_share, or use more"):
+        split(records.iloc[:2], labels.iloc[:2], by="record", test_share=0.9)
+
+
+def test_without_validation_folds_all_others_train() -> None:
+    records, labels = corpus(3, 300, with_folds=True)
+    splits = split(records, labels, valid_folds=[])
+    role_of_fold = dict.fromkeys(range(6, 11), "test") | dict.fromkeys(range(1, 6), "train")
+    assert splits["role"].tolist() == [role_of_fold[fold] for fold in records["fold"]]
+    assert (splits.groupby("patient_id")["role"].nunique() == 1).all()
+
+
+def test_without_validation_groups_all_other_sites_train() -> None:
+    records, labels = archive()
+    splits = split(records, labels, by="site", valid_folds=[], test_groups=["north"])
+    assert splits["role"].tolist() == ["test" if site == "north" else "train" for site in records["site"]]
+
+
+def test_who_validates() -> None:
+    assert has_validation(SETTINGS)
+    assert not has_validation(SETTINGS | {"valid_folds": []})
+    assert has_validation(SETTINGS | {"by": "month", "valid_folds": [], "valid_groups": ["2020-01"]})
+    assert not has_validation(SETTINGS | BY_RECORD)

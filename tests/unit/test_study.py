@@ -9,6 +9,7 @@ from ecgtransfer.study import (
     cells_of,
     corpora_of,
     datasets_of_targets,
+    leaks,
     sources_of,
     studied_datasets,
     trained_sources,
@@ -136,3 +137,14 @@ def test_what_is_prepared_and_audited_knows_neither_tasks_nor_weights_from_outsi
     assert studied_datasets(WAYS_AND_OUTSIDE) == ["a", "b", "c"]
     assert transfers_of(WAYS_AND_OUTSIDE) == [("a", "b"), ("a", "c")]
     assert datasets_of_targets(WAYS_AND_OUTSIDE, "a") == ["b", "c"]
+
+
+def test_what_leaks_by_the_config_is_said() -> None:
+    clean = {"by": "patient", "valid_folds": [3], "valid_groups": [], "test_share": None}
+    assert leaks({"splits": clean}) == []
+    assert leaks({"splits": clean | {"by": "site", "valid_folds": [], "valid_groups": ["north"]}}) == []
+    (sentence,) = leaks({"splits": clean | {"valid_folds": []}})
+    assert "test recordings" in sentence
+    both = leaks({"splits": clean | {"by": "record", "test_share": 0.33}})
+    assert both == [both[0], sentence]
+    assert "one patient" in both[0]

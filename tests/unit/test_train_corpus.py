@@ -93,6 +93,16 @@ def test_fractions_are_nested_and_of_whole_patients(files: CorpusFiles, role: st
     assert halves[0] != halves[1] != halves[2]
 
 
+def test_test_records_validate_where_no_record_has_that_role(files: CorpusFiles) -> None:
+    assert files.open().validation_role == "valid"
+    splits = pd.read_csv(files.splits)
+    splits["role"] = splits["role"].replace("valid", "train")
+    splits.to_csv(files.splits, index=False)
+    assert files.open().validation_role == "test"
+    valid = pd.read_csv(files.splits)["record_id"].tolist()
+    assert files.open().without_patients_of(valid[:3]).validation_role == "test"
+
+
 def test_mask_picks_records(files: CorpusFiles) -> None:
     corpus = files.open()
     examples = corpus.load(corpus.in_role("valid")["record_id"].tolist())

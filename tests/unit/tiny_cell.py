@@ -27,7 +27,7 @@ WAY_SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "discriminative": {"rate_ratio": 2.6},
     "svm": {"costs": [0.01, 1.0]},
 }
-LEARNT = ["replicate", "epoch", "train_loss", "valid_loss", "valid_macro_auroc"]
+LEARNT = ["replicate", "epoch", "train_loss", "valid_loss", "valid_macro_auroc", "valid_weighted_f1"]
 """The columns of a history that do not say what it cost."""
 Model = tuple[str, dict[str, Any]]
 RESNET: Model = ("resnet1d18", {})

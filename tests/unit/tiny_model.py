@@ -49,5 +49,6 @@ def tiny_models() -> Iterator[None]:
     """Have the tiny models in the registry."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("tiny", "plain"):
-            patch.setitem(REGISTRY, name, ModelEntry(__name__, (), "", mflops=FLOPS_PER_SAMPLE // 1000))
+            entry = ModelEntry(__name__, (), "", mflops=FLOPS_PER_SAMPLE // 1000, family="convolutional")
+            patch.setitem(REGISTRY, name, entry)
         yield

@@ -69,7 +69,9 @@ def bytes_of(model: nn.Module) -> list[bytes]:
     return [tensor.numpy().tobytes() for tensor in model.state_dict().values()]
 
 
-def learnt(history: Sequence[Epoch]) -> list[tuple[int, float, float, float]]:
+def learnt(history: Sequence[Epoch]) -> list[tuple[float, ...]]:
     """Return what a history says of learning, without what it cost; NaN as -1, which equals itself."""
-    rows = [(row.epoch, row.train_loss, row.valid_loss, row.valid_macro_auroc) for row in history]
+    rows = [
+        (row.epoch, row.train_loss, row.valid_loss, row.valid_macro_auroc, row.valid_weighted_f1) for row in history
+    ]
     return [tuple(-1.0 if value != value else value for value in row) for row in rows]

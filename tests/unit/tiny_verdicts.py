@@ -5,7 +5,7 @@ import pandas as pd
 from ecgtransfer.statistics.inference import verdict
 
 MARGIN = 0.01
-METRICS = ("macro_auroc", "macro_auprc", "macro_f1")
+METRICS = ("macro_auroc", "macro_auprc", "macro_f1", "weighted_f1")
 N_TRAIN = {0.1: 30, 0.3: 90, 1.0: 1296}
 
 HELPS, HURTS, SAME, OPEN = (0.096, 0.017, 0.188), (-0.05, -0.08, -0.02), (0.002, -0.004, 0.008), (0.008, -0.02, 0.027)

@@ -98,7 +98,7 @@ LIBRARY = "workflow_scripts/ecgtransfer/"
         (LIBRARY + "prepare/layouts/ludb.py", "def layout", "x = 1\n\n\ndef layout", {}),
         (LIBRARY + "train/registry.csv", "\ngru,", "\nnew,ecgtransfer.train.models.recurrent,,none,1,1,1\ngru,", {}),
         (LIBRARY + "train/loop.py", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128", TRAINING),
-        (LIBRARY + "report/curves_figure.py", "import", "x = 1\nimport", {"plot_curves": 1, "report": 1}),
+        (LIBRARY + "report/figures/curves.py", "import", "x = 1\nimport", {"plot_curves": 1, "report": 1}),
         ("workflow_scripts/score_run.py", "with job", "x = 1\nwith job", SCORES),
     ],
 )  # fmt: skip

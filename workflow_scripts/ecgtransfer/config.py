@@ -293,19 +293,30 @@ def _overlaps_of_outside(
 
 def _wrong_folds(splits: Mapping[str, Any]) -> Iterator[str]:
     groups = {place: splits[place] for place in ("valid_groups", "test_groups")}
-    if splits["by"] == "patient" and any(groups.values()):
+    if splits["by"] in ("patient", "record") and any(groups.values()):
         yield "`splits.valid_groups` and `splits.test_groups` name sites or months; set `splits.by` to site or month"
+    if splits["by"] == "record":
+        if splits["test_share"] is None:
+            yield "`splits.test_share` is null; say which share of the records tests, 0.33 for instance"
+        return
+    if splits["test_share"] is not None:
+        yield "`splits.test_share` is of `splits.by: record` alone; set it to null, folds or groups say who tests"
     if set(groups["valid_groups"]) & set(groups["test_groups"]):
         yield "`splits.valid_groups` and `splits.test_groups` share a group; it can only have one role"
     if any(groups.values()):
-        for place in (place for place, names in groups.items() if not names):
-            yield f"`splits.{place}` is empty; with named groups, name those that validate and those that test"
+        if not groups["test_groups"]:
+            yield "`splits.test_groups` is empty; with named groups, name those that test"
+        if not groups["valid_groups"] and splits["valid_folds"]:
+            yield (
+                "`splits.valid_groups` is empty; with named groups, name those that validate, or set"
+                " `splits.valid_folds` to [] if nobody is to"
+            )
         return
     held_out = {*splits["valid_folds"], *splits["test_folds"]}
     if set(splits["valid_folds"]) & set(splits["test_folds"]):
         yield "`splits.valid_folds` and `splits.test_folds` share a fold; a patient can only have one role"
     for place in ("valid_folds", "test_folds"):
-        if max(splits[place]) > splits["n_folds"]:
+        if max(splits[place], default=0) > splits["n_folds"]:
             yield f"`splits.{place}` names fold {max(splits[place])}, there are {splits['n_folds']} (`splits.n_folds`)"
     if held_out >= set(range(1, splits["n_folds"] + 1)):
         yield "`splits.valid_folds` and `splits.test_folds` leave no fold to train on; raise `splits.n_folds`"

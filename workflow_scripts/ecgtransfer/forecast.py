@@ -169,19 +169,28 @@ def _records_and_megabytes(
     return records, entry["n_bytes"] * share / 1e6 if "n_bytes" in entry else None
 
 
+def _shares(splits: Mapping[str, Any]) -> tuple[float, float]:
+    """Return which shares of the records validate and test."""
+    if splits["by"] == "record":
+        return 0.0, splits["test_share"]
+    return len(splits["valid_folds"]) / splits["n_folds"], len(splits["test_folds"]) / splits["n_folds"]
+
+
 def _seen_in_pretraining(config: Mapping[str, Any], n_records: Mapping[str, int], source: str) -> float:
-    splits = config["splits"]
     n_all = sum(n_records[dataset] for dataset in datasets_of(without_task(source)))
-    valid: float = n_all * len(splits["valid_folds"]) / splits["n_folds"]
+    valid_share, test_share = _shares(config["splits"])
+    valid = n_all * (valid_share or test_share)  # without validation records, the test records take their place
     return _seen(_settings(config["pretrain"]), n_all - valid, valid)
 
 
 def _seen_in_replicate(config: Mapping[str, Any], n_records: Mapping[str, int], cell: Cell) -> float:
-    splits = config["splits"]
     n_all = sum(n_records[dataset] for dataset in datasets_of(cell.target))
-    valid, test = (n_all * len(splits[f"{role}_folds"]) / splits["n_folds"] for role in ("valid", "test"))
+    valid, test = (n_all * share for share in _shares(config["splits"]))
     train: float = cell.fraction * (n_all - valid - test)
-    used = valid if config["transfer"]["validation"] == "full" else cell.fraction * valid
+    if valid:
+        used = valid if config["transfer"]["validation"] == "full" else cell.fraction * valid
+    else:
+        valid = used = test
     if cell.way in _FEATURES_ONCE:
         return float(train + valid + test) / PASSES
     settings = _settings(config["finetune" if cell.source else "scratch"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
 from ecgtransfer.prepare.corpora import datasets_of, without_shuffling, without_task
+from ecgtransfer.prepare.splits import has_validation
 
 
 @dataclass(frozen=True)
@@ -128,3 +129,22 @@ def samples_per_lead(config: Mapping[str, Any]) -> int:
 def patients_unknown(entry: Mapping[str, Any]) -> bool:
     """Tell whether an entry of config/datasets.yaml says that its patients are not published."""
     return str(entry["patients"]).startswith("not published")
+
+
+def leaks(config: Mapping[str, Any]) -> list[str]:
+    """Return, in plain sentences, what leaks from test to training because the config says so; empty if nothing does.
+
+    What leaks against its will, recordings that occur twice or patients that are not known, the audit lists.
+    """
+    found = []
+    if config["splits"]["by"] == "record":
+        found.append(
+            "Recordings are split and not patients (splits.by: record): one patient can have recordings in training and"
+            " in test."
+        )
+    if not has_validation(config["splits"]):
+        found.append(
+            "No recordings are kept for validation: the epoch of every training and the thresholds of F1 are chosen on"
+            " the test recordings, on which they are scored."
+        )
+    return found

@@ -134,11 +134,11 @@ def prevalence_correlations(gains: pd.DataFrame) -> pd.DataFrame:
     for key, labels in gains.groupby(cell, sort=False):
         known = labels.dropna(subset=["delta", "prevalence_train"])
         row: dict[str, object] = dict(zip(cell, key, strict=True))
-        rows.append({**row, "spearman": _spearman(known["delta"], known["prevalence_train"]), "n_labels": len(known)})
+        rows.append({**row, "spearman": spearman(known["delta"], known["prevalence_train"]), "n_labels": len(known)})
     return sorted_table(rows, PREVALENCE_COLUMNS, cell)
 
 
-def _spearman(x: pd.Series, y: pd.Series) -> float:
+def spearman(x: pd.Series, y: pd.Series) -> float:
     """Return the correlation of the ranks, ties sharing their mean rank; NaN where it is not defined."""
     if len(x) < FEWEST_LABELS or x.nunique() < 2 or y.nunique() < 2:
         return float("nan")

@@ -1,7 +1,8 @@
 """Scores of one run: its test predictions against the labels, once plainly and once per patient resample.
 
-This is the only place where test records are looked at. Thresholds come from the validation records that the replicate
-was allowed to see. A label is scored, and its threshold chosen, on the records of which it is known.
+Thresholds come from the validation records that the replicate
+was allowed to see; in a target without any, for parity with studies that had none, from the test records. A label is
+scored, and its threshold chosen, on the records of which it is known.
 """
 
 import os
@@ -15,13 +16,25 @@ from numpy.typing import NDArray
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import written_whole
-from ecgtransfer.statistics.metrics import auroc, average_precision, best_f1_threshold, f1, macro
+from ecgtransfer.statistics.metrics import (
+    auroc,
+    average_precision,
+    best_f1_threshold,
+    f1,
+    f1_and_prevalence,
+    macro,
+    weighted_macro,
+)
 from ecgtransfer.statistics.resampling import patient_resamples
 
 Array = NDArray[Any]
 
-LABEL_METRICS = ("auroc", "auprc", "f1")
-MACRO_METRICS = tuple(f"macro_{metric}" for metric in LABEL_METRICS)
+LABEL_METRICS = ("auroc", "auprc", "f1", "f1_at_half")
+MACRO_METRICS = ("macro_auroc", "macro_auprc", "macro_f1", "weighted_f1")
+"""What the metrics of labels become over all labels: means, and for the last one a mean by prevalence."""
+
+HALF = 0.5
+"""Nguyen & Do 2025 answer yes above this probability, which no record decides."""
 
 _PREDICTION_ARRAYS = (
     "labels",
@@ -37,7 +50,7 @@ _RESAMPLE_ARRAYS = (*MACRO_METRICS, "n_train", "n_train_patients")
 
 
 @dataclass(frozen=True)
-class _Truth:
+class Truth:
     """The labels of some records: which they have, and of which this is known; bool, (records, L)."""
 
     positive: Array
@@ -61,10 +74,12 @@ def score_run(
 
     Returns
     -------
-    scores : tidy table ``replicate,label,metric,value,n_positive,n_records,threshold``; metric is auroc, auprc or f1
-        for a label and macro_auroc, macro_auprc or macro_f1 for label "macro". A label without positives or without
-        negatives in the test set has no value and is left out of macro. ``n_records`` counts the test records of which
-        a label is known, for macro all.
+    scores : tidy table ``replicate,label,metric,value,n_positive,n_records,threshold``; metric is one of
+        `LABEL_METRICS` for a label and of `MACRO_METRICS` for label "macro". A label without positives or without
+        negatives in the test set has no value and is left out of macro; f1_at_half needs positives alone, and
+        weighted_f1 is its mean by the prevalence of the labels among these records, as of
+        ``sklearn.metrics.f1_score(average="weighted")``. ``n_records`` counts the test records of which a label is
+        known, for macro all.
     resamples : for each macro metric its value (R, B) on every patient resample, NaN where no label has both positives
         and negatives; ``n_train`` and ``n_train_patients`` (R,) are carried along
 
@@ -79,7 +94,7 @@ def score_run(
     _check_roles(test_ids, valid_ids, splits)
     _check_probabilities(predictions)
     names = [str(name) for name in predictions["labels"]]
-    truth_test, truth_valid = _truth(labels, names, test_ids), _truth(labels, names, valid_ids)
+    truth_test, truth_valid = truth_of(labels, names, test_ids), truth_of(labels, names, valid_ids)
     patients = splits.set_index("record_id").loc[test_ids, "patient_id"].astype(str).to_numpy()
     weights = patient_resamples(patients, n_resamples, seed)
 
@@ -88,9 +103,10 @@ def score_run(
         zip(predictions["test_probability"], predictions["valid_probability"], predictions["valid_used"], strict=True)
     ):
         thresholds = _thresholds(truth_valid, valid, used)
-        plain = _metrics(truth_test, test, thresholds, None)[:, :, 0]
-        tables.append(_score_table(replicate, names, plain, truth_test, thresholds))
-        resampled.append([macro(values) for values in _metrics(truth_test, test, thresholds, weights)])
+        plain, prevalence = _metrics(truth_test, test, thresholds, None)
+        means = _over_labels(plain, prevalence)[:, 0]
+        tables.append(_score_table(replicate, names, plain[:, :, 0], means, truth_test, thresholds))
+        resampled.append(_over_labels(*_metrics(truth_test, test, thresholds, weights)))
     by_metric: Array = np.moveaxis(np.array(resampled), 1, 0)
     resamples: dict[str, Array] = dict(zip(MACRO_METRICS, by_metric, strict=True))
     carried = {name: np.asarray(predictions[name]) for name in ("n_train", "n_train_patients")}
@@ -99,7 +115,7 @@ def score_run(
 
 def load_predictions(path: str | os.PathLike[str]) -> dict[str, Array]:
     """Read a run's ``predictions.npz``; InputError if an array that `score_run` needs is missing."""
-    return _load_arrays(path, _PREDICTION_ARRAYS)
+    return load_arrays(path, _PREDICTION_ARRAYS)
 
 
 def write_resamples(path: str | os.PathLike[str], resamples: Mapping[str, Array]) -> None:
@@ -110,10 +126,11 @@ def write_resamples(path: str | os.PathLike[str], resamples: Mapping[str, Array]
 
 def load_resamples(path: str | os.PathLike[str]) -> dict[str, Array]:
     """Read what `write_resamples` wrote; InputError if an array is missing."""
-    return _load_arrays(path, _RESAMPLE_ARRAYS)
+    return load_arrays(path, _RESAMPLE_ARRAYS)
 
 
-def _load_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[str, Array]:
+def load_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[str, Array]:
+    """Read arrays of an npz file; InputError if one is missing."""
     with np.load(path, allow_pickle=False) as archive:
         missing = [name for name in names if name not in archive]
         if missing:
@@ -121,7 +138,7 @@ def _load_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[s
         return {name: archive[name] for name in names}
 
 
-def _thresholds(truth: _Truth, probability: Array, used: Array) -> list[float]:
+def _thresholds(truth: Truth, probability: Array, used: Array) -> list[float]:
     """Return the best threshold of every label on the validation records that were used."""
     seen = truth.known & used[:, None]
     return [
@@ -129,9 +146,10 @@ def _thresholds(truth: _Truth, probability: Array, used: Array) -> list[float]:
     ]
 
 
-def _metrics(truth: _Truth, probability: Array, thresholds: list[float], weights: Array | None) -> Array:
-    """Return (3, L, B): AUROC, average precision and F1 of every label on every resample."""
+def _metrics(truth: Truth, probability: Array, thresholds: list[float], weights: Array | None) -> tuple[Array, Array]:
+    """Return `LABEL_METRICS` (4, L, B) and prevalence (L, B) of every label on every resample."""
     values = np.empty((len(LABEL_METRICS), truth.known.shape[1], 1 if weights is None else len(weights)))
+    prevalence = np.empty(values.shape[1:])
     for rows, columns in _known_together(truth.known):
         drawn = None if weights is None else weights.T[rows].T  # as it lies in memory, record by record
         for column in columns:
@@ -139,7 +157,13 @@ def _metrics(truth: _Truth, probability: Array, thresholds: list[float], weights
             values[0, column] = auroc(positive, score, drawn)
             values[1, column] = average_precision(positive, score, drawn)
             values[2, column] = f1(positive, score >= thresholds[column], drawn)
-    return values
+            values[3, column], prevalence[column] = f1_and_prevalence(positive, score > HALF, drawn)
+    return values, prevalence
+
+
+def _over_labels(values: Array, prevalence: Array) -> Array:
+    """Return `MACRO_METRICS` (4, B) from the values of labels (4, L, B)."""
+    return np.stack([*(macro(of_metric) for of_metric in values[:3]), weighted_macro(values[3], prevalence)])
 
 
 def _known_together(known: Array) -> Iterator[tuple[slice | Array, list[int]]]:
@@ -153,9 +177,9 @@ def _known_together(known: Array) -> Iterator[tuple[slice | Array, list[int]]]:
 
 
 def _score_table(
-    replicate: int, names: list[str], values: Array, truth: _Truth, thresholds: list[float]
+    replicate: int, names: list[str], values: Array, means: Array, truth: Truth, thresholds: list[float]
 ) -> pd.DataFrame:
-    """Return the tidy rows of one replicate from its (3, L) values: label by label, then macro."""
+    """Return the tidy rows of one replicate from its values (4, L), label by label, and their means over labels."""
     n_positive, n_known = truth.positive.sum(axis=0), truth.known.sum(axis=0)
     rows: list[dict[str, object]] = [
         {
@@ -174,13 +198,13 @@ def _score_table(
             **{"label": "macro", "metric": metric, "value": value},
             **{"n_positive": pd.NA, "n_records": len(truth.known), "threshold": np.nan},
         }
-        for metric, value in zip(MACRO_METRICS, macro(values.T), strict=True)
+        for metric, value in zip(MACRO_METRICS, means, strict=True)
     ]
     table = pd.DataFrame(rows).assign(replicate=replicate).astype({"n_positive": "Int64"})
     return table[["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold"]]
 
 
-def _truth(labels: pd.DataFrame, names: list[str], record_ids: Array) -> _Truth:
+def truth_of(labels: pd.DataFrame, names: list[str], record_ids: Array) -> Truth:
     """Return the labels of the records, in the order of `names` and `record_ids`."""
     absent = [name for name in names if name not in labels.columns]
     if absent:
@@ -194,11 +218,14 @@ def _truth(labels: pd.DataFrame, names: list[str], record_ids: Array) -> _Truth:
         raise InputError(
             "label table: every record must have one row, with only 0 and 1, or nothing, in the label columns"
         )
-    return _Truth(positive=(cells == 1).to_numpy(dtype=bool, na_value=False), known=cells.notna().to_numpy())
+    return Truth(positive=(cells == 1).to_numpy(dtype=bool, na_value=False), known=cells.notna().to_numpy())
 
 
 def _check_roles(test_ids: Array, valid_ids: Array, splits: pd.DataFrame) -> None:
-    """Raise InputError unless exactly the test records are predicted and thresholds come from validation records."""
+    """Raise InputError unless exactly the test records are predicted and thresholds come from validation records.
+
+    Where the split table has no validation records, the test records stand in for them.
+    """
     of_role = {role: set(rows["record_id"]) for role, rows in splits.groupby("role")}
     expected = of_role.get("test", set())
     differing = sorted(expected.symmetric_difference(test_ids))
@@ -208,7 +235,7 @@ def _check_roles(test_ids: Array, valid_ids: Array, splits: pd.DataFrame) -> Non
             f" has {len(test_ids)} (first that differs: {differing[0] if differing else 'none, one is repeated'});"
             " train the run again"
         )
-    foreign = sorted(set(valid_ids) - of_role.get("valid", set()))
+    foreign = sorted(set(valid_ids) - of_role.get("valid", expected))
     if foreign:
         raise InputError(
             f"predictions: valid_record_id holds {foreign[0]}, which is no validation record of the split table;"

@@ -22,6 +22,8 @@ OF = ":"
 """Between a data set and an id of it, in a corpus of several."""
 ID_COLUMNS = ("record_id", "patient_id")
 
+_WORDS = dict.fromkeys((*ID_COLUMNS, "path", "codes", "reason"), str)
+
 
 def is_shuffled(corpus: str) -> bool:
     """Tell whether a corpus is a negative control."""
@@ -49,6 +51,11 @@ def datasets_of(corpus: str) -> list[str]:
     return without_shuffling(corpus).split(JOINED_BY)
 
 
+def read_tables(names: Sequence[str], paths: Sequence[str | Path]) -> dict[str, pd.DataFrame]:
+    """Return tables of records, labels or splits by the name of their data set or corpus."""
+    return {name: pd.read_csv(path, dtype=_WORDS) for name, path in zip(names, paths, strict=True)}
+
+
 def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
     """Return the tables of a corpus's data sets below one another, rows numbered from 0.
 
@@ -60,7 +67,7 @@ def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
         One CSV table with a column ``record_id`` per data set, in the corpus's order. Where several join,
         ``record_id`` and ``patient_id`` are made unique by ``dataset:`` in front.
     """
-    tables = [pd.read_csv(path, dtype=dict.fromkeys((*ID_COLUMNS, "codes"), str)) for path in paths]
+    tables = [pd.read_csv(path, dtype=_WORDS) for path in paths]
     if len(tables) == 1:
         return tables[0]
     named = [

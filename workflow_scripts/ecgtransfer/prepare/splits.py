@@ -1,9 +1,11 @@
 """Who trains, who validates, who tests, and nested fractions of the patients.
 
-Roles go by patient, published folds first, or by site or month of recording; no patient ever has two.
+Roles go by patient, published folds first, or by site or month of recording; no patient ever has two. For parity with
+studies that split so, they can also go by record: then a patient can train and test.
 """
 
 import logging
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,13 +20,19 @@ logger = logging.getLogger(__name__)
 ROLES = ("train", "valid", "test")
 
 
+def has_validation(settings: Mapping[str, Any]) -> bool:
+    """Tell whether the config section ``splits`` gives any record the role of validation."""
+    return settings["by"] != "record" and bool(settings["valid_folds"] or settings["valid_groups"])
+
+
 def split_records(
     records: pd.DataFrame, labels: pd.DataFrame, settings: Mapping[str, Any], n_replicates: int, corpus: str
 ) -> pd.DataFrame:
     """Return ``record_id, patient_id, role, rank_0, rank_1, ...``, rows in the order of `records`.
 
     By patient, every record is there. By site or month, records of a patient who also occurs in a role that comes first
-    (test, then valid) are left out, and the log counts them.
+    (test, then valid) are left out, and the log counts them. By record, each draws its role alone: patients can have
+    two, and nobody validates.
 
     Parameters
     ----------
@@ -35,13 +43,14 @@ def split_records(
         ``record_id`` and 0/1 columns, rows as in `records`: folds made here are stratified by them. A missing cell
         counts as 0.
     settings
-        The config section ``splits``: ``by`` (``patient``, ``site`` or ``month``), ``seed``, ``n_folds``,
+        The config section ``splits``: ``by`` (``patient``, ``site``, ``month`` or ``record``), ``seed``, ``n_folds``,
         ``valid_folds``, ``test_folds`` (counted from 1), ``valid_groups`` and ``test_groups`` (names of sites or
-        months; where both are empty, sites or months are dealt out to folds).
+        months; where both are empty, sites or months are dealt out to folds), and ``test_share``, by record alone. With
+        neither ``valid_folds`` nor ``valid_groups`` nobody validates.
     n_replicates
-        Number of rank columns. A rank is a patient's place, from 0 to below 1, in a random order of the patients of
-        its role; a fraction takes the ranks below it, so smaller fractions are subsets of larger ones. Test records
-        have rank 0: every fraction is tested on all of them.
+        Number of rank columns. A rank is a patient's place (by record, a record's), from 0 to below 1, in a random
+        order of the patients of its role; a fraction takes the ranks below it, so smaller fractions are subsets of
+        larger ones. Test records have rank 0: every fraction is tested on all of them.
     corpus
         For messages.
 
@@ -51,28 +60,55 @@ def split_records(
         If a role stays empty.
     """
     records, labels = records.reset_index(drop=True), labels.reset_index(drop=True)
+    if settings["by"] == "record":
+        roles = _roles_by_record(len(records), settings["test_share"], settings["seed"])
+        table = records[["record_id", "patient_id"]].assign(role=roles)
+    else:
+        roles = _roles_by_unit(records, labels, settings, corpus)
+        kept = _one_role_per_patient(records["patient_id"].astype(str), roles, corpus)
+        table = records.loc[kept, ["record_id", "patient_id"]].assign(role=roles[kept]).reset_index(drop=True)
+    _check_roles(table, records["patient_id"].nunique(), settings, corpus)
+    ranked = table["record_id" if settings["by"] == "record" else "patient_id"].astype(str)
+    _, first_record, unit_of = np.unique(ranked, return_index=True, return_inverse=True)
+    unit_roles = table["role"].to_numpy(dtype=str)[first_record]
+    for replicate in range(n_replicates):
+        ranks = _ranks(unit_roles, np.random.default_rng([settings["seed"], replicate]))
+        table[f"rank_{replicate}"] = ranks[unit_of]
+    return table
+
+
+def _roles_by_record(n_records: int, test_share: float, seed: int) -> npt.NDArray[np.str_]:
+    """Return a role per record: a random share of them tests, rounded up, and all others train."""
+    n_test = math.ceil(round(test_share * n_records, 9))  # rounded, for 0.07 * 100 is a little more than 7
+    roles = np.full(n_records, "train")
+    roles[np.random.default_rng(seed).permutation(n_records)[:n_test]] = "test"
+    return roles
+
+
+def _roles_by_unit(
+    records: pd.DataFrame, labels: pd.DataFrame, settings: Mapping[str, Any], corpus: str
+) -> npt.NDArray[np.str_]:
+    """Return a role per record, the same for all of a patient, a site or a month."""
     if settings["by"] == "patient":
         units, published = records["patient_id"].astype(str), records["fold"].astype("Int64")
     else:
         units, published = _sites_or_months(records, settings["by"], corpus), None
     if settings["valid_groups"] or settings["test_groups"]:
-        roles = _named_roles(units, settings, corpus)
+        return _named_roles(units, settings, corpus)
+    return _roles_by_fold(units, published, labels, settings)
+
+
+def _check_roles(table: pd.DataFrame, n_patients: int, settings: Mapping[str, Any], corpus: str) -> None:
+    """Raise InputError if no record has a role that the config means to be filled."""
+    if settings["by"] == "record":
+        whom, remedy = f"record of {len(table)}", "splits.test_share"
     else:
-        roles = _roles_by_fold(units, published, labels, settings)
-    kept = _one_role_per_patient(records["patient_id"].astype(str), roles, corpus)
-    table = records.loc[kept, ["record_id", "patient_id"]].assign(role=roles[kept]).reset_index(drop=True)
+        whom = f"patient of {n_patients}"
+        remedy = "splits.n_folds, splits.valid_folds and splits.test_folds (or the groups)"
     for role in ROLES:
-        if not (table["role"] == role).any():
-            raise InputError(
-                f"splits of {corpus}: no patient of {records['patient_id'].nunique()} is in role {role}; check"
-                " splits.n_folds, splits.valid_folds and splits.test_folds (or the groups), or use more records"
-            )
-    _, first_record, patient_of = np.unique(table["patient_id"].astype(str), return_index=True, return_inverse=True)
-    patient_roles = table["role"].to_numpy(dtype=str)[first_record]
-    for replicate in range(n_replicates):
-        ranks = _ranks(patient_roles, np.random.default_rng([settings["seed"], replicate]))
-        table[f"rank_{replicate}"] = ranks[patient_of]
-    return table
+        wanted = role != "valid" or has_validation(settings)
+        if wanted and not (table["role"] == role).any():
+            raise InputError(f"splits of {corpus}: no {whom} is in role {role}; check {remedy}, or use more records")
 
 
 def _sites_or_months(records: pd.DataFrame, column: str, corpus: str) -> pd.Series:

@@ -9,11 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.compare.headlines import ALL_MODELS
 from ecgtransfer.prepare.corpora import is_shuffled, without_shuffling
-from ecgtransfer.report.names import METRIC_NAMES, series_name, way_name
+from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES, series_name, way_name
 from ecgtransfer.statistics.inference import Verdict
-
-ANSWERED_METRIC = "macro_auroc"
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,9 @@ def _rows_by_comparison(verdicts: pd.DataFrame) -> list[list[Any]]:
 def _at_first(row: Any, margin: float) -> str:
     """Return the sentence on the smallest fraction."""
     metric = METRIC_NAMES[ANSWERED_METRIC]
-    opening = f"With {row.n_train:,} labelled recordings of {row.target}, {row.model} {series_name(row.arm)}"
+    by_all = row.model == ALL_MODELS
+    trained = "pre-training (mean over all models and sources)" if by_all else f"{row.model} {series_name(row.arm)}"
+    opening = f"With {row.n_train:,} labelled recordings of {row.target}, {trained}"
     match row.verdict:
         case "helps":
             return f"{opening} gains {signed_interval(row)} {metric} over training from scratch (helps)."

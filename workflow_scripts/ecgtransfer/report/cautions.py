@@ -7,7 +7,8 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.prepare.corpora import is_shuffled
-from ecgtransfer.report.answers import ANSWERED_METRIC, number
+from ecgtransfer.report.answers import number
+from ecgtransfer.report.names import ANSWERED_METRIC
 from ecgtransfer.study import is_outside, patients_unknown, studied_datasets, trained_sources
 
 FEW_TEST_PATIENTS = 100

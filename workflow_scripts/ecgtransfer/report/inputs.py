@@ -1,13 +1,10 @@
 """What the page is made from, read from files."""
 
-import json
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,7 +13,6 @@ from ecgtransfer.report.recordings import choose_recordings, diagnoses_in_words,
 
 FilePath = str | os.PathLike[str]
 
-_WORDS = dict.fromkeys(("record_id", "patient_id", "path", "codes", "reason"), str)
 _SOFTWARE = ("snakemake", "numpy", "scipy", "pandas", "matplotlib")
 
 
@@ -30,19 +26,9 @@ class DrawnRecording:
     uri: str
 
 
-def read_tables(names: Sequence[str], paths: Sequence[FilePath]) -> dict[str, pd.DataFrame]:
-    """Return tables of records, labels or splits by the name of their data set or corpus."""
-    return {name: pd.read_csv(path, dtype=_WORDS) for name, path in zip(names, paths, strict=True)}
-
-
 def read_findings(path: FilePath) -> pd.DataFrame:
-    """Return a table of `ecgtransfer.compare.findings`; a run from scratch has an empty source."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""]).fillna({"source": ""})
-
-
-def read_facts(paths: Iterable[FilePath]) -> list[dict[str, Any]]:
-    """Return the content of JSON files."""
-    return [json.loads(Path(path).read_text(encoding="utf-8")) for path in paths]
+    """Return a table of findings; scratch has an empty source, and a pre-training an empty target and arm."""
+    return pd.read_csv(path, keep_default_na=False, na_values=[""]).fillna({"target": "", "source": "", "arm": ""})
 
 
 def read_names(snomed: pd.DataFrame) -> dict[str, str]:

@@ -16,11 +16,12 @@ from ecgtransfer.arms import SCRATCH, way_of
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.prepare.corpora import LABELS, datasets_of, task_of
 from ecgtransfer.report import tables
-from ecgtransfer.report.answers import ANSWERED_METRIC, answers, controls
+from ecgtransfer.report.answers import answers, controls
 from ecgtransfer.report.cautions import cautions
 from ecgtransfer.report.inputs import DrawnRecording
-from ecgtransfer.report.names import METRIC_NAMES
-from ecgtransfer.study import corpora_of, is_outside, patients_unknown, studied_datasets, trained_sources
+from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES
+from ecgtransfer.report.sections import sections
+from ecgtransfer.study import corpora_of, is_outside, leaks, patients_unknown, studied_datasets, trained_sources
 
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
 _NOT_SHOWN = ("study", "mirror", "mirrors")  # the title has the one, and the others decide nothing
@@ -32,10 +33,8 @@ class StudyResults:
 
     config: Mapping[str, Any]
     published: Mapping[str, Mapping[str, Any]]  # data set -> its entry of config/datasets.yaml
-    curves: pd.DataFrame
-    verdicts: pd.DataFrame
-    label_savings: pd.DataFrame
-    curves_figure: str  # data URI
+    findings: Mapping[str, pd.DataFrame]  # its name -> table
+    figures: Mapping[str, str]  # the finding that it shows -> data URI
     recordings: Mapping[str, Sequence[DrawnRecording]]  # data set -> what is drawn of it
     records: Mapping[str, pd.DataFrame]  # data set -> records table; the same order everywhere
     rejected: Mapping[str, pd.DataFrame]
@@ -52,7 +51,7 @@ class StudyResults:
 
 
 def render_page(template: str, results: StudyResults) -> str:
-    """Return the page as HTML that loads nothing from elsewhere and needs no scripts.
+    """Return the page as HTML that loads nothing from elsewhere; its script sorts tables and can be missing.
 
     Parameters
     ----------
@@ -61,7 +60,8 @@ def render_page(template: str, results: StudyResults) -> str:
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["doi_links"] = doi_links
-    config, verdicts, curves = results.config, results.verdicts, results.curves
+    config, findings = results.config, results.findings
+    verdicts, curves = findings["verdicts"], findings["curves"]
     found = cautions(config, results.published, curves, verdicts, results.labels, results.splits, results.leakage)
     ways, trained = config["transfer"]["arms"], trained_sources(config)
     pretraining = [facts for facts in results.pretraining if facts["task"] != "outside"]
@@ -73,13 +73,21 @@ def render_page(template: str, results: StudyResults) -> str:
         tasks=[task for task in dict.fromkeys(map(task_of, trained)) if task != LABELS],
         outside=[source for source in config["transfer"]["sources"] if is_outside(config, source)],
         joined=[corpus for corpus in corpora_of(config) if len(datasets_of(corpus)) > 1],
+        headlines=answers(findings["headlines"], findings["headline_savings"], config["compare"]["margin"]),
         answers=answers(
-            verdicts[verdicts["arm"].map(way_of) == ways[0]], results.label_savings, config["compare"]["margin"]
+            verdicts[verdicts["arm"].map(way_of) == ways[0]], findings["label_saving"], config["compare"]["margin"]
         ),
         controls=controls(verdicts),
         cautions=found,
         metric_name=METRIC_NAMES[ANSWERED_METRIC],
-        curves_figure=results.curves_figure,
+        leaks=leaks(config),
+        figures=results.figures,
+        claim_table=tables.claim_table(findings["claims"]),
+        examined=findings["claims"]["estimate"].notna().any(),
+        optimism_table=tables.optimism_table(findings["optimism"]),
+        parity_table=tables.parity_table(findings["parity"]),
+        significance_table=tables.significance_table(findings["significance"], ANSWERED_METRIC),
+        sections=sections(findings),
         curve_table=tables.curve_table(curves, ANSWERED_METRIC),
         verdict_table=tables.verdict_table(verdicts, ANSWERED_METRIC),
         other_verdicts={METRIC_NAMES[metric]: tables.verdict_table(verdicts, metric) for metric in other_metrics},

@@ -11,7 +11,7 @@ from ecgtransfer.arms import FINETUNE, way_of
 from ecgtransfer.prepare.corpora import is_shuffled
 from ecgtransfer.prepare.splits import ROLES
 from ecgtransfer.report.answers import interval, number
-from ecgtransfer.report.names import series_name
+from ecgtransfer.report.names import METRIC_NAMES, series_name
 from ecgtransfer.study import patients_unknown
 
 _VERDICT_HEADS = ("scratch", "transfer", "difference", "interval", "verdict")
@@ -50,6 +50,73 @@ def _source_and_way(row: Any) -> str:
     """Return the source as the config names it, and how it was used where that is not fine-tuning."""
     way = way_of(row.arm)
     return str(row.source) if way == FINETUNE else f"{row.source} ({way})"
+
+
+def significance_table(significance: pd.DataFrame, metric: str) -> Table:
+    """Return the tests of one metric, the smallest p first."""
+    rows = significance[significance["metric"] == metric].sort_values("p_value")
+    return Table(
+        ["target", "model", "pre-trained on", "fraction", "difference", "interval", "p", "Holm", "equivalent"],
+        [
+            [
+                *(row.target, row.model, _source_and_way(row), f"{row.fraction:g}"),
+                *(number(row.delta), interval(row), number(row.p_value), number(row.p_holm)),
+                "yes" if row.equivalent else "no",
+            ]
+            for row in _rows(rows)
+        ],
+        n_words=3,
+    )
+
+
+def claim_table(claims: pd.DataFrame) -> Table:
+    """Return what was claimed, as what it was measured here, and what came out; the last column is coloured."""
+    return Table(
+        ["study", "said", "measured as", "found", "interval", "comparisons", "finding"],
+        [
+            [
+                *(row.study, row.said, row.measure, number(row.estimate)),
+                "–" if pd.isna(row.ci_low) else interval(row),
+                "–" if pd.isna(row.n_cells) else f"{row.n_cells:,.0f}",
+                row.finding,
+            ]
+            for row in _rows(claims)
+        ],
+        n_words=3,
+    )
+
+
+def optimism_table(optimism: pd.DataFrame) -> Table:
+    """Return how much higher the epoch that was chosen on the test recordings scores than the last one."""
+    return Table(
+        ["target", "model", "trained", "fraction", "metric", "chosen on test", "last epoch", "optimism", "interval"],
+        [
+            [
+                *(row.target, row.model, series_name(row.arm), f"{row.fraction:g}"),
+                METRIC_NAMES.get(row.metric, row.metric),
+                *(number(row.chosen_on_test), number(row.last_epoch), number(row.optimism), interval(row)),
+            ]
+            for row in _rows(optimism)
+        ],
+        n_words=3,
+    )
+
+
+def parity_table(parity: pd.DataFrame) -> Table:
+    """Return every claim by the clean study and by this one, and how far it moves."""
+    return Table(
+        ["claim", "measured as", "clean", "interval", "finding", "leaky", "interval", "finding", "moved by"],
+        [
+            [
+                *(row.claim, row.measure),
+                *(number(row.clean), f"[{number(row.clean_low)}, {number(row.clean_high)}]", row.clean_finding),
+                *(number(row.parity), f"[{number(row.parity_low)}, {number(row.parity_high)}]", row.parity_finding),
+                number(row.moved),
+            ]
+            for row in _rows(parity)
+        ],
+        n_words=2,
+    )
 
 
 def curve_table(curves: pd.DataFrame, metric: str) -> Table:

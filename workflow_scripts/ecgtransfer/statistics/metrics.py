@@ -89,6 +89,18 @@ def f1(y_true: ArrayLike, predicted: ArrayLike, weights: Array | None = None) ->
     return np.concatenate(score)
 
 
+def f1_and_prevalence(y_true: ArrayLike, predicted: ArrayLike, weights: Array | None = None) -> tuple[Array, Array]:
+    """Return F1 and the share of positives of every resample, of which a mean over labels by prevalence is made.
+
+    Parameters as in `f1`. F1 is NaN only without positives, where the share is 0: positives alone are enough for it, as
+    in ``sklearn.metrics.f1_score``. Both are NaN where a resample holds no record.
+    """
+    positive, predicted = np.asarray(y_true).astype(bool), np.asarray(predicted).astype(bool)
+    counted = np.stack([positive, positive & predicted, predicted, np.ones_like(positive)], axis=1).astype(np.float64)
+    n_positive, hits, n_predicted, n_drawn = _weighted_sums(counted, weights)
+    return _ratio(2 * hits, np.where(n_positive > 0, n_positive + n_predicted, 0)), _ratio(n_positive, n_drawn)
+
+
 def brier(y_true: ArrayLike, probability: ArrayLike, weights: Array | None = None) -> Array:
     """Return the mean squared error of the probabilities in every resample (Brier 1950, Mon. Weather Rev. 78:1-3).
 
@@ -193,6 +205,15 @@ def macro(values: Array) -> Array:
     total = np.where(present, values, 0.0).sum(axis=0)
     mean: Array = np.divide(total, n_present, out=np.full(total.shape, np.nan), where=n_present > 0)
     return mean
+
+
+def weighted_macro(values: Array, prevalence: Array) -> Array:
+    """Return the mean over labels by their prevalence, (L, B) and (L, B) -> (B,); labels that are NaN are left out.
+
+    NaN where no label with positives is left.
+    """
+    weight = np.where(np.isnan(values), 0.0, prevalence)
+    return _ratio((weight * np.nan_to_num(values)).sum(axis=0), weight.sum(axis=0))
 
 
 def macro_of_frequent(values: Array, n_positive: ArrayLike, min_positives: int) -> tuple[Array, Array]:

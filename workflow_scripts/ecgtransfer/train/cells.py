@@ -21,7 +21,7 @@ from ecgtransfer.train.corpus import Corpus, Examples, Normalization, normalizat
 from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
 from ecgtransfer.train.loop import Epoch, Task, best_epoch, fit, predict
 from ecgtransfer.train.models.base import EcgModel
-from ecgtransfer.train.objectives import MultiLabel, balancing_weight
+from ecgtransfer.train.objectives import MultiLabel, balancing_weight, weighted_f1
 from ecgtransfer.train.pretraining import tensors_of_training
 from ecgtransfer.train.registry import build_model, forward_flops_by_registry
 from ecgtransfer.train.settings import TrainingSettings
@@ -87,7 +87,10 @@ class CellResult:
 
 @dataclass(frozen=True)
 class _Data:
-    """What all replicates share: the records that any of them is trained on, and all that validate and test."""
+    """What all replicates share: the records that any of them is trained on, and all that validate and test.
+
+    Where no record has the role of validation, those that validate are the test records.
+    """
 
     corpus: Corpus
     train: Examples
@@ -110,7 +113,7 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
     """Train all replicates of one cell of the study.
 
     Replicate r has its own subset of patients, initial head and order of batches, the same in every arm, so that arms
-    can be compared in pairs. Labels of test records are not looked at.
+    can be compared in pairs. Labels of test records are not looked at, unless they have to validate, too.
 
     Parameters
     ----------
@@ -133,7 +136,7 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
     data = _Data(
         corpus,
         train=corpus.load(members[members.isin(pd.concat(subsets)["record_id"])].tolist()),
-        valid=corpus.load(corpus.in_role("valid")["record_id"].tolist()),
+        valid=corpus.load(corpus.in_role(corpus.validation_role)["record_id"].tolist()),
         test=corpus.load(corpus.in_role("test")["record_id"].tolist()),
     )
     trained = side_by_side(
@@ -146,7 +149,7 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
         "arm_settings": dict(cell.way_settings),
         "labels": corpus.label_names,
         "fraction": cell.fraction,
-        "validation": cell.validation,
+        "validation": "test" if corpus.validation_role == "test" else cell.validation,
         "seed": cell.seed,
         "settings": asdict(cell.settings),
         "deterministic": cell.deterministic,
@@ -196,7 +199,7 @@ def _train_replicate(
         "n_train": len(subset),
         "n_train_patients": int(subset["patient_id"].nunique()),
         "n_valid": int(used.sum()),
-        "best_epoch": best_epoch(history).epoch,
+        "best_epoch": best_epoch(history, cell.settings.choose_by).epoch,
     }
     return _Replicate(history, test, valid, used, facts | taken_over | found)
 
@@ -281,8 +284,8 @@ def _with_svm(cell: CellTraining, run: _Run) -> _Outcome:
         seen = valid.where(run.used)
         arrays = [tensor.cpu().numpy() for tensor in (train.signals, train.labels, seen.signals, seen.labels)]
         heads = fit_svm(arrays[0], arrays[1], arrays[2], arrays[3], cell.way_settings["costs"])
-    score = heads.valid_macro_auroc
-    history = [Epoch(1, math.nan, math.nan, score, watch.seconds, watch.device_seconds, watch.joules)]
+    scores = heads.valid_macro_auroc, weighted_f1(arrays[3], heads.decide(arrays[2]))
+    history = [Epoch(1, math.nan, math.nan, *scores, watch.seconds, watch.device_seconds, watch.joules)]
     test_probability, valid_probability = (
         heads.predict(examples.signals.cpu().numpy()).astype(np.float32) for examples in (test, valid)
     )
@@ -295,9 +298,10 @@ def _as_they_are(features: Tensor) -> Tensor:
 
 
 def _used_to_validate(cell: CellTraining, data: _Data, replicate: int) -> np.ndarray:
-    """Return which of the validation records a replicate may see."""
-    fraction = 1.0 if cell.validation == "full" else cell.fraction
-    return np.isin(data.valid.record_id, data.corpus.subset("valid", replicate, fraction)["record_id"].tolist())
+    """Return which of the validation records a replicate may see: of test records that validate, all."""
+    role = data.corpus.validation_role
+    fraction = 1.0 if cell.validation == "full" or role == "test" else cell.fraction
+    return np.isin(data.valid.record_id, data.corpus.subset(role, replicate, fraction)["record_id"].tolist())
 
 
 def _new_model(cell: CellTraining, corpus: Corpus) -> EcgModel:

@@ -77,6 +77,9 @@ class Corpus:
         Of the arrays.
     age_sex
         (records, 4), in the order of the arrays; None if no model asks for it.
+    validation_role
+        Who validates: ``valid``, or in a corpus where no record has this role ``test``. Then epochs and thresholds are
+        chosen on the very records on which the result is scored, as some published studies did.
     """
 
     arrays: tuple[npt.NDArray[np.int16], ...]
@@ -84,6 +87,7 @@ class Corpus:
     splits: pd.DataFrame
     sampling_rate_hz: int
     age_sex: Tensor | None = None
+    validation_role: str = "valid"
 
     @property
     def label_names(self) -> list[str]:
@@ -185,7 +189,8 @@ def open_corpus(
                 " these files so that they are made again"
             )
     age_sex = None if records is None else age_sex_inputs(records["age_years"], records["sex"])
-    return Corpus(arrays, labels.set_index("record_id"), splits, sampling_rate_hz, age_sex)
+    validation_role = "valid" if (splits["role"] == "valid").any() else "test"
+    return Corpus(arrays, labels.set_index("record_id"), splits, sampling_rate_hz, age_sex, validation_role)
 
 
 def read_corpus(

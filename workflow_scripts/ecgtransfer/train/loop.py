@@ -18,7 +18,7 @@ from ecgtransfer.train.batches import epoch_order, random_crops, window_starts
 from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.data_parallel import Workers
 from ecgtransfer.train.hardware import mixed_precision
-from ecgtransfer.train.objectives import Objective
+from ecgtransfer.train.objectives import Objective, Scores
 from ecgtransfer.train.optimizing import Adam, learning_rates
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining, random_state, restore_random_state
@@ -39,20 +39,20 @@ class Epoch:
     train_loss: float
     valid_loss: float
     valid_macro_auroc: float
+    valid_weighted_f1: float
     seconds: float
     device_seconds: float
     joules: float | None
 
-    @property
-    def rank(self) -> tuple[float, float]:
-        """How good the epoch is: by validation macro AUROC, and where that is equal or undefined, by lower loss.
+    def rank(self, choose_by: str) -> tuple[float, float]:
+        """Say how good the epoch is: by a score on the validation records; where equal or undefined, by lower loss.
 
         An epoch without a finite loss is the worst: its weights are no numbers, whatever their ranking scores.
         """
         if not math.isfinite(self.valid_loss):
             return -math.inf, -math.inf
-        score = -math.inf if math.isnan(self.valid_macro_auroc) else round(self.valid_macro_auroc, 9)
-        return score, -self.valid_loss
+        score: float = getattr(self, f"valid_{choose_by}")
+        return -math.inf if math.isnan(score) else round(score, 9), -self.valid_loss
 
 
 @dataclass(frozen=True)
@@ -85,11 +85,11 @@ class _Progress:
     history: list[Epoch] = field(default_factory=list)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
-    def ended(self, epochs: int, patience: int, settled_from: int) -> bool:
+    def ended(self, epochs: int, patience: int, settled_from: int, choose_by: str) -> bool:
         done = len(self.history)
         if done < min(settled_from, epochs):
             return False
-        return done >= epochs or done - best_epoch(self.history).epoch >= patience
+        return done >= epochs or done - best_epoch(self.history, choose_by).epoch >= patience
 
 
 def fit(
@@ -134,26 +134,29 @@ def fit(
     optimizer = Adam(plan.parameter_groups(model), settings)
     epochs, patience = settings.for_size(len(task.train))
     progress = _resume(model, optimizer, unfinished)
-    while not progress.ended(epochs, patience, plan.settled_from):
+
+    def ended() -> bool:
+        return progress.ended(epochs, patience, plan.settled_from, settings.choose_by)
+
+    while not ended():
         number = len(progress.history) + 1
         with Stopwatch(task.train.signals.device) as watch:
             plan.start_epoch(model, number)
             rates = learning_rates(settings, number, epochs, settings.steps_per_epoch(len(task.train)))
             train_loss = train_one_epoch(joined, task, settings, optimizer, rates, workers)
-            valid_loss, score = _validate(model, task, settings, workers)
-        epoch = Epoch(number, train_loss, valid_loss, score, watch.seconds, watch.device_seconds, watch.joules)
+            valid_loss, scores = _validate(model, task, settings, workers)
+        epoch = Epoch(number, train_loss, valid_loss, *scores, watch.seconds, watch.device_seconds, watch.joules)
         progress.history.append(epoch)
-        best = best_epoch(progress.history)
+        best = best_epoch(progress.history, settings.choose_by)
         if best is epoch:
             progress.best_weights = _copy_of(model)
         logger.info(
             "epoch %d/%d  train loss %.4f  valid loss %.4f  valid macro AUROC %.3f  best epoch %d  %.0f records/s",
-            number, epochs, train_loss, valid_loss, score, best.epoch, len(task.train) / epoch.seconds,
+            number, epochs, train_loss, valid_loss, scores.macro_auroc, best.epoch, len(task.train) / epoch.seconds,
         )  # fmt: skip
         if workers.rank == 0:
-            ended = progress.ended(epochs, patience, plan.settled_from)
-            _keep(model, optimizer, progress, unfinished, last=ended)
-    if not math.isfinite(best_epoch(progress.history).valid_loss):
+            _keep(model, optimizer, progress, unfinished, last=ended())
+    if not math.isfinite(best_epoch(progress.history, settings.choose_by).valid_loss):
         raise InputError(
             f"learning_rate: training diverged at {settings.learning_rate}, no epoch has a finite validation loss;"
             " lower it"
@@ -162,9 +165,9 @@ def fit(
     return progress.history
 
 
-def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """Return the epoch whose weights `fit` keeps: the first of the best ones."""
-    return max(history, key=lambda epoch: epoch.rank)
+def best_epoch(history: Sequence[Epoch], choose_by: str = "macro_auroc") -> Epoch:
+    """Return the epoch whose weights `fit` keeps: the first of the best ones by ``macro_auroc`` or ``weighted_f1``."""
+    return max(history, key=lambda epoch: epoch.rank(choose_by))
 
 
 def train_one_epoch(
@@ -199,13 +202,13 @@ def train_one_epoch(
     return workers.total(total).item() / n_cells
 
 
-def _validate(model: nn.Module, task: Task, settings: TrainingSettings, workers: Workers) -> tuple[float, float]:
-    """Return loss and score on the validation records."""
+def _validate(model: nn.Module, task: Task, settings: TrainingSettings, workers: Workers) -> tuple[float, Scores]:
+    """Return loss and scores on the validation records."""
     outputs = predict(model, task.valid, task.normalize, task.crop_samples, settings.precision)
     loss = task.objective.cell_losses(outputs, task.valid.labels).mean()
-    found = torch.tensor([loss.item(), task.objective.score(outputs, task.valid.labels)], dtype=torch.float64)
-    valid_loss, score = workers.as_the_first(found.to(outputs.device)).tolist()
-    return valid_loss, score
+    found = torch.tensor([loss.item(), *task.objective.scores(outputs, task.valid.labels)], dtype=torch.float64)
+    valid_loss, *scores = workers.as_the_first(found.to(outputs.device)).tolist()
+    return valid_loss, Scores(*scores)
 
 
 @torch.no_grad()

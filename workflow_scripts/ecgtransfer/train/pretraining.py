@@ -83,6 +83,8 @@ def values_to_learn(task: str, table: pd.DataFrame) -> pd.DataFrame:
 def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> Pretrained:
     """Train a model on a source: on all its records but those that validate, for a source is never tested on itself.
 
+    Where no record of it has the role of validation, its test records validate.
+
     Parameters
     ----------
     plan
@@ -100,8 +102,8 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
         If there are too few records, or none of those that train or validate has a value to learn; or if training
         diverges.
     """
-    train = corpus.load(corpus.outside_role("valid")["record_id"].tolist())
-    valid = corpus.load(corpus.in_role("valid")["record_id"].tolist())
+    train = corpus.load(corpus.outside_role(corpus.validation_role)["record_id"].tolist())
+    valid = corpus.load(corpus.in_role(corpus.validation_role)["record_id"].tolist())
     if len(train) < 2 or not len(valid):
         raise InputError(
             f"transfer.sources: {len(train)} records of this source are left to train on and {len(valid)} to validate"
@@ -125,12 +127,13 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
         "labels": corpus.label_names,
         "n_train": len(train),
         "n_valid": len(valid),
+        "validation": "test" if corpus.validation_role == "test" else "full",
         "seed": plan.seed,
         "settings": asdict(plan.settings),
         "deterministic": plan.deterministic,
         "code": plan.code,
         **scale,
-        "best_epoch": best_epoch(history).epoch,
+        "best_epoch": best_epoch(history, plan.settings.choose_by).epoch,
         "weights": sum(parameter.numel() for parameter in model.parameters()),
         "processes": n_processes,
         **how_it_ran(

@@ -23,19 +23,23 @@ class ModelEntry:
     """A row of the registry: ``module`` has a function named like the model that builds it.
 
     ``options`` are those that the model has beyond ``age_sex``, which all have; ``mflops`` is its arithmetic for a
-    recording of 12 leads and `DESCRIBED_SAMPLES` samples, as in ``docs/models.md``.
+    recording of 12 leads and `DESCRIBED_SAMPLES` samples, as in ``docs/models.md``; ``family`` is ``convolutional``,
+    ``recurrent``, ``state space`` or ``attention``.
     """
 
     module: str
     options: tuple[str, ...]
     paper: str
     mflops: int
+    family: str
 
 
 def _read_registry() -> dict[str, ModelEntry]:
     with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
         return {
-            row["name"]: ModelEntry(row["module"], tuple(row["options"].split()), row["paper"], int(row["mflops"]))
+            row["name"]: ModelEntry(
+                row["module"], tuple(row["options"].split()), row["paper"], int(row["mflops"]), row["family"]
+            )
             for row in csv.DictReader(file)
         }
 

@@ -19,6 +19,7 @@ class TrainingSettings:
     positive_weight: str = "none"
     crop_s: float | None = None
     balance_datasets: bool = False
+    choose_by: str = "macro_auroc"
     precision: str = "auto"
 
     def for_size(self, n_train: int) -> tuple[int, int]:

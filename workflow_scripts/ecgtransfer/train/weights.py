@@ -59,9 +59,7 @@ def load_all_but_head(model: nn.Module, model_name: str, path: Path) -> Transfer
     InputError
         If the file is no safetensors file, holds another model, or has other layers or shapes; the layers are named.
     """
-    given, name_in_file = _read_safetensors(path, mend="delete it so that it is made again")
-    if name_in_file != model_name:
-        raise InputError(f"{path}: holds the weights of '{name_in_file}', expected '{model_name}'")
+    given, _ = _read_own(path, model_name)
     given, own = _without_head(given), _without_head(model.state_dict())
     if all(name.startswith(STAGES) for name in given):
         own = {name: tensor for name, tensor in own.items() if name.startswith(STAGES)}
@@ -70,6 +68,24 @@ def load_all_but_head(model: nn.Module, model_name: str, path: Path) -> Transfer
     new = sum(parameter.numel() for name, parameter in model.named_parameters() if name not in given)
     everything = sum(parameter.numel() for parameter in model.parameters())
     return Transfer(transferred_weights=everything - new, new_weights=new)
+
+
+def labels_in_weights(path: Path, model_name: str) -> list[str]:
+    """Return the labels that the head of a pre-trained model predicts; InputError as `load_all_but_head`."""
+    return _read_own(path, model_name)[1]
+
+
+def load_with_head(model: nn.Module, model_name: str, path: Path) -> None:
+    """Overwrite `model` with all weights of a pre-trained one that has the same labels.
+
+    Raises
+    ------
+    InputError
+        If the file is no safetensors file, holds another model, or has other layers or shapes; the layers are named.
+    """
+    given, _ = _read_own(path, model_name)
+    _require_same_layers(given, model.state_dict(), model_name, path, mend="delete the file so that it is made again")
+    model.load_state_dict(given)
 
 
 def import_outside_weights(
@@ -193,11 +209,20 @@ def _is_state_dict(content: Any) -> bool:
     )
 
 
-def _read_safetensors(path: Path, mend: str) -> tuple[dict[str, Tensor], str]:
-    """Return the tensors of a file, and the model's name, empty if it has none."""
+def _read_own(path: Path, model_name: str) -> tuple[dict[str, Tensor], list[str]]:
+    """Return the tensors and the labels of a file that `save_weights` wrote."""
+    given, facts = _read_safetensors(path, mend="delete it so that it is made again")
+    name_in_file = facts.get("model", "")
+    if name_in_file != model_name:
+        raise InputError(f"{path}: holds the weights of '{name_in_file}', expected '{model_name}'")
+    return given, facts["labels"]
+
+
+def _read_safetensors(path: Path, mend: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of a file, and what `save_weights` said of them, empty if that did not write it."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
-            return tensors, json.loads((file.metadata() or {}).get(_ENTRY, "{}")).get("model", "")
+            return tensors, json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: is not a readable safetensors file ({error}); {mend}") from error

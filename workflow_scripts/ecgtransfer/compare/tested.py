@@ -1,0 +1,93 @@
+"""What a run predicted on the test records, beside their labels, and metrics of it on all resamples at once."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ecgtransfer.compare.findings import mean_with_interval
+from ecgtransfer.compare.scores import truth_of
+from ecgtransfer.statistics.resampling import patient_resamples
+
+Array = NDArray[Any]
+Metric = Callable[[Array, Array, Array], Array]
+"""Of labels (n,), probabilities (n,) and weights (B, n), such as `ecgtransfer.statistics.metrics.auroc`: (B,)."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How resamples are drawn: with the settings of scores and verdicts they are the same.
+
+    Attributes
+    ----------
+    n_resamples, patient_seed
+        Of test patients, as in the config section ``score``.
+    replicate_seed, confidence
+        Of replicates and of intervals, as in the config section ``compare``.
+    """
+
+    n_resamples: int
+    patient_seed: int
+    replicate_seed: int
+    confidence: float
+
+    def weights_of(self, patients: Array) -> Array:
+        """Return (1 + B, n) draws of the records of `patients` (n,); the first row is the whole test set."""
+        resamples = patient_resamples(patients, self.n_resamples, self.patient_seed)
+        whole = np.ones((len(patients), 1), dtype=np.int32)
+        weights: Array = np.concatenate([whole, resamples.T], axis=1).T
+        return weights
+
+    def interval_of(self, values: Array) -> tuple[float, float, float]:
+        """Return mean over replicates, low and high of (R, 1 + B) values on the rows of `weights_of`."""
+        return mean_with_interval(values[:, 0], values[:, 1:], self.confidence, self.replicate_seed)
+
+
+@dataclass(frozen=True)
+class Tested:
+    """The test records of a run: N of them, L labels, R replicates."""
+
+    record_id: Array  # (N,)
+    patients: Array  # (N,)
+    labels: list[str]
+    positive: Array  # (N, L) bool
+    known: Array  # (N, L) bool: whether the label is known
+    probability: Array  # (R, N, L)
+
+    def values(self, metric: Metric, rows: Array, columns: Sequence[int], weights: Array) -> Array:
+        """Return (R, len(columns), B): a metric of some labels on some records, of those with a known label each."""
+        within = weights.T[rows].T  # as it lies in memory, record by record
+        values = np.empty((len(self.probability), len(columns), len(weights)))
+        for place, column in enumerate(columns):
+            known = self.known[rows, column]
+            chosen, drawn = (rows, within) if known.all() else (rows[known], within.T[known].T)
+            for replicate, probability in enumerate(self.probability):
+                values[replicate, place] = metric(self.positive[chosen, column], probability[chosen, column], drawn)
+        return values
+
+
+def tested(predictions: Mapping[str, Array], labels: pd.DataFrame, splits: pd.DataFrame) -> Tested:
+    """Return the test records of a run.
+
+    Parameters
+    ----------
+    predictions
+        The arrays of ``predictions.npz``: of them ``labels``, ``test_record_id`` and ``test_probability``.
+    labels
+        ``record_id`` and one column per label: 0, 1 or missing, where it is not known.
+    splits
+        ``record_id`` and ``patient_id``.
+
+    Raises
+    ------
+    InputError
+        If a record or label is missing from the label table.
+    """
+    names, record_ids = [str(name) for name in predictions["labels"]], predictions["test_record_id"].astype(str)
+    truth = truth_of(labels, names, record_ids)
+    by_record = splits.assign(record_id=splits["record_id"].astype(str)).set_index("record_id")
+    patients = by_record.loc[record_ids, "patient_id"].astype(str).to_numpy()
+    return Tested(record_ids, patients, names, truth.positive, truth.known, predictions["test_probability"])

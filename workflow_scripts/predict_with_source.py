@@ -1,0 +1,31 @@
+"""Rule `predict_with_source`: what the model of a source says of a target's recordings before any training on them."""
+
+from pathlib import Path
+
+import torch
+
+from ecgtransfer.files import write_arrays
+from ecgtransfer.job import job
+from ecgtransfer.train.corpus import read_corpus
+from ecgtransfer.train.devices import leased_devices
+from ecgtransfer.train.source_predictions import predict_with_source
+
+with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu):
+    torch.set_num_threads(snakemake.threads)
+    corpus = read_corpus(
+        snakemake.wildcards.target,
+        snakemake.input.signals,
+        snakemake.input.labels,
+        snakemake.input.splits,
+        snakemake.params.sampling_rate_hz,
+        snakemake.input.records,
+    )
+    arrays = predict_with_source(
+        snakemake.wildcards.model,
+        snakemake.params.options,
+        Path(snakemake.input.weights),
+        corpus,
+        snakemake.params.crop_s,
+        snakemake.params.precision,
+    )
+    write_arrays(arrays, snakemake.output.predictions)
