@@ -71,8 +71,9 @@ def controls(verdicts: pd.DataFrame) -> list[Control]:
 
 
 def number(value: float) -> str:
-    """Return a value with three decimals, never "-0.000"; a dash where there is none."""
-    return "–" if pd.isna(value) else f"{value:.3f}".replace("-0.000", "0.000")
+    """Return a value with three decimals, never "-0.000", large ones with none; a dash where there is none."""
+    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}".replace("-0.000", "0.000")
+    return "–" if pd.isna(value) else text
 
 
 def interval(row: Any) -> str:

@@ -16,7 +16,7 @@ from ecgtransfer.arms import SCRATCH, way_of
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.prepare.corpora import LABELS, datasets_of, task_of
 from ecgtransfer.report import tables
-from ecgtransfer.report.answers import answers, controls
+from ecgtransfer.report.answers import answers, controls, number
 from ecgtransfer.report.cautions import cautions
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES
@@ -65,6 +65,8 @@ def render_page(template: str, results: StudyResults) -> str:
     found = cautions(config, results.published, curves, verdicts, results.labels, results.splits, results.leakage)
     ways, trained = config["transfer"]["arms"], trained_sources(config)
     pretraining = [facts for facts in results.pretraining if facts["task"] != "outside"]
+    choice = config["finetune"]["choose_by"]
+    chosen = findings["optimism"][findings["optimism"]["metric"] == choice]
     other_metrics = [metric for metric in MACRO_METRICS if metric != ANSWERED_METRIC]
     return environment.from_string(template).render(
         config=config,
@@ -84,6 +86,8 @@ def render_page(template: str, results: StudyResults) -> str:
         figures=results.figures,
         claim_table=tables.claim_table(findings["claims"]),
         examined=findings["claims"]["estimate"].notna().any(),
+        mean_optimism=number(chosen["optimism"].mean()),
+        chosen_by=METRIC_NAMES[choice],
         optimism_table=tables.optimism_table(findings["optimism"]),
         parity_table=tables.parity_table(findings["parity"]),
         significance_table=tables.significance_table(findings["significance"], ANSWERED_METRIC),

@@ -89,16 +89,16 @@ def claim_table(claims: pd.DataFrame) -> Table:
 def optimism_table(optimism: pd.DataFrame) -> Table:
     """Return how much higher the epoch that was chosen on the test recordings scores than the last one."""
     return Table(
-        ["target", "model", "trained", "fraction", "metric", "chosen on test", "last epoch", "optimism", "interval"],
+        ["target", "model", "trained", "metric", "fraction", "chosen on test", "last epoch", "optimism", "interval"],
         [
             [
-                *(row.target, row.model, series_name(row.arm), f"{row.fraction:g}"),
-                METRIC_NAMES.get(row.metric, row.metric),
+                *(row.target, row.model, series_name(row.arm)),
+                *(METRIC_NAMES.get(row.metric, row.metric), f"{row.fraction:g}"),
                 *(number(row.chosen_on_test), number(row.last_epoch), number(row.optimism), interval(row)),
             ]
             for row in _rows(optimism)
         ],
-        n_words=3,
+        n_words=4,
     )
 
 
