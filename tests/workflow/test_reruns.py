@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from checkout import Checkout
 
-FINDINGS = {"compare": 1, "plot_curves": 1, "report": 1}
+COMPARED = {"compare": 1, "compare_sources": 1, "plot_finding": 11, "report": 1}
+FINDINGS = {**COMPARED, "compare_predictions": 1, "plot_finding": 13}
 SCORES = {"score_run": 4, **FINDINGS}
-TRAINING = {"pretrain": 2, "scratch": 2, "finetune": 2, **SCORES}
+ZERO_SHOT = {"predict_with_source": 2}
+TRAINING = {"pretrain": 2, "scratch": 2, "finetune": 2, **ZERO_SHOT, **SCORES}
 SPLITS = {"split_records": 2, "audit_leakage": 1, **TRAINING}
 LABELS = {"harmonize_labels": 2, **SPLITS}
 SIGNALS = {
@@ -18,7 +20,8 @@ SIGNALS = {
     **SPLITS,
 }  # fmt: skip
 ONE_TARGET = {
-    "harmonize_labels": 1, "split_records": 1, "audit_leakage": 1, "scratch": 2, "finetune": 2, **SCORES,
+    "harmonize_labels": 1, "split_records": 1, "audit_leakage": 1, "scratch": 2, "finetune": 2, **ZERO_SHOT,
+    **SCORES,
 }  # fmt: skip
 
 
@@ -73,7 +76,7 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         ({"scratch.epochs": 2}, {"scratch": 2, "score_run": 2, **FINDINGS}),
         ({"finetune.learning_rate": 0.01}, {"finetune": 2, "score_run": 2, **FINDINGS}),
         ({"score.n_resamples": 200}, SCORES),
-        ({"compare.margin": 0.02}, FINDINGS),
+        ({"compare.margin": 0.02}, COMPARED),
         ({"report.recordings.per_dataset": 2}, {"plot_recordings": 2, "report": 1}),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) and "." in next(iter(value), "") else None,
@@ -98,8 +101,8 @@ LIBRARY = "workflow_scripts/ecgtransfer/"
         (LIBRARY + "prepare/layouts/ludb.py", "def layout", "x = 1\n\n\ndef layout", {}),
         (LIBRARY + "train/registry.csv", "\ngru,", "\nnew,ecgtransfer.train.models.recurrent,,none,1,1,1\ngru,", {}),
         (LIBRARY + "train/loop.py", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128", TRAINING),
-        (LIBRARY + "report/figures/curves.py", "import", "x = 1\nimport", {"plot_curves": 1, "report": 1}),
-        ("workflow_scripts/score_run.py", "with job", "x = 1\nwith job", SCORES),
+        (LIBRARY + "report/figures/curves.py", "import", "x = 1\nimport", {"plot_finding": 1, "report": 1}),
+        ("workflow_scripts/score_run.py", "with job", "x = 1\nwith job", {"score_run": 4, **COMPARED}),
     ],
 )  # fmt: skip
 def test_code_edit_reruns_the_rules_that_use_it(

@@ -25,6 +25,7 @@ from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES, series_name
 
 _HEIGHT = 3.4  # inches
 _SAME_PLACE = 0.03  # of the width of the right panel: nearer points are moved apart
+_LEAST_POINTS = 10  # percentage points that the right panel shows: less would look like a difference
 _NOTE = (
     "Left: above the dashed line, convolutional models gain more. Right: their difference with interval over replicates"
     " and test patients; at 0 points, both families took the same share of their weights from the source. Points at the"
@@ -54,6 +55,9 @@ def draw(architectures: pd.DataFrame) -> Figure:
     for of_mark, style in _by_mark(rows, styles):
         reach = bars(of_mark["difference"], of_mark["ci_low"], of_mark["ci_high"])
         draw_points(differences, of_mark["x"], of_mark["difference"], style, yerr=reach)
+    low, high = float(rows["x"].min()), float(rows["x"].max())
+    room = max(_LEAST_POINTS - (high - low), 0) / 2 + 0.05 * (high - low)
+    differences.set_xlim(low - room, high + room)
     dress(differences, "share of weights transferred: convolutional\nminus recurrent, percentage points", "")
     differences.set_ylabel("difference of the gains", fontsize=SMALL)
     differences.tick_params(labelleft=True)
