@@ -292,6 +292,7 @@ LISTED = [f"{index}, {uuid}" for index, uuid in enumerate(UUIDS)]
         ("", []),
         ("NoDevFiles", []),  # what SLURM says where there are none
     ],
+    ids=lambda _: "case",  # and a number: what is random would differ between the workers of pytest-xdist
 )
 def test_names_are_those_of_nvidia_smi(nvidia_smi, monkeypatch, variable, expected):
     nvidia_smi(LISTED)
