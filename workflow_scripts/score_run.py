@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from ecgtransfer.compare.scores import load_predictions, score_run, write_resamples
-from ecgtransfer.files import write_csv
+from ecgtransfer.compare.scores import load_predictions, score_run
+from ecgtransfer.files import write_arrays, write_csv
 from ecgtransfer.job import job
 
 with job(snakemake.log[0]):
@@ -14,4 +14,4 @@ with job(snakemake.log[0]):
         **snakemake.params.bootstrap,
     )
     write_csv(scores, snakemake.output.scores)
-    write_resamples(snakemake.output.resamples, resamples)
+    write_arrays(resamples, snakemake.output.resamples)

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from ecgtransfer.compare.findings import CURVE_COLUMNS, VERDICT_COLUMNS, Run, learning_curves, load_run, verdicts
-from ecgtransfer.compare.scores import MACRO_METRICS, write_resamples
+from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.errors import InputError
+from ecgtransfer.files import write_arrays
 
 N_RESAMPLES, CONFIDENCE, MARGIN, SEED = 400, 0.95, 0.01, 3
 
@@ -151,7 +152,7 @@ def test_a_run_is_read_from_its_two_files(noise, tmp_path):
     written = run("finetune-cpsc", [0.7, 0.8], noise)
     written.scores.to_csv(tmp_path / "scores.csv", index=False)
     carried = {"n_train": written.n_train, "n_train_patients": written.n_train_patients}
-    write_resamples(tmp_path / "resamples.npz", written.resamples | carried)
+    write_arrays(written.resamples | carried, tmp_path / "resamples.npz")
     read = load_run("ptbxl", "gru", "finetune-cpsc", 0.1, tmp_path / "scores.csv", tmp_path / "resamples.npz")
     pd.testing.assert_frame_equal(
         learning_curves([read], CONFIDENCE, SEED), learning_curves([written], CONFIDENCE, SEED)

@@ -9,9 +9,9 @@ from ecgtransfer.compare.scores import (
     load_predictions,
     load_resamples,
     score_run,
-    write_resamples,
 )
 from ecgtransfer.errors import InputError
+from ecgtransfer.files import write_arrays
 from ecgtransfer.statistics.resampling import patient_resamples
 
 LABELS = ["AF", "LBBB", "PAC", "absent", "rare"]
@@ -307,8 +307,8 @@ def test_files_come_back_as_written_and_the_same_bytes_each_time(study, tmp_path
     np.savez(tmp_path / "predictions.npz", **predictions)
     loaded = load_predictions(tmp_path / "predictions.npz")
     _, resamples = score_run(loaded, labels, splits, N_RESAMPLES, SEED)
-    write_resamples(tmp_path / "a.npz", resamples)
-    write_resamples(tmp_path / "b.npz", score_run(predictions, labels, splits, N_RESAMPLES, SEED)[1])
+    write_arrays(resamples, tmp_path / "a.npz")
+    write_arrays(score_run(predictions, labels, splits, N_RESAMPLES, SEED)[1], tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
     back = load_resamples(tmp_path / "a.npz")
     assert set(back) == {*MACRO_METRICS, "n_train", "n_train_patients"}

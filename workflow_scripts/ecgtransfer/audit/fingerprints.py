@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from ecgtransfer.audit.prepared import VIEWS, SignalFile, averaged, extents, samples_per_step
 from ecgtransfer.errors import InputError
-from ecgtransfer.files import written_whole
+from ecgtransfer.files import write_arrays
 
 N_DIRECTIONS = 32
 SEED = 1
@@ -70,8 +70,7 @@ class Fingerprints:
 
     def save(self, path: Path) -> None:
         """Write an uncompressed ``.npz`` without pickles."""
-        with written_whole(path) as temporary, temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **{field.name: getattr(self, field.name) for field in fields(self)})
+        write_arrays({field.name: getattr(self, field.name) for field in fields(self)}, path)
 
     @classmethod
     def load(cls, path: Path) -> "Fingerprints":

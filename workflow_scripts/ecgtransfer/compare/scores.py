@@ -15,7 +15,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.files import written_whole
 from ecgtransfer.statistics.metrics import (
     auroc,
     average_precision,
@@ -118,14 +117,8 @@ def load_predictions(path: str | os.PathLike[str]) -> dict[str, Array]:
     return load_arrays(path, _PREDICTION_ARRAYS)
 
 
-def write_resamples(path: str | os.PathLike[str], resamples: Mapping[str, Array]) -> None:
-    """Write the resamples of `score_run` as npz, whole or not at all."""
-    with written_whole(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **resamples)
-
-
 def load_resamples(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """Read what `write_resamples` wrote; InputError if an array is missing."""
+    """Read the resamples of `score_run`; InputError if an array is missing."""
     return load_arrays(path, _RESAMPLE_ARRAYS)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.files import write_csv, write_json, written_whole
+from ecgtransfer.files import write_arrays, write_csv, write_json
 from ecgtransfer.leads import LEADS
 from ecgtransfer.train.accounting import Stopwatch, how_it_ran
 from ecgtransfer.train.corpus import Corpus, Examples, Normalization, normalization_of
@@ -352,7 +352,6 @@ def _histories(trained: list[_Replicate]) -> pd.DataFrame:
 
 def write_cell(result: CellResult, predictions: Path, history: Path, facts: Path) -> None:
     """Write the three files of a cell, each whole."""
-    with written_whole(predictions) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **result.predictions)
+    write_arrays(result.predictions, predictions)
     write_csv(result.history, history)
     write_json(result.facts, facts)
