@@ -13,6 +13,9 @@ from ecgtransfer.report.answers import interval, number
 from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES, series_name
 from ecgtransfer.report.tables import Table
 
+MOST_ROWS = 500
+"""Of a table on the page: more make it slow, and nobody reads them there."""
+
 Findings = Mapping[str, pd.DataFrame]
 
 
@@ -25,6 +28,7 @@ class Exhibit:
     caption: str
     table: Table
     files: Sequence[str]
+    note: str  # on the table
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,12 @@ def _exhibit(
         rows = rows[rows["metric"] == ANSWERED_METRIC]
     if rows.empty:
         return None
+    shown = rows[:MOST_ROWS]
+    left_out = len(rows) - len(shown)
     return Exhibit(
-        finding, f"{caption} The table below holds the numbers.", caption, table_of(rows, columns, n_words),
+        finding, f"{caption} The table below holds the numbers.", caption, table_of(shown, columns, n_words),
         [f"findings/{name}.csv" for name in (finding, *more_files)],
+        f"The other {left_out:,} rows are in the file." if left_out else "",
     )  # fmt: skip
 
 

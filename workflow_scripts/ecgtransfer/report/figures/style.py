@@ -16,7 +16,7 @@ from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
 from ecgtransfer.arms import SCRATCH
@@ -37,6 +37,7 @@ _SCRATCH_STYLE = {"color": "black", "linestyle": (0, (4, 2)), "marker": "o", "ma
 _PANELS_PER_ROW, _PANEL_WIDTH = 3, 3.3
 _TITLE_CHARACTER, _HANDLE = 0.074, 0.7  # inches
 _WIDEST_RATIO = 20.0  # by which a ratio axis goes beyond its outermost points to hold intervals
+_TURNED_LABEL = 0.19  # inches between labels at 45 degrees
 
 
 def answered(table: pd.DataFrame) -> pd.DataFrame:
@@ -166,7 +167,11 @@ def dodges(n_train: pd.Series, names: Iterable[str]) -> dict[str, float]:
 
 
 def set_count_axis(panels: Iterable[Axes], n_train: pd.Series, panel_width: float) -> None:
-    """Set the x axis that the panels of a target share: logarithmic, one tick per number of recordings."""
+    """Set the x axis that the panels of a target share: logarithmic, one tick per number of recordings.
+
+    Where the numbers would overlap even when they are turned, the last one keeps its number, and of the others those
+    that leave room.
+    """
     sharing = list(panels)
     counts, axes = np.unique(n_train), sharing[0]
     axes.set_xscale("log")
@@ -174,10 +179,17 @@ def set_count_axis(panels: Iterable[Axes], n_train: pd.Series, panel_width: floa
     margin = (counts[-1] / counts[0]) ** 0.08 if len(counts) > 1 else 2.0
     axes.set_xlim(counts[0] / margin, counts[-1] * margin)
     if len(counts) > 1:
-        narrowest = np.diff(np.log(counts)).min() / np.log(margin**2 * counts[-1] / counts[0])
-        if narrowest * 0.8 * panel_width < len(f"{counts[-1]:,}") * CHARACTER + 0.1:
+        places = 0.8 * panel_width * np.log(counts) / np.log(margin**2 * counts[-1] / counts[0])  # inches
+        if np.diff(places).min() < len(f"{counts[-1]:,}") * CHARACTER + 0.1:
             for panel in sharing:
                 panel.tick_params(axis="x", rotation=45)
+        numbered = [len(counts) - 1]
+        for number in range(len(counts) - 2, -1, -1):
+            if places[numbered[-1]] - places[number] >= _TURNED_LABEL:
+                numbered.append(number)
+        axes.xaxis.set_major_formatter(
+            FixedFormatter([f"{count:,.0f}" if number in numbered else "" for number, count in enumerate(counts)])
+        )
 
 
 def set_ratio_axis(
