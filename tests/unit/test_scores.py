@@ -104,7 +104,7 @@ def test_validation_records_that_a_replicate_did_not_see_change_nothing(study):
 
 def test_table_is_tidy_and_leaves_out_labels_that_cannot_be_evaluated(study):
     scores, _ = score_run(*study, N_RESAMPLES, SEED)
-    assert list(scores) == ["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold"]
+    assert list(scores) == ["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold", "n_valid"]
     assert len(scores) == N_REPLICATES * len(LABEL_METRICS) * (len(LABELS) + 1)
     assert not scores.duplicated(["replicate", "label", "metric"]).any()
     assert scores.loc[scores["label"] == "absent", "value"].isna().all()
@@ -387,3 +387,28 @@ def test_predictions_that_do_not_fit_the_tables_are_refused_in_one_line(study, s
     with pytest.raises(InputError, match=message) as caught:
         score_run(*study, N_RESAMPLES, SEED)
     assert "\n" not in str(caught.value)
+
+
+def test_rare_labels_are_left_out_of_macro_scores_and_counted(study):
+    predictions, labels, splits = study
+    every, _ = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    positive_patients = {
+        name: splits.merge(labels, on="record_id").query(f"role == 'test' and `{name}` == 1")["patient_id"].nunique()
+        for name in map(str, predictions["labels"])
+    }
+    least = sorted(set(positive_patients.values()))[-2]
+    scores, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED, min_positives=least)
+    kept = [name for name, count in positive_patients.items() if count >= least]
+    assert 0 < len(kept) < len(positive_patients)
+    for replicate in scores["replicate"].unique():
+        rows = scores[scores["replicate"] == replicate].set_index(["label", "metric"])
+        for metric in ("auroc", "auprc", "f1"):
+            of_kept = [rows.loc[(name, metric), "value"] for name in kept]
+            assert rows.loc[("macro", f"macro_{metric}"), "value"] == pytest.approx(np.nanmean(of_kept))
+            for name, count in positive_patients.items():
+                assert (rows.loc[(name, metric), "n_valid"] == 0) == (count < least)
+        weighted = every[(every["replicate"] == replicate) & (every["metric"] == "weighted_f1")]["value"].item()
+        assert rows.loc[("macro", "weighted_f1"), "value"] == weighted
+        for metric in MACRO_METRICS:
+            drawn = resamples[metric][replicate]
+            assert rows.loc[("macro", metric), "n_valid"] == np.isfinite(drawn).sum()

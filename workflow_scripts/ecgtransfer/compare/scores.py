@@ -21,7 +21,7 @@ from ecgtransfer.statistics.metrics import (
     best_f1_threshold,
     f1,
     f1_and_prevalence,
-    macro,
+    macro_of_frequent,
     weighted_macro,
 )
 from ecgtransfer.statistics.resampling import patient_resamples
@@ -57,7 +57,12 @@ class Truth:
 
 
 def score_run(
-    predictions: Mapping[str, Array], labels: pd.DataFrame, splits: pd.DataFrame, n_resamples: int, seed: int
+    predictions: Mapping[str, Array],
+    labels: pd.DataFrame,
+    splits: pd.DataFrame,
+    n_resamples: int,
+    seed: int,
+    min_positives: int = 1,
 ) -> tuple[pd.DataFrame, dict[str, Array]]:
     """Score every replicate of a run, per label and as the mean over labels.
 
@@ -70,15 +75,17 @@ def score_run(
     splits : ``record_id``, ``patient_id``, ``role``
     n_resamples : number of patient resamples B
     seed : of the resamples; one seed for all runs of a target makes their resamples the same, hence comparable in pairs
+    min_positives : labels that fewer test patients have are left out of all macro scores, but not of weighted_f1
 
     Returns
     -------
-    scores : tidy table ``replicate,label,metric,value,n_positive,n_records,threshold``; metric is one of
+    scores : tidy table ``replicate,label,metric,value,n_positive,n_records,threshold,n_valid``; metric is one of
         `LABEL_METRICS` for a label and of `MACRO_METRICS` for label "macro". A label without positives or without
         negatives in the test set has no value and is left out of macro; f1_at_half needs positives alone, and
         weighted_f1 is its mean by the prevalence of the labels among these records, as of
         ``sklearn.metrics.f1_score(average="weighted")``. ``n_records`` counts the test records of which a label is
-        known, for macro all.
+        known, for macro all; ``n_valid`` the resamples on which the label is part of the macro score, and for macro
+        those that have one.
     resamples : for each macro metric its value (R, B) on every patient resample, NaN where no label has both positives
         and negatives; ``n_train`` and ``n_train_patients`` (R,) are carried along
 
@@ -96,6 +103,8 @@ def score_run(
     truth_test, truth_valid = truth_of(labels, names, test_ids), truth_of(labels, names, valid_ids)
     patients = splits.set_index("record_id").loc[test_ids, "patient_id"].astype(str).to_numpy()
     weights = patient_resamples(patients, n_resamples, seed)
+    n_patients = [len(np.unique(patients[positive])) for positive in truth_test.positive.T]
+    frequent = np.asarray(n_patients) >= min_positives
 
     tables, resampled = [], []
     for replicate, (test, valid, used) in enumerate(
@@ -103,9 +112,12 @@ def score_run(
     ):
         thresholds = _thresholds(truth_valid, valid, used)
         plain, prevalence = _metrics(truth_test, test, thresholds, None)
-        means = _over_labels(plain, prevalence)[:, 0]
-        tables.append(_score_table(replicate, names, plain[:, :, 0], means, truth_test, thresholds))
-        resampled.append(_over_labels(*_metrics(truth_test, test, thresholds, weights)))
+        means, _ = _over_labels(plain, prevalence, frequent)
+        drawn, n_valid = _over_labels(*_metrics(truth_test, test, thresholds, weights), frequent)
+        n_valid = np.concatenate([n_valid, np.count_nonzero(~np.isnan(drawn), axis=1)[:, None]], axis=1)
+        values = np.concatenate([plain[:, :, 0], means], axis=1)
+        tables.append(_score_table(replicate, names, values, n_valid, truth_test, thresholds))
+        resampled.append(drawn)
     by_metric: Array = np.moveaxis(np.array(resampled), 1, 0)
     resamples: dict[str, Array] = dict(zip(MACRO_METRICS, by_metric, strict=True))
     carried = {name: np.asarray(predictions[name]) for name in ("n_train", "n_train_patients")}
@@ -154,9 +166,11 @@ def _metrics(truth: Truth, probability: Array, thresholds: list[float], weights:
     return values, prevalence
 
 
-def _over_labels(values: Array, prevalence: Array) -> Array:
-    """Return `MACRO_METRICS` (4, B) from the values of labels (4, L, B)."""
-    return np.stack([*(macro(of_metric) for of_metric in values[:3]), weighted_macro(values[3], prevalence)])
+def _over_labels(values: Array, prevalence: Array, frequent: Array) -> tuple[Array, Array]:
+    """Return `MACRO_METRICS` (4, B) from the values of labels (4, L, B), and how often each counts (4, L)."""
+    means, n_valid = zip(*(macro_of_frequent(of_metric, frequent, 1) for of_metric in values[:3]), strict=True)
+    last = weighted_macro(values[3], prevalence), np.count_nonzero(~np.isnan(values[3]), axis=1)
+    return np.stack([*means, last[0]]), np.stack([*n_valid, last[1]])
 
 
 def _known_together(known: Array) -> Iterator[tuple[slice | Array, list[int]]]:
@@ -170,9 +184,9 @@ def _known_together(known: Array) -> Iterator[tuple[slice | Array, list[int]]]:
 
 
 def _score_table(
-    replicate: int, names: list[str], values: Array, means: Array, truth: Truth, thresholds: list[float]
+    replicate: int, names: list[str], values: Array, n_valid: Array, truth: Truth, thresholds: list[float]
 ) -> pd.DataFrame:
-    """Return the tidy rows of one replicate from its values (4, L), label by label, and their means over labels."""
+    """Return the tidy rows of one replicate from values and counts (4, L + 1): label by label, the macro score last."""
     n_positive, n_known = truth.positive.sum(axis=0), truth.known.sum(axis=0)
     rows: list[dict[str, object]] = [
         {
@@ -182,19 +196,20 @@ def _score_table(
             "n_positive": int(n_positive[column]),
             "n_records": int(n_known[column]),
             "threshold": thresholds[column] if metric == "f1" else np.nan,
+            "n_valid": n_valid[row, column],
         }
         for column, name in enumerate(names)
         for row, metric in enumerate(LABEL_METRICS)
     ]
     rows += [
         {
-            **{"label": "macro", "metric": metric, "value": value},
-            **{"n_positive": pd.NA, "n_records": len(truth.known), "threshold": np.nan},
+            **{"label": "macro", "metric": metric, "value": values[row, -1]},
+            **{"n_positive": pd.NA, "n_records": len(truth.known), "threshold": np.nan, "n_valid": n_valid[row, -1]},
         }
-        for metric, value in zip(MACRO_METRICS, means, strict=True)
+        for row, metric in enumerate(MACRO_METRICS)
     ]
     table = pd.DataFrame(rows).assign(replicate=replicate).astype({"n_positive": "Int64"})
-    return table[["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold"]]
+    return table[["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold", "n_valid"]]
 
 
 def truth_of(labels: pd.DataFrame, names: list[str], record_ids: Array) -> Truth:
