@@ -1,7 +1,6 @@
 """Significance: p-values of what transfer gains, adjusted for their number, and whether it is shown to be small."""
 
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -61,13 +60,12 @@ def significance(runs: Sequence[Run], confidence: float, margin: float, seed: in
     No p-value is below 2 / (B + 1), with B valid resamples. So of m rows none can have an adjusted p below 0.05 unless
     there are some 40 m resamples: a small ``p_holm`` needs a large ``score.n_resamples``.
     """
-    weights_of = cache(replicate_resamples)  # they are the same for all runs
     rows: list[dict[str, object]] = []
     for run, scratch in pairs(runs):
         for metric in MACRO_METRICS:
             values = run.macro_scores(metric) - scratch.macro_scores(metric)
             resampled = run.resamples[metric] - scratch.resamples[metric]
-            weights = weights_of(*resampled.shape, seed)
+            weights = replicate_resamples(*resampled.shape, seed)
             low, high = _interval(values, resampled, weights, confidence)
             low90, high90 = _interval(values, resampled, weights, EQUIVALENCE_CONFIDENCE)
             rows.append(

@@ -4,6 +4,7 @@ Draws are counts, seeded, and the same for every run that has the same patients:
 pairs.
 """
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -44,9 +45,11 @@ def patient_resamples(patient_ids: ArrayLike, n_resamples: int, seed: int) -> Ar
     return weights
 
 
+@cache  # of one study, all comparisons have the same
 def replicate_resamples(n_replicates: int, n_resamples: int, seed: int) -> Array:
     """Draw replicates with replacement: (B, R) int32 counts that sum to R, independent of the patient draws."""
     weights: Array = _draw_counts(n_replicates, n_resamples, [seed, _REPLICATES]).T
+    weights.setflags(write=False)
     return weights
 
 
