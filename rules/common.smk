@@ -108,15 +108,10 @@ def training_code_of(rule_name):
     return code
 
 
-def figure_code_of(rule_name):
-    """Return a function of the wildcards: the fingerprint of a rule with the one figure that it draws."""
-
-    def code(wildcards):
-        return code_fingerprint(
-            SCRIPTS / f"{rule_name}.py", [f"{FIGURE_MODULES}.{wildcards.finding}"]
-        )
-
-    return code
+def figures_code_of(rule_name):
+    """Return the fingerprint of a rule with all the figures that it draws."""
+    modules = [f"{FIGURE_MODULES}.{finding}" for finding in FIGURES]
+    return code_fingerprint(SCRIPTS / f"{rule_name}.py", modules)
 
 
 def layout_code_of(rule_name):
@@ -439,15 +434,9 @@ def claims_beside():
     return [path] if beside and Path(path).exists() else []
 
 
-def tables_of_figure(wildcards):
-    """Return the tables that a figure shows."""
-    return expand("<results>/findings/{table}.csv", table=FIGURES[wildcards.finding])
-
-
-def settings_of_figure(wildcards):
-    """Return what a figure takes besides its tables: the margin, where it shows that."""
-    shows_margin = wildcards.finding == "verdicts"
-    return {"margin": config["compare"]["margin"]} if shows_margin else {}
+def drawn_tables():
+    """Return the findings that figures show, each once."""
+    return list(dict.fromkeys(table for tables in FIGURES.values() for table in tables))
 
 
 def recording_figures(form):

@@ -17,6 +17,7 @@ FIGURES = {
     "subgroups": ["subgroups"],
     "calibration": ["calibration", "reliability"],
 }
+CAPTIONS = {"verdicts": "verdicts_figure"}  # the table has one of its own
 TABLES_ON_PAGE = [
     *FIGURES,
     "headlines",
@@ -26,35 +27,38 @@ TABLES_ON_PAGE = [
 ]
 
 
-rule plot_finding:
+rule plot_findings:
     input:
-        tables=tables_of_figure,
+        tables=expand("<results>/findings/{table}.csv", table=drawn_tables()),
     output:
-        svg=report(
-            "<results>/figures/{finding}.svg",
-            caption="captions/finding.rst",
-            category="Findings",
-            labels={"what": "{finding}"},
-        ),
-        png="<results>/figures/{finding}.png",
+        svg=[
+            report(
+                f"<results>/figures/{finding}.svg",
+                caption=f"captions/{CAPTIONS.get(finding, finding)}.rst",
+                category="Findings",
+                labels={"what": finding},
+            )
+            for finding in FIGURES
+        ],
+        png=expand("<results>/figures/{finding}.png", finding=FIGURES),
     log:
-        "<logs>/plot_finding/{finding}.log",
+        "<logs>/plot_findings.log",
     benchmark:
-        "<benchmarks>/plot_finding/{finding}.tsv"
-    wildcard_constraints:
-        finding=any_of(FIGURES),
+        "<benchmarks>/plot_findings.tsv"
     conda:
         "../envs/report.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=4000,
+        runtime=60,
     params:
-        settings=settings_of_figure,
+        figures=FIGURES,
+        tables=drawn_tables(),
+        margin=config["compare"]["margin"],
         stamp="leaky by design" if leaks(config) else "",
-        code=figure_code_of("plot_finding"),
+        code=figures_code_of("plot_findings"),
     script:
-        "../workflow_scripts/plot_finding.py"
+        "../workflow_scripts/plot_findings.py"
 
 
 rule plot_recordings:

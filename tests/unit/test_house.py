@@ -37,7 +37,7 @@ def test_every_rule_has_an_adapter_of_its_name_and_every_adapter_a_rule() -> Non
 def test_every_rule_says_what_it_costs_and_where_it_logs(rule: str) -> None:
     for directive in ("log", "benchmark", "conda", "threads", "resources", "params"):
         assert re.search(rf"^    {directive}:", RULES[rule], re.MULTILINE), f"{rule} lacks {directive}"
-    assert re.search(r"code=(training_|layout_|figure_)?code_of\(\"" + rule, RULES[rule])
+    assert re.search(r"code=(training_|layout_|figures_)?code_of\(\"" + rule, RULES[rule])
     assert "mem_mb=" in RULES[rule]
     assert "runtime=" in RULES[rule]
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from checkout import Checkout
 
-COMPARED = {"compare": 1, "compare_sources": 1, "plot_finding": 11, "report": 1}
-FINDINGS = {**COMPARED, "compare_predictions": 1, "plot_finding": 13}
+COMPARED = {"compare": 1, "compare_sources": 1, "plot_findings": 1, "report": 1}
+FINDINGS = {**COMPARED, "compare_predictions": 1}
 SCORES = {"score_run": 4, **FINDINGS}
 ZERO_SHOT = {"predict_with_source": 2}
+GRU = {"pretrain": 1, "scratch": 1, "finetune": 1, "predict_with_source": 1, "score_run": 2, **FINDINGS}
 TRAINING = {"pretrain": 2, "scratch": 2, "finetune": 2, **ZERO_SHOT, **SCORES}
 SPLITS = {"split_records": 2, "audit_leakage": 1, **TRAINING}
 LABELS = {"harmonize_labels": 2, **SPLITS}
@@ -60,19 +61,22 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         ({"labels.view": "scored"}, LABELS),
         ({"labels.views": {"tiny-clinic": "scored"}}, ONE_TARGET),
         ({"splits.seed": 7}, SPLITS),
-        ({"models.gru.head": "flatten"}, {**TRAINING, "pretrain": 1, "scratch": 1, "finetune": 1, "score_run": 2}),
-        ({"models.gru.age_sex": True}, {**TRAINING, "pretrain": 1, "scratch": 1, "finetune": 1, "score_run": 2}),
+        ({"models.gru.head": "flatten"}, GRU),
+        ({"models.gru.age_sex": True}, GRU),
         ({"transfer.arms": ["finetune", "probe"]}, {"finetune": 2, "score_run": 2, **FINDINGS}),
         ({"arms.probe.learning_rate": 0.02}, {"report": 1}),
         ({"hardware.precision": "float32"}, TRAINING),
         ({"transfer.fractions": [0.5, 1.0]}, {"scratch": 2, "finetune": 2, "score_run": 4, **FINDINGS}),
         ({"transfer.models": ["gru"]}, FINDINGS),
-        ({"transfer.replicates": 3}, {"split_records": 1, "audit_leakage": 1, "scratch": 2, "finetune": 2, **SCORES}),
+        (
+            {"transfer.replicates": 3},
+            {"split_records": 1, "audit_leakage": 1, "scratch": 2, "finetune": 2, **ZERO_SHOT, **SCORES},
+        ),
         ({"transfer.seed": 9}, {"scratch": 2, "finetune": 2, **SCORES}),
         ({"transfer.sources": ["tiny-hospital", "tiny-hospital-shuffled"]},
          {"harmonize_labels": 1, "split_records": 1, "audit_leakage": 1, "pretrain": 2, "finetune": 2, "score_run": 2,
-          **FINDINGS}),
-        ({"pretrain.epochs": 2}, {"pretrain": 2, "finetune": 2, "score_run": 2, **FINDINGS}),
+          **COMPARED}),
+        ({"pretrain.epochs": 2}, {"pretrain": 2, "finetune": 2, "score_run": 2, **ZERO_SHOT, **FINDINGS}),
         ({"scratch.epochs": 2}, {"scratch": 2, "score_run": 2, **FINDINGS}),
         ({"finetune.learning_rate": 0.01}, {"finetune": 2, "score_run": 2, **FINDINGS}),
         ({"score.n_resamples": 200}, SCORES),
@@ -96,12 +100,11 @@ LIBRARY = "workflow_scripts/ecgtransfer/"
         (LIBRARY + "prepare/filters.py", "0.95 *", "0.9 *", SIGNALS),
         (LIBRARY + "prepare/filters.py", "high_hz = min(", "# why\n    high_hz = min(", {}),
         (LIBRARY + "prepare/filters.py", '"""Return the signal after', '"""Return it after', {}),
-        (LIBRARY + "train/models/recurrent.py", "HIDDEN_SIZE = 100", "HIDDEN_SIZE = 90",
-         {**TRAINING, "pretrain": 1, "scratch": 1, "finetune": 1, "score_run": 2}),
+        (LIBRARY + "train/models/recurrent.py", "HIDDEN_SIZE = 100", "HIDDEN_SIZE = 90", GRU),
         (LIBRARY + "prepare/layouts/ludb.py", "def layout", "x = 1\n\n\ndef layout", {}),
         (LIBRARY + "train/registry.csv", "\ngru,", "\nnew,ecgtransfer.train.models.recurrent,,none,1,1,1\ngru,", {}),
         (LIBRARY + "train/loop.py", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128", TRAINING),
-        (LIBRARY + "report/figures/curves.py", "import", "x = 1\nimport", {"plot_finding": 1, "report": 1}),
+        (LIBRARY + "report/figures/curves.py", "import", "x = 1\nimport", {"plot_findings": 1, "report": 1}),
         ("workflow_scripts/score_run.py", "with job", "x = 1\nwith job", {"score_run": 4, **COMPARED}),
     ],
 )  # fmt: skip
