@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgtransfer.code_fingerprint import _normalized, code_fingerprint
+from ecgtransfer.code_fingerprint import _fingerprint, _normalized, code_fingerprint
 
 ADAPTER = """
 \"\"\"Rule `work`.\"\"\"
@@ -45,6 +45,7 @@ def root(tmp_path: Path) -> Path:
 def fingerprint(root: Path, *extra: str) -> str:
     """Return the fingerprint as a new process would see it."""
     _normalized.cache_clear()
+    _fingerprint.cache_clear()
     return code_fingerprint(root / "work.py", extra)
 
 

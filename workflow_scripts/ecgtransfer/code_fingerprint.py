@@ -25,6 +25,11 @@ def code_fingerprint(adapter: Path, extra_modules: Iterable[str] = ()) -> str:
     extra_modules
         Dotted names of modules that the script loads by name.
     """
+    return _fingerprint(adapter, tuple(extra_modules))
+
+
+@cache  # of a thousand cells, all of a model run the same
+def _fingerprint(adapter: Path, extra_modules: tuple[str, ...]) -> str:
     root = adapter.parent
     adapter_code, imported = _normalized(adapter)
     digest = hashlib.sha256(adapter_code.encode())
