@@ -13,7 +13,6 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.prepare.corpora import (
     datasets_of,
-    is_shuffled,
     task_of,
     without_shuffling,
     without_task,
@@ -21,17 +20,18 @@ from ecgtransfer.prepare.corpora import (
 from ecgtransfer.prepare.layouts import LAYOUTS
 from ecgtransfer.report.figures import FIGURE_MODULES
 from ecgtransfer.study import (
+    cells_at,
     cells_of,
     corpora_of,
     datasets_of_targets,
     leaks,
     patients_unknown,
     samples_per_lead,
-    sources_of,
     studied_datasets,
     trained_sources,
     transfers_of,
     view_of,
+    zero_shots_of,
 )
 from ecgtransfer.train.registry import REGISTRY
 from ecgtransfer.train.ways import parse_way
@@ -354,18 +354,9 @@ def cell_keys():
     return keys_of(cells_of(config))
 
 
-def at_fractions(*fractions):
-    """Return the cells of some fractions, without those of sources whose labels are shuffled."""
-    return [
-        cell
-        for cell in cells_of(config)
-        if cell.fraction in fractions and not is_shuffled(cell.source)
-    ]
-
-
 FRACTIONS = config["transfer"]["fractions"]
-AT_LARGEST_FRACTION = at_fractions(max(FRACTIONS))
-AT_ENDS_OF_CURVES = at_fractions(min(FRACTIONS), max(FRACTIONS))
+AT_LARGEST_FRACTION = cells_at(config, max(FRACTIONS))
+AT_ENDS_OF_CURVES = cells_at(config, min(FRACTIONS), max(FRACTIONS))
 
 
 def files_of(pattern, cells):
@@ -391,24 +382,11 @@ def datasets_of_all_targets():
     )
 
 
-def zero_shot_keys():
-    """Return target, model and source wherever a source that was trained on labels meets a target."""
-    return [
-        (target, model, source)
-        for target in config["transfer"]["targets"]
-        for model in config["transfer"]["models"]
-        for source in sources_of(config, target, model)
-        if source in trained_sources(config)
-        and task_of(source) == "labels"
-        and not is_shuffled(source)
-    ]
-
-
 def zero_shot_predictions():
-    """Return what each of these sources says of its target."""
+    """Return what each source says of each target before any training there."""
     return [
         f"<results>/zero_shot/{target}/{model}/{source}.npz"
-        for target, model, source in zero_shot_keys()
+        for target, model, source in zero_shots_of(config)
     ]
 
 

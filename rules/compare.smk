@@ -149,7 +149,7 @@ rule compare_sources:
         mem_mb=4000,
         runtime=120,
     params:
-        sources=zero_shot_keys(),
+        sources=zero_shots_of(config),
         cells=keys_of(AT_LARGEST_FRACTION),
         targets=config["transfer"]["targets"],
         fractions=FRACTIONS,

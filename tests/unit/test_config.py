@@ -304,6 +304,14 @@ def test_roles_by_record() -> None:
     assert "set `splits.by` to site or month" in mistake
 
 
+def test_only_a_leaky_study_is_laid_beside_a_clean_one() -> None:
+    beside = set_to("compare/beside", "clean")
+    assert mistakes_of(beside, set_to("splits/valid_folds", [])) == []
+    assert mistakes_of(beside) == [
+        "`compare.beside` lays a clean study beside a leaky one, and nothing leaks in this one; set it to null"
+    ]
+
+
 def band(rate: int, low: float, high: float) -> Callable[[dict[str, Any]], None]:
     """Return a change of the band-pass and the sampling rate."""
 

@@ -6,6 +6,7 @@ import yaml
 from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
 from ecgtransfer.study import (
     Cell,
+    cells_at,
     cells_of,
     corpora_of,
     datasets_of_targets,
@@ -14,6 +15,7 @@ from ecgtransfer.study import (
     studied_datasets,
     trained_sources,
     transfers_of,
+    zero_shots_of,
 )
 
 PLAN = yaml.safe_load("""
@@ -122,6 +124,20 @@ def test_arms_are_ways_by_sources_in_the_order_of_the_config() -> None:
     assert arms("b", "m") == ["scratch", *(f"{way}-{source}" for way in ways for source in with_outside)]
     assert arms("b", "n") == ["scratch", *(f"{way}-{source}" for way in ways for source in without)]  # no file for n
     assert arms("c", "m") == arms("c", "n") == arms("b", "n")  # w has seen c
+
+
+def test_cells_at_some_fractions_leave_the_controls_out() -> None:
+    assert {cell.fraction for cell in cells_at(PLAN, 0.1, 0.3)} == {0.1}
+    arms = [cell.arm for cell in cells_at(PLAN, 0.1) if (cell.target, cell.model) == ("a", "m")]
+    assert arms == ["scratch", "finetune-c"]
+
+
+def test_zero_shot_is_of_sources_trained_here_on_true_labels() -> None:
+    assert zero_shots_of(PLAN) == [
+        *((target, model, source) for target, source in (("a", "c"), ("c", "a+b")) for model in ("m", "n")),
+        *(("d-shuffled", model, source) for model in ("m", "n") for source in ("a+b", "c")),
+    ]
+    assert zero_shots_of(WAYS_AND_OUTSIDE) == [(target, model, "a") for target in ("b", "c") for model in ("m", "n")]
 
 
 def test_weights_from_outside_serve_no_target_that_they_have_seen() -> None:

@@ -16,7 +16,7 @@ from ecgtransfer.prepare.corpora import (
     without_shuffling,
     without_task,
 )
-from ecgtransfer.study import corpora_of, is_outside, sources_of, trained_sources
+from ecgtransfer.study import corpora_of, is_outside, leaks, sources_of, trained_sources
 
 _TYPES = {
     "string": "text",
@@ -152,6 +152,8 @@ def _inconsistencies(
     yield from _wrong_folds(config["splits"])
     yield from _wrong_band(config["signals"])
     yield from _wrong_crops(config)
+    if config["compare"]["beside"] and not leaks(config):
+        yield "`compare.beside` lays a clean study beside a leaky one, and nothing leaks in this one; set it to null"
 
 
 def _wrong_corpora(config: Mapping[str, Any], published: Collection[str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
-from ecgtransfer.prepare.corpora import datasets_of, without_shuffling, without_task
+from ecgtransfer.prepare.corpora import LABELS, datasets_of, is_shuffled, task_of, without_shuffling, without_task
 from ecgtransfer.prepare.splits import has_validation
 
 
@@ -100,6 +100,22 @@ def cells_of(config: Mapping[str, Any]) -> list[Cell]:
             *(arm_of(way, source) for way, source in product(transfer["arms"], sources_of(config, target, model))),
         ]
         for fraction in sorted(transfer["fractions"])
+    ]
+
+
+def cells_at(config: Mapping[str, Any], *fractions: float) -> list[Cell]:
+    """Return the cells of some fractions, without those whose source has shuffled labels."""
+    return [cell for cell in cells_of(config) if cell.fraction in fractions and not is_shuffled(cell.source)]
+
+
+def zero_shots_of(config: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return target, model and source wherever a source that is trained here on its true labels meets a target."""
+    transfer, trained = config["transfer"], trained_sources(config)
+    return [
+        (target, model, source)
+        for target, model in product(transfer["targets"], transfer["models"])
+        for source in sources_of(config, target, model)
+        if source in trained and task_of(source) == LABELS and not is_shuffled(source)
     ]
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgtransfer.compare.findings import CELL_COLUMNS, KEY_COLUMNS, key_of, sorted_table
+from ecgtransfer.compare.findings import CELL_COLUMNS, KEY_COLUMNS, sorted_table
 from ecgtransfer.compare.scores import truth_of
-from ecgtransfer.compare.tested import Draws, Metric, tested
-from ecgtransfer.statistics.metrics import brier, expected_calibration_error, macro
+from ecgtransfer.compare.tested import Draws, Metric, cell_start, macro_by_replicate, tested
+from ecgtransfer.statistics.metrics import brier, expected_calibration_error
 from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
@@ -58,9 +58,9 @@ def calibration(
     rows: list[dict[str, object]] = []
     for name, metric in _METRICS.items():
         by_label = run.values(metric, every_row, every_column, weights)
-        values = _without_shift(np.stack([macro(of_replicate) for of_replicate in by_label]))
+        values = _without_shift(macro_by_replicate(by_label))
         score, low, high = np.clip(draws.interval_of(values), 0, 1)
-        rows.append({**_start(cell, predictions), "metric": name, "score": score, "ci_low": low, "ci_high": high})
+        rows.append({**cell_start(cell, predictions), "metric": name, "score": score, "ci_low": low, "ci_high": high})
     return sorted_table(rows, CALIBRATION_COLUMNS)
 
 
@@ -85,18 +85,13 @@ def reliability(cell: Cell, predictions: Mapping[str, Array], labels: pd.DataFra
     n, sums, positives = (np.bincount(bins, each, N_BINS) for each in (None, probability, positive))
     rows: list[dict[str, object]] = [
         {
-            **{**_start(cell, predictions), "bin": number, "n": int(n[number])},
+            **{**cell_start(cell, predictions), "bin": number, "n": int(n[number])},
             "probability": sums[number] / n[number] if n[number] else np.nan,
             "observed": positives[number] / n[number] if n[number] else np.nan,
         }
         for number in range(N_BINS)
     ]
     return sorted_table(rows, RELIABILITY_COLUMNS, [*KEY_COLUMNS, "bin"])
-
-
-def _start(cell: Cell, predictions: Mapping[str, Array]) -> dict[str, object]:
-    """Return the first columns of a row."""
-    return {**key_of(cell), "n_train": round(float(predictions["n_train"].mean()))}
 
 
 def _without_shift(values: Array) -> Array:

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgtransfer.compare.findings import CELL_COLUMNS, KEY_COLUMNS, key_of, sorted_table
-from ecgtransfer.compare.tested import Draws, Tested, tested
+from ecgtransfer.compare.findings import CELL_COLUMNS, KEY_COLUMNS, sorted_table
+from ecgtransfer.compare.tested import Draws, Tested, cell_start, macro_by_replicate, tested
 from ecgtransfer.errors import InputError
-from ecgtransfer.statistics.metrics import auroc, macro
+from ecgtransfer.statistics.metrics import auroc
 from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
@@ -78,7 +78,7 @@ def subgroups(
     """
     run = tested(predictions, labels, splits)
     weights = draws.weights_of(run.patients)
-    start = {**key_of(cell), "n_train": round(float(predictions["n_train"].mean()))}
+    start = cell_start(cell, predictions)
 
     @cache  # the others of one sex are the other one
     def by_label(side: tuple[int, ...], columns: tuple[int, ...]) -> Array:
@@ -90,8 +90,9 @@ def subgroups(
         found: dict[str, object] = {"n_labels": len(columns)}
         if columns:
             within, beside = (by_label(tuple(np.flatnonzero(side)), columns) for side in (inside, outside))
-            scores = draws.interval_of(_macro(within))
-            gaps = draws.interval_of(_macro(within - beside))  # a resample's gap is over labels that both can have
+            scores = draws.interval_of(macro_by_replicate(within))
+            # A resample's gap is over labels that both can have.
+            gaps = draws.interval_of(macro_by_replicate(within - beside))
             found |= dict(zip(("score", "ci_low", "ci_high"), np.clip(scores, 0, 1), strict=True))
             found |= dict(zip(("gap", "gap_low", "gap_high"), gaps, strict=True))
         counts = {"n_records": int(inside.sum()), "n_patients": len(np.unique(run.patients[inside]))}
@@ -127,8 +128,3 @@ def _columns_to_compare(run: Tested, inside: Array, outside: Array, least: int) 
             np.logical_or.at(has, patient[side], having[side])
             enough &= has.sum(axis=0) >= least
     return tuple(np.flatnonzero(enough).tolist())
-
-
-def _macro(values: Array) -> Array:
-    """Return the mean over labels, (R, L, B) -> (R, B)."""
-    return np.stack([macro(of_replicate) for of_replicate in values])

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgtransfer.compare.findings import mean_with_interval
+from ecgtransfer.compare.findings import key_of, mean_with_interval
 from ecgtransfer.compare.scores import truth_of
+from ecgtransfer.statistics.metrics import macro
 from ecgtransfer.statistics.resampling import patient_resamples
+from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
 Metric = Callable[[Array, Array, Array], Array]
@@ -67,6 +69,16 @@ class Tested:
             for replicate, probability in enumerate(self.probability):
                 values[replicate, place] = metric(self.positive[chosen, column], probability[chosen, column], drawn)
         return values
+
+
+def cell_start(cell: Cell, predictions: Mapping[str, Array]) -> dict[str, object]:
+    """Return `CELL_COLUMNS` of a row on a cell whose predictions are at hand."""
+    return {**key_of(cell), "n_train": round(float(predictions["n_train"].mean()))}
+
+
+def macro_by_replicate(by_label: Array) -> Array:
+    """Return the mean over labels of `Tested.values`, (R, L, B) -> (R, B)."""
+    return np.stack([macro(of_replicate) for of_replicate in by_label])
 
 
 def tested(predictions: Mapping[str, Array], labels: pd.DataFrame, splits: pd.DataFrame) -> Tested:
