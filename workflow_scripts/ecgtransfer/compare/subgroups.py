@@ -4,6 +4,7 @@ Only labels that enough patients have, and enough have not, in the group as well
 score of a label with two positives says nothing, and a gap over other labels would be one between labels.
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
@@ -17,6 +18,8 @@ from ecgtransfer.compare.tested import Draws, Tested, cell_start, macro_by_repli
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.metrics import auroc
 from ecgtransfer.study import Cell
+
+logger = logging.getLogger(__name__)
 
 Array = NDArray[Any]
 
@@ -77,6 +80,7 @@ def subgroups(
         If a test record or label is missing from a table.
     """
     run = tested(predictions, labels, splits)
+    logger.info("%s: %d test records by sex and age", cell.name, len(run.record_id))
     weights = draws.weights_of(run.patients)
     start = cell_start(cell, predictions)
 
