@@ -54,7 +54,7 @@ def test_one_cell_has_the_interval_of_its_verdict():
 
 
 @pytest.mark.parametrize(
-    ("gains", "finding"), [([0.05, 0.06], "agrees"), ([-0.05, -0.06], "contradicts"), ([0.05, -0.04], "undecided")]
+    ("gains", "finding"), [([0.05, 0.051], "agrees"), ([-0.05, -0.051], "contradicts"), ([0.05, -0.04], "undecided")]
 )
 def test_each_finding_can_be_reached(gains, finding):
     runs = pair(gains, noise_of(0, 0.001))

@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from ecgtransfer.statistics.inference import percentile_interval, resampled_mean, verdict
 from ecgtransfer.statistics.metrics import auroc, macro
-from ecgtransfer.statistics.resampling import patient_resamples, replicate_resamples
+from ecgtransfer.statistics.resampling import patient_resamples, replicate_multipliers
 
 CONFIDENCE, N_STUDIES, N_RESAMPLES = 0.95, 1000, 200
 N_DRAWINGS = 50  # drawing takes longest, so studies share their draws, which know nothing of the data, with others
@@ -16,17 +16,12 @@ N_DRAWINGS = 50  # drawing takes longest, so studies share their draws, which kn
 
 @cache
 def replicate_draws(n_replicates, seed):
-    return replicate_resamples(n_replicates, N_RESAMPLES, seed)
+    return replicate_multipliers(n_replicates, N_RESAMPLES, seed)
 
 
 def interval(values, resampled, study):
-    draws = resampled_mean(values, resampled, replicate_draws(len(values), study % N_DRAWINGS), CONFIDENCE)
+    draws = resampled_mean(values, resampled, replicate_draws(len(values), study % N_DRAWINGS))
     return percentile_interval(draws, values.mean(), CONFIDENCE)
-
-
-def highest(n_replicates):
-    """Three replicates cover more: Student's t of 2 degrees of freedom is meant for their part of the width alone."""
-    return 0.98 if n_replicates == 3 else 0.97
 
 
 @pytest.mark.parametrize("n_replicates", [3, 5, 10])
@@ -37,8 +32,8 @@ def highest(n_replicates):
 def test_intervals_cover_the_truth_whichever_factor_varies(n_replicates, of_patients, of_replicates, of_both):
     # Normal effects of patients, of replicates, and of both together; the truth is 0. The effect of both shows in the
     # replicates' scores and in their resamples: counted twice, it would be covered by more than 99 %.
-    covered, generator = 0, np.random.default_rng(n_replicates)
-    for study in range(N_STUDIES):
+    covered, n_studies, generator = 0, 2 * N_STUDIES, np.random.default_rng(n_replicates)
+    for study in range(n_studies):
         draws = of_patients * generator.normal(size=N_RESAMPLES)
         draws = draws + of_both * generator.normal(size=(n_replicates, N_RESAMPLES))
         values = of_patients * generator.normal() + np.hypot(of_replicates, of_both) * generator.normal(
@@ -46,9 +41,8 @@ def test_intervals_cover_the_truth_whichever_factor_varies(n_replicates, of_pati
         )
         low, high = interval(values, values[:, None] + draws, study)
         covered += low <= 0 <= high
-    # Where nothing but three replicates varies, draws have ten values, and percentiles are rough.
-    lowest = 0.93 if of_patients or of_both or n_replicates > 3 else 0.91
-    assert lowest <= covered / N_STUDIES <= highest(n_replicates)
+    # Where both vary, 3 replicates cover up to 97.6 %: see `resampled_mean`.
+    assert 0.93 <= covered / n_studies <= (0.98 if n_replicates == 3 else 0.97)
 
 
 PREVALENCE = np.array([0.3, 0.05])  # a frequent label, and a rare one with some four patients
@@ -102,7 +96,7 @@ def test_the_paired_difference_is_covered_and_equal_arms_are_seldom_said_to_diff
         assert low <= values.mean() <= high
         n_covered += low <= truth <= high
         said.append(verdict(low, high, margin=0.01))
-    assert 0.93 <= n_covered / N_STUDIES <= highest(n_replicates)
+    assert 0.93 <= n_covered / N_STUDIES <= 0.97
     if truth == 0:
         assert said.count("helps") / N_STUDIES <= 0.05
         assert said.count("hurts") / N_STUDIES <= 0.05

@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm, t
 
 from ecgtransfer.compare.findings import CURVE_COLUMNS, VERDICT_COLUMNS, Run, learning_curves, load_run, verdicts
 from ecgtransfer.compare.scores import MACRO_METRICS
@@ -38,8 +39,9 @@ def test_a_curve_point_is_the_mean_over_replicates_with_its_interval_around_it(n
     assert row["score"] == pytest.approx(0.73)
     assert row["replicate_sd"] == pytest.approx(values.std(ddof=1), abs=1e-6)
     assert (row["n_train"], row["n_train_patients"], row["n_replicates"]) == (101, 50, 3)
-    # Half the width: z * sqrt(patients^2 + t^2/z^2 * s^2/R), with t = 4.3027 for three replicates.
-    half = 1.96 * np.sqrt(0.02**2 + (4.3027 / 1.96) ** 2 * values.var(ddof=1) / 3)
+    # Half the width: the quantile of Student's t of the replicates plus a normal variable of the patients.
+    of_replicates = values.std(ddof=1) / np.sqrt(3) * t.rvs(2, size=400_000, random_state=1)
+    half = np.quantile(of_replicates + norm.rvs(scale=0.02, size=400_000, random_state=2), 0.975)
     assert (row["ci_high"] - row["ci_low"]) / 2 == pytest.approx(half, rel=0.1)
 
 

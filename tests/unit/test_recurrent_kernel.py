@@ -272,7 +272,12 @@ def test_a_forked_process_computes_the_same(kind: type[Layer]) -> None:
     states, _ = trained(layer, x, Memory())
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=lambda: sender.send(trained(layer, x, Memory())[0].numpy().tobytes()))
+
+    def forked() -> None:
+        torch.set_num_threads(1)  # as our workers do: OpenMP's threads, if any were started, do not outlive the fork
+        sender.send(trained(layer, x, Memory())[0].numpy().tobytes())
+
+    process = context.Process(target=forked)
     process.start()
     assert receiver.poll(60)
     assert receiver.recv() == states.numpy().tobytes()

@@ -5,15 +5,17 @@ from scipy import stats
 
 from ecgtransfer.compare.findings import Run, verdicts
 from ecgtransfer.compare.scores import MACRO_METRICS
-from ecgtransfer.compare.significance import SIGNIFICANCE_COLUMNS, p_value, significance
+from ecgtransfer.compare.significance import SIGNIFICANCE_COLUMNS, significance
 from ecgtransfer.errors import InputError
-from ecgtransfer.statistics.resampling import replicate_resamples
+from ecgtransfer.statistics.inference import resampled_mean, two_sided_p
+from ecgtransfer.statistics.resampling import replicate_multipliers
 
 CONFIDENCE, MARGIN, SEED = 0.95, 0.01, 3
 
 
-def p_of(values, resampled, confidence=CONFIDENCE):
-    return p_value(values, resampled, replicate_resamples(*resampled.shape, SEED), confidence)
+def p_of(values, resampled):
+    draws = resampled_mean(values, resampled, replicate_multipliers(*resampled.shape, SEED))
+    return two_sided_p(draws, values.mean())
 
 
 def run(arm, values, noise, model="gru"):
@@ -62,21 +64,17 @@ def test_p_tells_whether_the_interval_of_any_higher_confidence_excludes_no_diffe
         generator = np.random.default_rng(seed)
         gains = generator.normal(0.02, 0.01, size=4)
         resampled = gains[:, None] + generator.normal(scale=0.004, size=1000)
-        p = p_of(gains, resampled, 0.8)
+        p = p_of(gains, resampled)
         runs = [run("scratch", np.zeros(4), np.zeros(1000)), run("finetune-x", gains, resampled - gains[:, None])]
         said = verdicts(runs, confidence, MARGIN, SEED).iloc[0]
         assert (p < 1 - confidence) == (said["ci_low"] > 0 or said["ci_high"] < 0)
 
 
-def test_small_p_values_have_the_tails_of_students_t():
-    # Many patients and few replicates: at 1 % with four replicates, t is 2.3 times as far out as a normal quantile.
-    generator = np.random.default_rng(1)
-    weights = replicate_resamples(4, 800, SEED)
-    found = []
-    for gains in generator.normal(0.0, 0.01, size=(1000, 4)):
-        found.append(p_value(gains, gains[:, None] + generator.normal(scale=0.001, size=800), weights, CONFIDENCE))
-    for level in (0.05, 0.01):
-        assert np.mean(np.array(found) < level) <= level + 2 * np.sqrt(level * (1 - level) / len(found))
+def test_where_patients_do_not_vary_p_is_that_of_students_test_in_its_tails_too():
+    # At 1 % with four replicates, t is 2.3 times as far out as a normal quantile.
+    for gains in np.random.default_rng(1).normal(0.02, 0.01, size=(50, 4)):
+        expected = stats.ttest_1samp(gains, 0).pvalue
+        assert p_of(gains, np.tile(gains[:, None], 20_000)) == pytest.approx(expected, rel=0.15, abs=0.002)
 
 
 def test_of_test_patients_alone_p_is_the_share_of_draws_beyond_no_difference():

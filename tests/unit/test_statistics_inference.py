@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import false_discovery_control, norm
+from scipy.stats import false_discovery_control, norm, ttest_1samp
 
 from ecgtransfer.statistics.inference import (
     equivalence,
@@ -10,47 +10,61 @@ from ecgtransfer.statistics.inference import (
     two_sided_p,
     verdict,
 )
-from ecgtransfer.statistics.resampling import replicate_resamples
+from ecgtransfer.statistics.resampling import replicate_multipliers
 
 
-def test_resampled_mean_has_the_variance_of_both_factors():
-    # Closed form: var(patients) + t^2/z^2 * s^2 / R, with t, z = 2.7764, 1.9600 for R = 5 and 95 %.
+def quantile_of_both(values, of_patients):
+    """The 97.5 % quantile of a normal plus a Student's t variable, by numbers apart from ours."""
+    generator, degrees_of_freedom = np.random.default_rng(9), len(values) - 1
+    of_replicates = values.std(ddof=1) / np.sqrt(len(values)) * generator.standard_t(degrees_of_freedom, size=400_000)
+    return np.quantile(of_patients * generator.normal(size=400_000) + of_replicates, 0.975)
+
+
+def test_draws_of_the_mean_hold_both_factors():
     generator = np.random.default_rng(0)
     values = np.array([0.70, 0.72, 0.69, 0.75, 0.71])
     resampled = values[:, None] + generator.normal(scale=0.01, size=20_000)
-    draws = resampled_mean(values, resampled, replicate_resamples(5, 20_000, 0), 0.95)
-    expected = 0.01**2 + (2.7764 / 1.9600) ** 2 * values.var(ddof=1) / 5
-    assert draws.var() == pytest.approx(expected, rel=0.04)
-    assert draws.mean() == pytest.approx(values.mean(), abs=5e-4)
+    low, high = percentile_interval(
+        resampled_mean(values, resampled, replicate_multipliers(5, 20_000, 0)), values.mean(), 0.95
+    )
+    expected = quantile_of_both(values, 0.01)
+    assert [values.mean() - low, high - values.mean()] == pytest.approx([expected, expected], rel=0.04)
 
 
 @pytest.mark.parametrize("of_patients", [0.0, 0.01])
 def test_what_replicates_do_not_share_on_resamples_is_counted_once(of_patients):
-    # The same closed form: resamples of each replicate for itself belong to the spread of the values, counted there.
+    # The same quantile: resamples of each replicate for itself belong to the spread of the values, counted there.
     generator = np.random.default_rng(1)
     values = np.array([0.70, 0.72, 0.69, 0.75, 0.71])
     resampled = values[:, None] + of_patients * generator.normal(size=20_000)
     resampled += generator.normal(scale=0.02, size=resampled.shape)
     resampled[:, 7] = np.nan  # a resample without any label to evaluate
-    draws = resampled_mean(values, resampled, replicate_resamples(5, 20_000, 0), 0.95)
+    draws = resampled_mean(values, resampled, replicate_multipliers(5, 20_000, 0))
     assert np.flatnonzero(np.isnan(draws)).tolist() == [7]
-    expected = of_patients**2 + (2.7764 / 1.9600) ** 2 * values.var(ddof=1) / 5
-    assert np.nanvar(draws) == pytest.approx(expected, rel=0.04)
+    low, high = percentile_interval(draws, values.mean(), 0.95)
+    assert (high - low) / 2 == pytest.approx(quantile_of_both(values, of_patients), rel=0.04)
 
 
-def test_resamples_that_do_not_vary_leave_the_replicates():
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_where_resamples_do_not_vary_the_interval_is_students(confidence):
     values = np.array([0.70, 0.72, 0.69])
-    weights = replicate_resamples(3, 500, 0)
-    draws = resampled_mean(values, np.tile(values[:, None], 500), weights, 0.95)
-    expected = values.mean() + 4.3027 / 1.9600 * np.sqrt(3 / 2) * (weights @ values / 3 - values.mean())
-    np.testing.assert_allclose(draws, expected, atol=1e-5)
-    np.testing.assert_allclose(resampled_mean(np.full(3, 0.5), np.full((3, 500), 0.5), weights, 0.95), 0.5)
+    multipliers = replicate_multipliers(3, 100_000, 0)
+    draws = resampled_mean(values, np.tile(values[:, None], 100_000), multipliers)
+    expected = ttest_1samp(values, 0).confidence_interval(confidence)
+    np.testing.assert_allclose(percentile_interval(draws, values.mean(), confidence), expected, atol=2e-3)
+    np.testing.assert_allclose(resampled_mean(np.full(3, 0.5), np.full((3, 100_000), 0.5), multipliers), 0.5)
+
+
+def test_where_replicates_do_not_vary_draws_are_those_of_patients():
+    resampled = np.tile(np.random.default_rng(0).random(50), (3, 1))
+    draws = resampled_mean(np.full(3, 0.5), resampled, replicate_multipliers(3, 50, 0))
+    np.testing.assert_allclose(draws, resampled[0])
 
 
 def test_a_single_replicate_has_only_the_variation_of_patients():
     resampled = np.random.default_rng(0).random((1, 50))
     np.testing.assert_array_equal(
-        resampled_mean(np.array([0.5]), resampled, replicate_resamples(1, 50, 0), 0.95), resampled[0]
+        resampled_mean(np.array([0.5]), resampled, replicate_multipliers(1, 50, 0)), resampled[0]
     )
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from scipy import stats
 
-from ecgtransfer.statistics.resampling import patient_resamples, replicate_resamples
+from ecgtransfer.statistics.resampling import patient_resamples, replicate_multipliers
 
 
 def test_records_of_a_patient_are_drawn_together():
@@ -26,10 +27,12 @@ def test_draws_follow_the_patient_not_the_order_of_records_or_the_number_of_resa
     assert (patient_resamples(patients, 20, seed=5) != weights).any()
 
 
-def test_replicate_draws_are_counts_independent_of_the_patient_draws():
-    weights = replicate_resamples(5, 2000, seed=0)
-    assert weights.shape == (2000, 5)
-    assert (weights.sum(axis=1) == 5).all()
-    assert weights.var() == pytest.approx(5 * 0.2 * 0.8, abs=0.05)
-    patients = patient_resamples(np.arange(5), 2000, seed=0)
-    assert abs(np.corrcoef(weights[:, 0], patients[:, 0])[0, 1]) < 0.1
+@pytest.mark.parametrize("n_replicates", [2, 3, 10])
+def test_deviations_times_multipliers_have_students_distribution(n_replicates):
+    multipliers = replicate_multipliers(n_replicates, 20_000, seed=0)
+    assert multipliers.shape == (20_000, n_replicates)
+    deviations = np.random.default_rng(5).normal(size=n_replicates)
+    sums = multipliers @ deviations / np.linalg.norm(deviations)
+    assert stats.kstest(sums, stats.t(n_replicates - 1).cdf).pvalue > 0.01
+    patients = patient_resamples(np.arange(n_replicates), 2000, seed=0)
+    assert abs(stats.spearmanr(multipliers[:2000, 0], patients[:, 0]).statistic) < 0.1

@@ -150,7 +150,7 @@ def test_two_groups_have_opposite_gaps_and_the_order_of_tables_does_not_matter()
 
 
 def test_a_gap_that_is_there_is_found():
-    predictions, labels, splits, records = target(n_patients=400, n_replicates=2)
+    predictions, labels, splits, records = target(n_patients=400, n_replicates=4)
     women = column_of(predictions, records, "sex") == "F"
     truth = truth_of(predictions, labels)
     predictions["test_probability"][:, women] = (0.5 * truth[women] + 0.25).astype(np.float32)

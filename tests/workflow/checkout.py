@@ -59,9 +59,9 @@ class Checkout:
         return result.stdout + result.stderr
 
     @classmethod
-    def copied(cls, finished: "Checkout", folder: Path) -> "Checkout":
-        """Return a copy of a checkout with all that it has made, as old as it is there."""
-        shutil.copytree(finished.folder, folder, symlinks=True)
+    def copied(cls, finished: Path, folder: Path) -> "Checkout":
+        """Return a copy of the checkout in a folder with all that it has made, as old as it is there."""
+        shutil.copytree(finished, folder, symlinks=True)
         copy = cls.__new__(cls)
         copy.folder = folder
         return copy

@@ -148,7 +148,7 @@ def test_touched_file_with_the_same_content_reruns_nothing(finished: Checkout, t
 def test_another_target_trains_no_source_again_once_the_audit_has_found_nothing(
     finished: Checkout, tmp_path: Path
 ) -> None:
-    other = Checkout.copied(finished, tmp_path / "copy")
+    other = Checkout.copied(finished.folder, tmp_path / "copy")
     edit = {
         "simulate.tiny-ward": {**other.study()["simulate"]["tiny-clinic"], "seed": 3},
         "transfer.targets": ["tiny-clinic", "tiny-ward"],

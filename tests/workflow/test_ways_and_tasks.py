@@ -35,7 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     theirs = {"trained_on": ["tiny-hospital"], "files": {"gru": "theirs.pt"}, "names": "names.csv"}
     edits = {"study": "tasks", "transfer.sources": TASKS, "transfer.models": ["gru"]}
     with checkout.study_with(edits | {"outside_weights": {"theirs": theirs}}) as study:
-        checkout.run(study)
+        checkout.run(study, "--", "results/tasks/findings/verdicts.csv")
     return checkout
 
 

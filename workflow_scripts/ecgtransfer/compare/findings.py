@@ -13,7 +13,7 @@ from ecgtransfer.arms import SCRATCH
 from ecgtransfer.compare.scores import MACRO_METRICS, load_resamples
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import percentile_interval, resampled_mean, verdict
-from ecgtransfer.statistics.resampling import replicate_resamples
+from ecgtransfer.statistics.resampling import replicate_multipliers
 from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
@@ -152,8 +152,8 @@ def with_partners(cells: Sequence[AnyCell]) -> Iterator[tuple[AnyCell, AnyCell]]
 def mean_with_interval(values: Array, resampled: Array, confidence: float, seed: int) -> tuple[float, float, float]:
     """Return mean over replicates, low and high from (R,) values and their (R, B) resamples."""
     mean = float(values.mean())
-    weights = replicate_resamples(len(values), resampled.shape[1], seed)
-    low, high = percentile_interval(resampled_mean(values, resampled, weights, confidence), mean, confidence)
+    multipliers = replicate_multipliers(len(values), resampled.shape[1], seed)
+    low, high = percentile_interval(resampled_mean(values, resampled, multipliers), mean, confidence)
     return mean, low, high
 
 

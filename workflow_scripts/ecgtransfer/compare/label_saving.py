@@ -19,7 +19,7 @@ from ecgtransfer.compare.findings import CELL_COLUMNS, Run, cell_of, pairs, sort
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import resampled_mean
-from ecgtransfer.statistics.resampling import replicate_resamples
+from ecgtransfer.statistics.resampling import replicate_multipliers
 
 Array = NDArray[Any]
 
@@ -100,10 +100,10 @@ def _savings_on_one_curve(
     rows: list[dict[str, object]] = []
     for metric in MACRO_METRICS:
         n_replicates, n_resamples = curve[0].resamples[metric].shape
-        weights = replicate_resamples(n_replicates, n_resamples, seed)
-        points = np.stack([_with_draws(run, curve[0], metric, weights, confidence) for run in curve])
+        multipliers = replicate_multipliers(n_replicates, n_resamples, seed)
+        points = np.stack([_with_draws(run, curve[0], metric, multipliers) for run in curve])
         for run in transfers:
-            scores = _with_draws(run, curve[0], metric, weights, confidence)
+            scores = _with_draws(run, curve[0], metric, multipliers)
             needed = recordings_needed(sizes, points, scores)
             saved = _in_words(needed / run.n_train.mean(), confidence)
             n_scratch = needed[0] if saved["relation"] == EQUALS else np.nan
@@ -112,7 +112,7 @@ def _savings_on_one_curve(
     return rows
 
 
-def _with_draws(run: Run, other: Run, metric: str, weights: Array, confidence: float) -> Array:
+def _with_draws(run: Run, other: Run, metric: str, multipliers: Array) -> Array:
     """Return the mean over replicates and, behind it, its bootstrap draws, (1 + B,)."""
     values, resampled = run.macro_scores(metric), run.resamples[metric]
     if resampled.shape != other.resamples[metric].shape:
@@ -120,7 +120,7 @@ def _with_draws(run: Run, other: Run, metric: str, weights: Array, confidence: f
             f"{run.name} and {other.name}: numbers of replicates and resamples differ ({resampled.shape} and"
             f" {other.resamples[metric].shape}), so they are not of one learning curve; train and score both again"
         )
-    return np.concatenate([[values.mean()], resampled_mean(values, resampled, weights, confidence)])
+    return np.concatenate([[values.mean()], resampled_mean(values, resampled, multipliers)])
 
 
 def recordings_needed(sizes: Array, curves: Array, scores: Array) -> Array:

@@ -1,18 +1,14 @@
 """Significance: p-values of what transfer gains, adjusted for their number, and whether it is shown to be small."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ecgtransfer.compare.findings import CELL_COLUMNS, Run, cell_of, pairs, sorted_table
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.statistics.inference import equivalence, holm, percentile_interval, resampled_mean, two_sided_p
-from ecgtransfer.statistics.resampling import replicate_resamples
-
-Array = NDArray[Any]
+from ecgtransfer.statistics.resampling import replicate_multipliers
 
 SIGNIFICANCE_COLUMNS = [
     *(*CELL_COLUMNS, "metric", "delta", "ci_low", "ci_high"),
@@ -20,8 +16,6 @@ SIGNIFICANCE_COLUMNS = [
 ]
 EQUIVALENCE_CONFIDENCE = 0.9
 """Of the interval that two one-sided tests at 5 % ask for."""
-
-_PRECISION = 1e-6  # of p-values, as they are written
 
 
 def significance(runs: Sequence[Run], confidence: float, margin: float, seed: int) -> pd.DataFrame:
@@ -65,14 +59,15 @@ def significance(runs: Sequence[Run], confidence: float, margin: float, seed: in
         for metric in MACRO_METRICS:
             values = run.macro_scores(metric) - scratch.macro_scores(metric)
             resampled = run.resamples[metric] - scratch.resamples[metric]
-            weights = replicate_resamples(*resampled.shape, seed)
-            low, high = _interval(values, resampled, weights, confidence)
-            low90, high90 = _interval(values, resampled, weights, EQUIVALENCE_CONFIDENCE)
+            multipliers = replicate_multipliers(*resampled.shape, seed)
+            delta, draws = float(values.mean()), resampled_mean(values, resampled, multipliers)
+            low, high = percentile_interval(draws, delta, confidence)
+            low90, high90 = percentile_interval(draws, delta, EQUIVALENCE_CONFIDENCE)
             rows.append(
                 {
                     **cell_of(run, metric),
-                    **{"delta": values.mean(), "ci_low": low, "ci_high": high},
-                    "p_value": p_value(values, resampled, weights, confidence),
+                    **{"delta": delta, "ci_low": low, "ci_high": high},
+                    "p_value": two_sided_p(draws, delta),
                     "equivalent": int(equivalence(low90, high90, margin)),
                     "n_resamples_valid": int(np.isfinite(resampled).all(axis=0).sum()),
                 }
@@ -83,33 +78,3 @@ def significance(runs: Sequence[Run], confidence: float, margin: float, seed: in
         for row, p in zip(family, adjusted, strict=True):
             row["p_holm"] = p
     return sorted_table(rows, SIGNIFICANCE_COLUMNS)
-
-
-def _interval(values: Array, resampled: Array, weights: Array, confidence: float) -> tuple[float, float]:
-    draws = resampled_mean(values, resampled, weights, confidence)
-    return percentile_interval(draws, float(values.mean()), confidence)
-
-
-def p_value(values: Array, resampled: Array, weights: Array, confidence: float) -> float:
-    """Return the two-sided p-value of no difference, parameters as for `resampled_mean`.
-
-    The draws of `resampled_mean` are made for one level, and replicates are few: draws for 5 % have too light tails for
-    a test at 0.1 %, and an adjustment for many tests compares p with such levels. So a p below 1 - `confidence` is the
-    lowest level at which the interval that is made for this level excludes 0.
-    """
-
-    def p_at(level: float) -> float:
-        return two_sided_p(resampled_mean(values, resampled, weights, 1 - level), float(values.mean()))
-
-    above = 1 - confidence
-    p = p_at(above)
-    if not p < above or len(values) == 1:  # one replicate has the same draws for all levels
-        return p
-    below = 0.0
-    while above - below > _PRECISION:
-        middle = (below + above) / 2
-        if p_at(middle) < middle:
-            above = middle
-        else:
-            below = middle
-    return above

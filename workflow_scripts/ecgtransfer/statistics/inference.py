@@ -1,30 +1,27 @@
 """What resamples say about a mean over replicates: intervals, p-values, equivalence and the verdict."""
 
-from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtrit
 
 Array = NDArray[Any]
 Verdict = Literal["helps", "hurts", "equivalent", "undecided"]
 
 
-def resampled_mean(values: Array, resampled: Array, replicate_weights: Array, confidence: float) -> Array:
-    """Return bootstrap draws of the mean over replicates, with the variation of test patients and of replicates.
+def resampled_mean(values: Array, resampled: Array, multipliers: Array) -> Array:
+    """Return draws of the mean over replicates, with the variation of test patients and of replicates.
 
     Parameters
     ----------
     values : (R,) each replicate's value on the whole test set
     resampled : (R, B) each replicate's value on every patient resample, the same patients for all replicates
-    replicate_weights : (B, R) from `replicate_resamples`
-    confidence : of the percentile interval that the draws are for, such as 0.95
+    multipliers : (B, R) from `replicate_multipliers`
 
     Returns
     -------
     (B,) array: the mean over replicates, plus its deviation on patient resample b as far as replicates share it, plus
-    the inflated deviation of replicate draw b
+    their own deviations times multipliers b. Its percentiles are an interval, for any confidence.
 
     Notes
     -----
@@ -35,24 +32,20 @@ def resampled_mean(values: Array, resampled: Array, replicate_weights: Array, co
     times this covariance, over R, is that of many readers with the same cases (Obuchowski & Rockette 1995, Commun.
     Stat. Simul. Comput. 24:285-308; Hillis 2014, Stat. Med. 33:330-360, also on taking a negative covariance as 0).
 
-    Replicates are few. Their plain bootstrap variance is too small by (R - 1) / R, so deviations are multiplied by
-    sqrt(R / (R - 1)); its percentiles act as if that variance were known, so they are widened by the ratio of Student's
-    t with R - 1 degrees of freedom to the normal quantile (Davison & Hinkley 1997, section 3.8, on the bias with few
-    groups; Hesterberg 2015, What Teachers Should Know About the Bootstrap, Am. Stat. 69:371-386, on both factors, which
-    make the "expanded percentile interval"). Patients are many and need neither.
+    Replicates are few, and their variance is little known, so their part is Student's t with R - 1 degrees of freedom;
+    that of the many patients is normal. Intervals of such a sum hold the truth at least as often as they say, at every
+    confidence (the problem of Behrens and Fisher; Kim & Cohen 1998, J. Educ. Behav. Stat. 23:356-377): those for 95 %
+    up to 97.6 % of the time with 3 replicates, up to 96.5 % with 5. Student's t with Satterthwaite's degrees of freedom
+    for the whole (Hillis 2007, Stat. Med. 26:596-619) is narrower, but covers as little as 92 % with 3 replicates.
 
     One replicate tells nothing about replicates: the draws then hold the variation of test patients alone.
     """
-    n_replicates = len(values)
-    over_patients: Array = resampled.mean(axis=0)
+    n_replicates, mean = len(values), float(values.mean())
+    over_patients: Array = resampled.mean(axis=0) - mean
     if n_replicates == 1:
-        return over_patients
-    upper = 0.5 + confidence / 2
-    student_to_normal = float(stdtrit(n_replicates - 1, upper)) / NormalDist().inv_cdf(upper)
-    inflation = student_to_normal * np.sqrt(n_replicates / (n_replicates - 1))
-    mean = values.mean()
-    over_replicates: Array = replicate_weights @ (values - mean) / n_replicates
-    draws: Array = mean + _shared_part(resampled) * (over_patients - mean) + inflation * over_replicates
+        return mean + over_patients
+    over_replicates: Array = multipliers @ (values - mean) / np.sqrt(n_replicates * (n_replicates - 1))
+    draws: Array = mean + _shared_part(resampled) * over_patients + over_replicates
     return draws
 
 
@@ -106,8 +99,6 @@ def two_sided_p(resampled_difference: ArrayLike, point: float) -> float:
     exactly when the interval with this confidence excludes 0, for B >= 2 / (1 - confidence). The 0 lies between two
     draws, and its rank is interpolated as the interval does. No draw beyond 0 counts as one, among B + 1: as many draws
     can show no smaller p (Davison & Hinkley 1997, section 4.2.3).
-
-    Draws of `resampled_mean` are made for one confidence, so that p is compared with that level.
     """
     draws = np.asarray(resampled_difference, dtype=np.float64)
     draws = draws[~np.isnan(draws)]

@@ -1,7 +1,6 @@
 """Draws of test patients and of replicates, for bootstrap intervals.
 
-Draws are counts, seeded, and the same for every run that has the same patients: that is what makes runs comparable in
-pairs.
+Draws are seeded, and the same for every run that has the same patients: that is what makes runs comparable in pairs.
 """
 
 from functools import cache
@@ -46,11 +45,22 @@ def patient_resamples(patient_ids: ArrayLike, n_resamples: int, seed: int) -> Ar
 
 
 @cache  # of one study, all comparisons have the same
-def replicate_resamples(n_replicates: int, n_resamples: int, seed: int) -> Array:
-    """Draw replicates with replacement: (B, R) int32 counts that sum to R, independent of the patient draws."""
-    weights: Array = _draw_counts(n_replicates, n_resamples, [seed, _REPLICATES]).T
-    weights.setflags(write=False)
-    return weights
+def replicate_multipliers(n_replicates: int, n_resamples: int, seed: int) -> Array:
+    """Draw by what each replicate's deviation from the mean is multiplied: (B, R), independent of the patient draws.
+
+    Replicates are so few that drawing them with replacement gives few distinct means (10 of 3 replicates), whose
+    percentiles are rough, and whose spread takes the little known variance for known. A sum of deviations times normal
+    multipliers is normal with the same variance (multiplier bootstrap; Mammen 1993, Ann. Stat. 21:255-285). The R
+    multipliers of a draw are divided by the root of one chi-squared number over its R - 1 degrees of freedom, so that
+    the sum has Student's t distribution.
+    """
+    generator = np.random.default_rng([seed, _REPLICATES])
+    multipliers: Array = generator.normal(size=(n_resamples, n_replicates))
+    if n_replicates > 1:
+        degrees_of_freedom = n_replicates - 1
+        multipliers /= np.sqrt(generator.chisquare(degrees_of_freedom, size=(n_resamples, 1)) / degrees_of_freedom)
+    multipliers.setflags(write=False)
+    return multipliers
 
 
 def _draw_counts(n_items: int, n_resamples: int, seed: list[int]) -> Array:
