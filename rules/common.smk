@@ -33,7 +33,7 @@ from ecgtransfer.study import (
     view_of,
     zero_shots_of,
 )
-from ecgtransfer.train.registry import REGISTRY
+from ecgtransfer.train.registry import REGISTRY, registry_name
 from ecgtransfer.train.ways import parse_way
 
 
@@ -101,9 +101,8 @@ def training_code_of(rule_name):
     """Return a function of the wildcards: the fingerprint of a training rule with the one model that it trains."""
 
     def code(wildcards):
-        return code_fingerprint(
-            SCRIPTS / f"{rule_name}.py", [REGISTRY[wildcards.model].module]
-        )
+        model = registry_name(wildcards.model, model_options(wildcards))
+        return code_fingerprint(SCRIPTS / f"{rule_name}.py", [REGISTRY[model].module])
 
     return code
 
@@ -402,7 +401,11 @@ def settings_of_draws():
 
 def families_of_models():
     """Return the family of each model of the study, such as convolutional."""
-    return {model: REGISTRY[model].family for model in config["transfer"]["models"]}
+    options = config["models"]
+    return {
+        model: REGISTRY[registry_name(model, options.get(model))].family
+        for model in config["transfer"]["models"]
+    }
 
 
 def claims_beside():

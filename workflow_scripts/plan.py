@@ -38,7 +38,7 @@ def main(config_file: str, *arguments: str) -> None:
         origin = f"by past runs on {', '.join(sorted({past[model][1] for model in models}))}"
     else:
         speeds, origin = probed_speeds(config)
-    trainings["hours"] = hours_of(trainings, samples_per_lead(config), speeds)
+    trainings["hours"] = hours_of(trainings, samples_per_lead(config), speeds, config["models"])
     print(plan_text(config["study"], data, trainings, origin, dry_run.stdout))
 
 

@@ -91,9 +91,11 @@ class Study:
 
     def architectures(self) -> pd.DataFrame:
         table = self.cells(scratch=False).drop(columns="model").drop_duplicates(ignore_index=True)
+        heads = pd.DataFrame({"recurrent_head": ["flatten", "pool"], "more": [0.0, 0.35]})
+        table = table.merge(heads, how="cross")
         convolutional, recurrent = self.gains(table), self.gains(table)
         difference = convolutional - recurrent
-        share = 0.2 + 0.1 * table["target"].map(self.targets.index)
+        share = 0.2 + 0.1 * table["target"].map(self.targets.index) + table.pop("more")
         return as_read(
             table.assign(
                 metric="macro_auroc",

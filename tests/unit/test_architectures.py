@@ -16,8 +16,17 @@ from ecgtransfer.study import Cell
 
 N_RESAMPLES, CONFIDENCE, SEED = 400, 0.95, 3
 FAMILIES = {"resnet": "convolutional", "inception": "convolutional", "gru": "recurrent", "lstm": "recurrent"}
-FAMILIES["s4d"] = "state space"
-SHARES = {"resnet": 0.99, "inception": 0.97, "gru": 0.07, "lstm": 0.09, "s4d": 0.9, "patch_transformer": 0.5}
+FAMILIES |= {"gru-pooled": "recurrent", "s4d": "state space"}
+HEADS = {"gru": {"head": "flatten"}, "gru-pooled": {"of": "gru", "head": "pool"}}  # of lstm nothing is said
+SHARES = {
+    "resnet": 0.99,
+    "inception": 0.97,
+    "gru": 0.07,
+    "lstm": 0.09,
+    "gru-pooled": 0.9,
+    "s4d": 0.9,
+    "patch_transformer": 0.5,
+}
 
 
 def run(model, arm, values, noise=None, fraction=0.1, n_train=100):
@@ -45,7 +54,7 @@ def pair(model, scratch, gains, scratch_noise=None, noise=None, **cell):
 def shares_of(runs):
     facts = {
         Cell(each.target, each.model, each.arm, each.fraction): {
-            "options": {"head": "flatten"} if each.model == "gru" else {},
+            "options": HEADS.get(each.model, {}),
             "replicates": [
                 {
                     "transferred_weights": round(1000 * SHARES[each.model]),
@@ -125,6 +134,17 @@ def test_a_model_without_a_family_is_left_out():
     with_another = runs + pair("patch_transformer", [0.7], [0.2])
     pd.testing.assert_frame_equal(compared(with_another), compared(runs))
     assert shares_of(with_another).set_index("model").loc["patch_transformer", "family"] == ""
+
+
+def test_heads_of_recurrent_models_are_compared_apart():
+    runs = pair("resnet", [0.7], [0.06]) + pair("gru", [0.7], [0.01]) + pair("gru-pooled", [0.7], [0.05])
+    runs += pair("lstm", [0.7], [0.03])
+    table = compared(runs)
+    table = table[table["metric"] == "macro_auroc"]
+    assert table["recurrent_head"].tolist() == ["flatten", "pool"]
+    assert table["recurrent_models"].tolist() == ["gru|lstm", "gru-pooled"]
+    assert table["difference"].tolist() == pytest.approx([0.04, 0.01])
+    assert table["recurrent_share"].tolist() == pytest.approx([0.08, 0.9])
 
 
 def test_the_share_of_transferred_weights_is_told_with_family_and_head():

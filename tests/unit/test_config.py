@@ -34,6 +34,7 @@ KEYS = dict(keys_of(SCHEMA))
 SECTIONS = {path for path, key in KEYS.items() if "properties" in key}
 LEAVES = set(KEYS) - SECTIONS
 ENTRIES = ("own", "models", "outside_weights")
+OF = ("models", "*", "of")
 """Maps whose entries need not have every key."""
 
 
@@ -53,7 +54,7 @@ def test_every_key_is_described_and_the_default_is_that_of_the_default_study(pat
         if not of_entry:
             assert sorted(key["required"]) == sorted(key["properties"])
         return
-    if of_entry and path[0] != "models":  # what an entry leaves out stands in its table or its files, or is not needed
+    if path == OF or (of_entry and path[0] != "models"):  # what an entry leaves out stands in its table or its files, or is not needed
         assert "default" not in key
         return
     assert list(Draft202012Validator({**key}).iter_errors(key["default"])) == []
@@ -92,6 +93,9 @@ def test_readme_explains_every_key_with_its_default(path: tuple[str, ...]) -> No
     (told,) = readme_defaults(path)
     if told == "per corpus":
         assert path[0] == "simulate"
+        return
+    if path == OF:
+        assert told == "none"
         return
     if path[0] in ("own", "outside_weights") and len(path) > 1:
         needed = path[-1] in SCHEMA["properties"][path[0]]["additionalProperties"]["required"]
@@ -188,6 +192,17 @@ def test_missing_keys_are_named_once() -> None:
         ("transfer/arms", [], "`transfer.arms` is [], expected at least 1 entry"),
         ("models/gru", {"hed": "pool"}, "`hed` is not a key of `models.gru`; did you mean `head`?"),
         ("models/gru/age_sex", 1, "`models.gru.age_sex` is 1, expected true or false"),
+        (
+            "models/gru",
+            {"of": "lstm"},
+            "`models.gru.of`: 'gru' is a model itself; choose another name for one with other options",
+        ),
+        ("models/mine", {"of": "grue"}, "`models.mine.of`: 'grue' is not a model; did you mean `gru`?"),
+        (
+            "models/mine",
+            {"of": "resnet1d18", "head": "pool"},
+            "`models.mine.head` is no option of this model; it has age_sex",
+        ),
         ("finetune/crop_s", "all", "`finetune.crop_s` is 'all', expected a number or null"),
         ("pretrain/crop_s", 0, "`pretrain.crop_s` is 0, expected more than 0"),
         ("scratch/optimizer", "sgd", "`scratch.optimizer` is 'sgd', expected one of adamw, adam"),
@@ -241,6 +256,14 @@ def test_a_simulated_corpus_needs_a_name_that_says_one_thing(name: str) -> None:
 def add_corpus(name: str) -> Callable[[dict[str, Any]], None]:
     """Return a change that adds a simulated corpus."""
     return lambda config: config["simulate"].update({name: config["simulate"]["sim-clinic"]})
+
+
+def test_one_study_may_have_a_model_with_several_options() -> None:
+    def change(config: dict[str, Any]) -> None:
+        config["models"] = {"gru": {"head": "flatten"}, "gru-pooled": {"of": "gru", "head": "pool"}}
+        config["transfer"]["models"] = ["gru", "gru-pooled"]
+
+    assert mistakes_of(change) == []
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -68,7 +68,7 @@ def test_trainings() -> None:
     assert table.loc[("finetune", "small", "finetune-big"), "records seen"] == pytest.approx(3 * (half + whole))
     probe = table.loc[("finetune", "small", "probe-big-masked"), "records seen"]
     assert probe == pytest.approx(3 * ((40 + 20) / 3 + (80 + 20) / 3))
-    hours = hours_of(table.reset_index(), 1000, {"gru": PASSES * forward_flops_by_registry("gru", 1000) / 2})
+    hours = hours_of(table.reset_index(), 1000, {"gru": PASSES * forward_flops_by_registry("gru", 1000) / 2}, {})
     assert hours.to_numpy() == pytest.approx(table["records seen"].to_numpy() * 2 / 3600)
 
 

@@ -223,14 +223,18 @@ def _wrong_suffixes(transfer: Mapping[str, Any]) -> Iterator[str]:
 def _wrong_models(config: Mapping[str, Any], models: Mapping[str, Collection[str]]) -> Iterator[str]:
     transfer = config["transfer"]
     for model in transfer["models"]:
-        if model not in models:
+        if model not in models and "of" not in config["models"].get(model, {}):
             yield f"`transfer.models`: {_no_model(model, models)}"
     for model, options in config["models"].items():
-        if model not in models:
-            yield f"`models`: {_no_model(model, models)}"
+        if "of" in options and model in models:
+            yield f"`models.{model}.of`: '{model}' is a model itself; choose another name for one with other options"
             continue
-        allowed = [*models[model], *_OPTIONS_OF_ALL]
-        for option in options:
+        published = options.get("of", model)
+        if published not in models:
+            yield f"`models{'.' + model + '.of' if 'of' in options else ''}`: {_no_model(published, models)}"
+            continue
+        allowed = [*models[published], *_OPTIONS_OF_ALL]
+        for option in options.keys() - {"of"}:
             if option not in allowed:
                 yield f"`models.{model}.{option}` is no option of this model; it has {', '.join(allowed)}"
         for source in trained_sources(config):
@@ -246,7 +250,7 @@ def _no_model(name: str, models: Iterable[str]) -> str:
 def _wrong_outside_weights(
     config: Mapping[str, Any], datasets: list[str], models: Mapping[str, Collection[str]]
 ) -> Iterator[str]:
-    transfer = config["transfer"]
+    transfer, known = config["transfer"], [*models, *config["models"]]
     for name, weights in config["outside_weights"].items():
         place = f"outside_weights.{name}"
         if name in datasets:
@@ -254,7 +258,7 @@ def _wrong_outside_weights(
         for dataset in weights["trained_on"]:
             if dataset not in datasets:
                 yield f"`{place}.trained_on`: {_no_dataset(dataset, datasets)}"
-        unknown = [model for model in weights["files"] if model not in models]
+        unknown = [model for model in weights["files"] if model not in known]
         for model in unknown:
             yield f"`{place}.files`: {_no_model(model, models)}"
         if name in transfer["sources"] and not unknown and not set(weights["files"]) & set(transfer["models"]):

@@ -78,7 +78,9 @@ def trainings_table(config: Mapping[str, Any], n_records: Mapping[str, int]) -> 
     return table.groupby(TRAINING_COLUMNS[:4], sort=False, as_index=False).sum()
 
 
-def hours_of(trainings: pd.DataFrame, n_samples: int, speeds: Mapping[str, float]) -> pd.Series:
+def hours_of(
+    trainings: pd.DataFrame, n_samples: int, speeds: Mapping[str, float], models: Mapping[str, Mapping[str, Any]]
+) -> pd.Series:
     """Return the hours of each row of `trainings_table` on one device.
 
     Parameters
@@ -89,9 +91,14 @@ def hours_of(trainings: pd.DataFrame, n_samples: int, speeds: Mapping[str, float
         Length of the signals.
     speeds
         What each model does, in FLOP per second of forward and backward pass.
+    models
+        The config section of this name.
     """
-    flops = trainings["model"].map(lambda model: PASSES * forward_flops_by_registry(model, n_samples) / speeds[model])
-    hours: pd.Series = trainings["records seen"] * flops / 3600
+    seconds = {
+        model: PASSES * forward_flops_by_registry(model, n_samples, models.get(model)) / speed
+        for model, speed in speeds.items()
+    }
+    hours: pd.Series = trainings["records seen"] * trainings["model"].map(seconds) / 3600
     return hours
 
 

@@ -1,8 +1,9 @@
 """Convolutional against recurrent models: which gain more by transfer, and how much of them is transferred at all.
 
 A recurrent model whose head reads the outputs of all time steps (``head: flatten``) has most of its weights there, and
-a head is new when the model is fine-tuned: it may gain little because little of it came from the source. The share of
-transferred weights, beside the gain, shows where this can be the reason.
+a head is new when the model is fine-tuned: it may gain little because little of it came from the source. So recurrent
+models are compared head by head, and the share of transferred weights stands beside the gain: where a study has both
+heads, they show whether this is the reason.
 """
 
 from collections import defaultdict
@@ -31,11 +32,13 @@ from ecgtransfer.study import Cell
 Array = NDArray[Any]
 
 CONVOLUTIONAL, RECURRENT = "convolutional", "recurrent"
+PUBLISHED_HEAD = "flatten"
+"""Of recurrent models of which the config says nothing."""
 
 _COMPARED = ["target", "source", "arm", "fraction"]
 SHARE_COLUMNS = [*KEY_COLUMNS, "family", "head", "transferred_weights", "new_weights", "transferred_share"]
 ARCHITECTURE_COLUMNS = [
-    *(*_COMPARED, "n_train", "metric", "convolutional_models", "recurrent_models"),
+    *(*_COMPARED, "n_train", "metric", "convolutional_models", "recurrent_models", "recurrent_head"),
     *("convolutional_delta", "recurrent_delta", "difference", "ci_low", "ci_high"),
     *("convolutional_share", "recurrent_share"),
 ]
@@ -60,7 +63,7 @@ def transferred_shares(cells: Mapping[Cell, Mapping[str, Any]], families: Mappin
     -------
     pandas.DataFrame
         Columns `SHARE_COLUMNS`, a row per cell with transferred weights. ``family`` is empty for a model without one,
-        ``head`` is the option of that name, ``flatten`` or ``pool``, empty where the cell sets none.
+        ``head`` is the option of that name of recurrent models, ``flatten`` or ``pool``, else empty.
     """
     rows: list[dict[str, object]] = []
     for cell, facts in cells.items():
@@ -71,8 +74,8 @@ def transferred_shares(cells: Mapping[Cell, Mapping[str, Any]], families: Mappin
         rows.append(
             {
                 **key_of(cell),
-                "family": families.get(cell.model, ""),
-                "head": facts["options"].get("head", ""),
+                "family": (family := families.get(cell.model, "")),
+                "head": facts["options"].get("head", PUBLISHED_HEAD) if family == RECURRENT else "",
                 **{"transferred_weights": transferred, "new_weights": new},
                 "transferred_share": transferred / (transferred + new),
             }
@@ -104,8 +107,8 @@ def architectures(
     Returns
     -------
     pandas.DataFrame
-        Columns `ARCHITECTURE_COLUMNS`, a row per target, source, arm, fraction and metric for which there are models of
-        both families.
+        Columns `ARCHITECTURE_COLUMNS`, a row per target, source, arm, fraction, head of recurrent models and metric for
+        which there are models of both families.
 
         ``..._models``
             Their names, joined by ``|``.
@@ -128,13 +131,18 @@ def architectures(
         compared = by_family[run.target, run.source, run.arm, run.fraction]
         if families.get(run.model) in compared:
             compared[families[run.model]].append((run, scratch))
-    share_of = shares.set_index(KEY_COLUMNS)["transferred_share"].to_dict()
+    of_cell = shares.set_index(KEY_COLUMNS)
+    share_of, head_of = of_cell["transferred_share"].to_dict(), of_cell["head"].to_dict()
     rows: list[dict[str, object]] = []
     for family in by_family.values():
         convolutional, recurrent = (sorted(family[name], key=_model) for name in (CONVOLUTIONAL, RECURRENT))
-        if convolutional and recurrent:
-            rows += _compared(convolutional, recurrent, share_of, confidence, seed)
-    return sorted_table(rows, ARCHITECTURE_COLUMNS, [*_COMPARED, "metric"])
+        by_head: defaultdict[str, _Members] = defaultdict(list)
+        for member in recurrent if convolutional else []:
+            by_head[_of_cell(member, head_of)].append(member)
+        for head, members in by_head.items():
+            for row in _compared(convolutional, members, share_of, confidence, seed):
+                rows.append(row | {"recurrent_head": head})
+    return sorted_table(rows, ARCHITECTURE_COLUMNS, [*_COMPARED, "recurrent_head", "metric"])
 
 
 def _model(member: tuple[Run, Run]) -> str:
@@ -176,10 +184,13 @@ def _gains(members: _Members, metric: str) -> tuple[Array, Array]:
 
 
 def _mean_share(members: _Members, share_of: Mapping[Any, float]) -> float:
-    shares = []
-    for run, _ in members:
-        key = tuple(key_of(run).values())
-        if key not in share_of:
-            raise InputError(f"{run.name}: no share of transferred weights; train the run again")
-        shares.append(share_of[key])
-    return float(np.mean(shares))
+    return float(np.mean([_of_cell(member, share_of) for member in members]))
+
+
+def _of_cell(member: tuple[Run, Run], column: Mapping[Any, Any]) -> Any:
+    """Return what a column of `transferred_shares` says of a run."""
+    run, _ = member
+    key = tuple(key_of(run).values())
+    if key not in column:
+        raise InputError(f"{run.name}: no share of transferred weights; train the run again")
+    return column[key]

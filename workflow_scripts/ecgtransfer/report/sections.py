@@ -183,6 +183,7 @@ def _architectures(findings: Findings) -> Section:
         "target": _word("target"),
         "convolutional": _word("convolutional_models"),
         "recurrent": _word("recurrent_models"),
+        "head": _word("recurrent_head"),
         "trained": _trained,
         "fraction": _fraction,
         "convolutional gain": _value("convolutional_delta"),
@@ -199,7 +200,7 @@ def _architectures(findings: Findings) -> Section:
         " over but a small share of its weights, which can be the reason: the share stands beside.",
         _exhibit(
             findings, "architectures", "Gain by transfer of convolutional and of recurrent models, and the difference.",
-            columns, "transferred_shares", n_words=4,
+            columns, "transferred_shares", n_words=5,
         ),
     )  # fmt: skip
 

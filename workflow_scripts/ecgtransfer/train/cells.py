@@ -313,7 +313,8 @@ def _flops_of_step(cell: CellTraining, corpus: Corpus) -> int | None:
     """Return the arithmetic of a forward pass of one record; None where not all layers are trained."""
     if cell.way and cell.way.name not in ("finetune", "discriminative"):
         return None
-    return forward_flops_by_registry(cell.model, corpus.samples_in(cell.settings.crop_s) or corpus.n_samples)
+    n_samples = corpus.samples_in(cell.settings.crop_s) or corpus.n_samples
+    return forward_flops_by_registry(cell.model, n_samples, cell.options)
 
 
 def _training_subset(corpus: Corpus, replicate: int, fraction: float) -> pd.DataFrame:

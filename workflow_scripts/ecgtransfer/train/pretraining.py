@@ -140,7 +140,9 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
             device,
             history,
             len(train) * len(history) // n_processes,
-            forward_flops_by_registry(plan.model, corpus.samples_in(plan.settings.crop_s) or corpus.n_samples),
+            forward_flops_by_registry(
+                plan.model, corpus.samples_in(plan.settings.crop_s) or corpus.n_samples, plan.options
+            ),
             arithmetic(device, plan.settings.precision),
         ),
     }

@@ -81,4 +81,4 @@ def probed_speed(name: str, options: dict[str, Any], n_samples: int, batch_size:
         step()
         steps += 1
     taken = perf_counter() - start
-    return max(steps, 1) * batch_size * PASSES * forward_flops_by_registry(name, n_samples) / taken
+    return max(steps, 1) * batch_size * PASSES * forward_flops_by_registry(name, n_samples, options) / taken

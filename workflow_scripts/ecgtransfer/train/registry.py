@@ -57,7 +57,7 @@ def build_model(
     Parameters
     ----------
     name
-        A key of `REGISTRY`.
+        A key of `REGISTRY`, or a name of the study's own with such a key as the option ``of``.
     n_leads, n_samples, n_labels
         The input's shape and the number of logits.
     options
@@ -68,12 +68,19 @@ def build_model(
     InputError
         If the registry has no such model.
     """
-    if name not in REGISTRY:
-        raise InputError(f"transfer.models: '{name}' is not a model; known are {', '.join(REGISTRY)}")
-    constructor = getattr(import_module(REGISTRY[name].module), name)
-    return cast("EcgModel", constructor(n_leads, n_samples, n_labels, **(options or {})))
+    published, others = registry_name(name, options), {**(options or {})}
+    others.pop("of", None)
+    if published not in REGISTRY:
+        raise InputError(f"transfer.models: '{published}' is not a model; known are {', '.join(REGISTRY)}")
+    constructor = getattr(import_module(REGISTRY[published].module), published)
+    return cast("EcgModel", constructor(n_leads, n_samples, n_labels, **others))
 
 
-def forward_flops_by_registry(name: str, n_samples: int) -> int:
+def registry_name(name: str, options: Mapping[str, Any] | None = None) -> str:
+    """Return what the registry calls a model, parameters as for `build_model`."""
+    return str((options or {}).get("of", name))
+
+
+def forward_flops_by_registry(name: str, n_samples: int, options: Mapping[str, Any] | None = None) -> int:
     """Return the arithmetic of a forward pass of one recording, from the registry: it grows with the length."""
-    return round(REGISTRY[name].mflops * 1e6 * n_samples / DESCRIBED_SAMPLES)
+    return round(REGISTRY[registry_name(name, options)].mflops * 1e6 * n_samples / DESCRIBED_SAMPLES)

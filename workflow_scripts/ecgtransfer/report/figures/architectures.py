@@ -24,6 +24,7 @@ from ecgtransfer.report.figures.style import (
 from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES, series_name
 
 _HEIGHT = 3.4  # inches
+_SMALL, _LARGE = 4.0, 7.0  # marks, points
 _SAME_PLACE = 0.03  # of the width of the right panel: nearer points are moved apart
 _LEAST_POINTS = 10  # percentage points that the right panel shows: less would look like a difference
 _NOTE = (
@@ -61,7 +62,7 @@ def draw(architectures: pd.DataFrame) -> Figure:
     dress(differences, "share of weights transferred: convolutional\nminus recurrent, percentage points", "")
     differences.set_ylabel("difference of the gains", fontsize=SMALL)
     differences.tick_params(labelleft=True)
-    left_out = ""
+    left_out = " Small: recurrent models with a flattened head; large: pooled." if both_heads(rows) else ""
     if len(fractions) > 1:
         left_out += f" Filled: {percent(ends[0])} of the training patients; open: {percent(ends[1])}."
     if len(fractions) > len(ends):
@@ -73,22 +74,31 @@ def draw(architectures: pd.DataFrame) -> Figure:
 
 
 def _by_mark(rows: pd.DataFrame, styles: dict[str, Style]) -> list[tuple[pd.DataFrame, Style]]:
-    """Return the rows of each arm and fraction with their style: open marks for the largest fraction."""
+    """Return the rows of each arm, fraction and head with their style: open marks for the largest fraction."""
     return [
         (
-            rows[(rows["arm"] == arm) & (rows["is_open"] == is_open)],
-            {**style, "linestyle": "none", "markerfacecolor": "white" if is_open else style["color"]},
+            rows[(rows["arm"] == arm) & (rows["is_open"] == is_open) & (rows["recurrent_head"] == head)],
+            {
+                **{**style, "linestyle": "none", "markerfacecolor": "white" if is_open else style["color"]},
+                "markersize": _LARGE if head == "pool" and both_heads(rows) else _SMALL,
+            },
         )
         for arm, style in styles.items()
         for is_open in (False, True)
+        for head in rows["recurrent_head"].unique()
     ]
+
+
+def both_heads(rows: pd.DataFrame) -> bool:
+    """Tell whether recurrent models have flattened heads and pooled ones, so that marks must tell them apart."""
+    return rows["recurrent_head"].nunique() > 1
 
 
 def _draw_gains(axes: Axes, rows: pd.DataFrame, styles: dict[str, Style]) -> None:
     both = rows[["convolutional_delta", "recurrent_delta"]]
     axes.axline((0, 0), slope=1, color="0.3", linewidth=0.8, linestyle=(0, (4, 2)), zorder=1)
     for of_mark, style in _by_mark(rows, styles):
-        axes.plot(of_mark["recurrent_delta"], of_mark["convolutional_delta"], **style, markersize=4.5)
+        axes.plot(of_mark["recurrent_delta"], of_mark["convolutional_delta"], **style)
     room = 0.06 * max(float(np.nanmax(both) - np.nanmin(both)), 0.01)
     limits = (float(np.nanmin(both)) - room, float(np.nanmax(both)) + room)
     axes.set(xlim=limits, ylim=limits)
