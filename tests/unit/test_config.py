@@ -54,7 +54,8 @@ def test_every_key_is_described_and_the_default_is_that_of_the_default_study(pat
         if not of_entry:
             assert sorted(key["required"]) == sorted(key["properties"])
         return
-    if path == OF or (of_entry and path[0] != "models"):  # what an entry leaves out stands in its table or its files, or is not needed
+    # What these leave out stands in a table or in files, or is not needed.
+    if path == OF or (of_entry and path[0] != "models"):
         assert "default" not in key
         return
     assert list(Draft202012Validator({**key}).iter_errors(key["default"])) == []

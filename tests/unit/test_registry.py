@@ -15,7 +15,7 @@ from ecgtransfer.train.models.base import EcgModel
 from ecgtransfer.train.models.patch_transformer import TransformerBlock
 from ecgtransfer.train.models.recurrent import RecurrentLayer
 from ecgtransfer.train.models.s4d import DiagonalStateSpace
-from ecgtransfer.train.registry import REGISTRY, build_model
+from ecgtransfer.train.registry import REGISTRY, build_model, forward_flops_by_registry
 
 torch.set_num_threads(1)
 
@@ -118,3 +118,12 @@ def test_names_are_told_apart() -> None:
 def test_unknown_model_is_named() -> None:
     with pytest.raises(InputError, match=r"transfer\.models: 'vgg' is not a model; known are resnet1d18, "):
         build_model("vgg", 12, 64, 2)
+
+
+def test_a_model_may_have_a_name_of_the_studys_own() -> None:
+    flattened, pooled = (build_model("mine", 12, 100, 5, {"of": "gru", "head": head}) for head in ("flatten", "pool"))
+    assert flattened.head.in_features > 10 * pooled.head.in_features
+    assert pooled.state_dict().keys() == build_model("gru", 12, 100, 5, {"head": "pool"}).state_dict().keys()
+    assert forward_flops_by_registry("mine", 1000, {"of": "gru"}) == forward_flops_by_registry("gru", 1000)
+    with pytest.raises(InputError, match="'mine' is not a model"):
+        build_model("mine", 12, 100, 5)

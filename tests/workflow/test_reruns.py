@@ -68,6 +68,9 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         ({"hardware.precision": "float32"}, TRAINING),
         ({"transfer.fractions": [0.5, 1.0]}, {"scratch": 2, "finetune": 2, "score_run": 4, **FINDINGS}),
         ({"transfer.models": ["gru"]}, FINDINGS),
+        ({"models.gru-flat": {"of": "gru", "head": "flatten"}}, {"report": 1}),
+        ({"models.gru-flat": {"of": "gru", "head": "flatten"}, "transfer.models": ["resnet1d18", "gru", "gru-flat"]},
+         {"pretrain": 1, "scratch": 1, "finetune": 1, "predict_with_source": 1, "score_run": 2, **FINDINGS}),
         (
             {"transfer.replicates": 3},
             {"split_records": 1, "audit_leakage": 1, "scratch": 2, "finetune": 2, **ZERO_SHOT, **SCORES},
