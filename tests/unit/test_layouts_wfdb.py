@@ -23,16 +23,16 @@ class TestPtbDiagnostic:
             write_record(tmp_path, "patient104/s0306lre", ["Reason for admission: Healthy control", "sex: male"]),
         ]
         records, rejected = describe_records({"reader": "ptbdb"}, tmp_path, paths)
-        assert rejected.empty
-        assert records["record_id"].tolist() == ["s0010_re", "s0014lre", "s0306lre"]
-        assert records["patient_id"].tolist() == ["patient001", "patient001", "patient104"]
+        assert records["record_id"].tolist() == ["s0010_re", "s0306lre"]
+        assert records["patient_id"].tolist() == ["patient001", "patient104"]
         assert records["statements"].tolist() == [
             "Reason for admission: Myocardial infarction|Acute infarction (localization): infero-latera",
-            "",
             "Reason for admission: Healthy control",
         ]
-        assert records["age_years"].fillna(-1).tolist() == [81, -1, -1]
-        assert records["sex"].tolist() == ["F", "", "M"]
+        assert records["age_years"].fillna(-1).tolist() == [81, -1]
+        assert records["sex"].tolist() == ["F", "M"]
+        assert rejected["record_id"].tolist() == ["s0014lre"]
+        assert rejected["reason"].tolist() == ["no '# Reason for admission:' is given, so its labels are unknown"]
 
 
 class TestMimic:
