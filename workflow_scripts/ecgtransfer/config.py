@@ -234,8 +234,8 @@ def _wrong_models(config: Mapping[str, Any], models: Mapping[str, Collection[str
             yield f"`models{'.' + model + '.of' if 'of' in options else ''}`: {_no_model(published, models)}"
             continue
         allowed = [*models[published], *_OPTIONS_OF_ALL]
-        for option in options.keys() - {"of"}:
-            if option not in allowed:
+        for option in options:
+            if option not in ("of", *allowed):
                 yield f"`models.{model}.{option}` is no option of this model; it has {', '.join(allowed)}"
         for source in trained_sources(config):
             if task_of(source) == "age" and model in transfer["models"] and options.get("age_sex"):

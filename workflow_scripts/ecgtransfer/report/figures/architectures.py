@@ -62,7 +62,7 @@ def draw(architectures: pd.DataFrame) -> Figure:
     dress(differences, "share of weights transferred: convolutional\nminus recurrent, percentage points", "")
     differences.set_ylabel("difference of the gains", fontsize=SMALL)
     differences.tick_params(labelleft=True)
-    left_out = " Small: recurrent models with a flattened head; large: pooled." if both_heads(rows) else ""
+    left_out = " Small: recurrent models with a flattened head; large: pooled." if _both_heads(rows) else ""
     if len(fractions) > 1:
         left_out += f" Filled: {percent(ends[0])} of the training patients; open: {percent(ends[1])}."
     if len(fractions) > len(ends):
@@ -80,7 +80,7 @@ def _by_mark(rows: pd.DataFrame, styles: dict[str, Style]) -> list[tuple[pd.Data
             rows[(rows["arm"] == arm) & (rows["is_open"] == is_open) & (rows["recurrent_head"] == head)],
             {
                 **{**style, "linestyle": "none", "markerfacecolor": "white" if is_open else style["color"]},
-                "markersize": _LARGE if head == "pool" and both_heads(rows) else _SMALL,
+                "markersize": _LARGE if head == "pool" and _both_heads(rows) else _SMALL,
             },
         )
         for arm, style in styles.items()
@@ -89,7 +89,7 @@ def _by_mark(rows: pd.DataFrame, styles: dict[str, Style]) -> list[tuple[pd.Data
     ]
 
 
-def both_heads(rows: pd.DataFrame) -> bool:
+def _both_heads(rows: pd.DataFrame) -> bool:
     """Tell whether recurrent models have flattened heads and pooled ones, so that marks must tell them apart."""
     return rows["recurrent_head"].nunique() > 1
 
