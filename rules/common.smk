@@ -195,6 +195,12 @@ def view_of_labels(wildcards):
     return [] if view == "all" else f"config/labels/views/{view}.csv"
 
 
+def rewards_of_target(wildcards):
+    """Return the table of the Challenge's score, if a target's labels are its classes."""
+    in_challenge = view_of(config, wildcards.target) == "scored"
+    return "config/labels/rewards/scored.csv" if in_challenge else []
+
+
 def label_settings():
     """Return the section `labels` without the views, which are inputs."""
     return {

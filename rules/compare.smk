@@ -6,6 +6,7 @@ rule score_run:
         predictions="<results>/runs/{target}/{model}/{arm}/{fraction}/predictions.npz",
         labels="<results>/labels/{target}.csv",
         splits="<results>/splits/{target}.csv",
+        rewards=rewards_of_target,
     output:
         scores="<results>/scores/{target}/{model}/{arm}/{fraction}.csv",
         resamples="<results>/scores/{target}/{model}/{arm}/{fraction}.resamples.npz",

@@ -137,3 +137,11 @@ def test_labels_of_code_test() -> None:
     counts = counts_of(index_records(described, read_label_table(TABLES / "code.csv")), "nguyen-code")
     assert counts.pop("none-of-six") == int((gold.sum(axis=1) == 0).sum()) == round(0.823 * 827)
     assert counts == gold.sum().to_dict() == Counter(counts)
+
+
+def test_rewards_are_those_of_the_challenge() -> None:
+    published = pd.read_csv(REFERENCE / "cinc2021_weights.csv", index_col=0)
+    label_of = pd.read_csv(TABLES / "views/scored.csv", dtype=str).set_index("snomed_ct")["label"]
+    names = [label_of[codes.partition("|")[0]] for codes in published.columns]
+    ours = pd.read_csv(TABLES / "rewards/scored.csv", index_col="label").loc[names, names]
+    assert (ours.to_numpy() == published.to_numpy()).all()

@@ -4,7 +4,7 @@ import pytest
 from scipy.stats import norm, t
 
 from ecgtransfer.compare.findings import CURVE_COLUMNS, VERDICT_COLUMNS, Run, learning_curves, load_run, verdicts
-from ecgtransfer.compare.scores import MACRO_METRICS
+from ecgtransfer.compare.scores import CHALLENGE_SCORE, MACRO_METRICS
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_arrays
 
@@ -49,6 +49,23 @@ def test_an_interval_of_a_score_stays_within_zero_and_one(noise):
     curves = learning_curves([run("scratch", [0.99, 0.999, 0.92], noise)], CONFIDENCE, SEED)
     assert (curves["ci_high"] == 1.0).all()
     assert (curves["ci_low"] > 0.5).all()
+
+
+def test_a_further_metric_is_reported_where_runs_have_it_and_may_be_negative(noise):
+    def scored(arm, value):
+        each = run(arm, [0.7, 0.7], noise)
+        rows = [{"replicate": r, "label": "macro", "metric": CHALLENGE_SCORE, "value": value} for r in range(2)]
+        each.scores.loc[len(each.scores)], each.scores.loc[len(each.scores) + 1] = rows
+        each.resamples[CHALLENGE_SCORE] = np.full((2, N_RESAMPLES), value)
+        return each
+
+    runs = [scored("scratch", -0.2), scored("finetune-cpsc", 0.1)]
+    curves = learning_curves(runs, CONFIDENCE, SEED).set_index(["arm", "metric"])
+    assert curves.loc[("scratch", CHALLENGE_SCORE), ["score", "ci_low", "ci_high"]].tolist() == [-0.2] * 3
+    found = verdicts(runs, CONFIDENCE, 0.01, SEED).set_index("metric").loc[CHALLENGE_SCORE]
+    assert (found["delta"], found["verdict"]) == (pytest.approx(0.3), "helps")
+    with pytest.raises(InputError, match="resamples differ in number or metrics"):
+        verdicts([runs[0], run("finetune-cpsc", [0.7, 0.7], noise)], CONFIDENCE, 0.01, SEED)
 
 
 def test_one_replicate_has_no_standard_deviation(noise):

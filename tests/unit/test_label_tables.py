@@ -109,6 +109,15 @@ def test_scored_classes() -> None:
     assert len(view_of("scored").labels) == 26
 
 
+def test_rewards_are_of_the_scored_classes() -> None:
+    rewards = pd.read_csv(TABLES / "rewards/scored.csv", index_col="label")
+    assert list(rewards) == rewards.index.tolist()
+    assert set(rewards) == set(pd.read_csv(TABLES / "views/scored.csv")["label"])
+    values = rewards.to_numpy()
+    assert (values == values.T).all() and (values.diagonal() == 1).all()
+    assert ((values >= 0.15) & (values <= 1)).all()
+
+
 def test_equivalents_lead_to_an_end() -> None:
     table = read("equivalent.csv")
     assert table["snomed_ct"].is_unique

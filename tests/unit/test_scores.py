@@ -1,9 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from challenge_by_the_book import challenge_by_the_book
 from sklearn.metrics import average_precision_score, f1_score, precision_recall_curve, roc_auc_score
 
 from ecgtransfer.compare.scores import (
+    CHALLENGE_SCORE,
     LABEL_METRICS,
     MACRO_METRICS,
     load_predictions,
@@ -92,6 +94,58 @@ def test_f1_uses_the_best_threshold_on_the_validation_records_that_the_replicate
             assert row["threshold"] == threshold
             predicted = predictions["test_probability"][replicate, :, column] >= threshold
             assert row["value"] == pytest.approx(f1_score(truth[:, column], predicted), abs=1e-12)
+
+
+def in_challenge(study):
+    """The study with PAC called sinus rhythm, and what it earns to answer one class for another."""
+    predictions, labels, splits = study
+    names = ["NSR" if name == "PAC" else name for name in LABELS]
+    rewards = np.random.default_rng(8).random((len(names), len(names)))
+    np.fill_diagonal(rewards, 1.0)
+    table = pd.DataFrame(rewards, index=names, columns=names)
+    return predictions | {"labels": np.array(names)}, labels.rename(columns={"PAC": "NSR"}), splits, table
+
+
+def test_challenge_score_is_that_of_the_answers_at_the_thresholds(study, tmp_path):
+    predictions, labels, splits, rewards = in_challenge(study)
+    shuffled = rewards.sample(frac=1, random_state=2).sample(frac=1, axis=1, random_state=3)
+    scores, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED, rewards=shuffled)
+    truth = labels.set_index("record_id").loc[predictions["test_record_id"], list(rewards)].to_numpy()
+    patients = splits.set_index("record_id").loc[predictions["test_record_id"], "patient_id"].astype(str).to_numpy()
+    weights = patient_resamples(patients, N_RESAMPLES, SEED)
+    for replicate in range(N_REPLICATES):
+        rows = scores[(scores["replicate"] == replicate) & (scores["metric"] == "f1")].set_index("label")
+        answers = predictions["test_probability"][replicate] >= rows["threshold"].reindex(list(rewards)).to_numpy()
+        normal = list(rewards).index("NSR")
+        expected = challenge_by_the_book(truth, answers, rewards.to_numpy(), normal)
+        assert value(scores, replicate, "macro", CHALLENGE_SCORE) == pytest.approx(expected, abs=1e-12)
+        drawn = np.repeat(np.arange(len(truth)), weights[7])
+        expected = challenge_by_the_book(truth[drawn], answers[drawn], rewards.to_numpy(), normal)
+        assert resamples[CHALLENGE_SCORE][replicate, 7] == pytest.approx(expected, abs=1e-12)
+    write_arrays(resamples, tmp_path / "resamples.npz")
+    assert load_resamples(tmp_path / "resamples.npz").keys() == resamples.keys()
+
+
+def test_other_metrics_are_the_same_beside_the_challenge_score(study):
+    predictions, labels, splits, rewards = in_challenge(study)
+    plain, plain_resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
+    scores, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED, rewards=rewards)
+    others = scores[scores["metric"] != CHALLENGE_SCORE].reset_index(drop=True)
+    pd.testing.assert_frame_equal(others, plain)
+    assert resamples.keys() - plain_resamples.keys() == {CHALLENGE_SCORE}
+
+
+@pytest.mark.parametrize("why", ["no sinus rhythm", "a label is not known of a record"])
+def test_without_all_that_it_needs_there_is_no_challenge_score(study, why):
+    predictions, labels, splits, rewards = in_challenge(study)
+    if why == "no sinus rhythm":
+        predictions["labels"] = np.array(LABELS)
+        labels, rewards = (table.rename(columns={"NSR": "PAC"}, index={"NSR": "PAC"}) for table in (labels, rewards))
+    else:
+        labels = labels.astype({"AF": "Int8"})
+        labels.loc[labels["record_id"] == predictions["test_record_id"][3], "AF"] = pd.NA
+    scores, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED, rewards=rewards)
+    assert CHALLENGE_SCORE not in set(scores["metric"]) | resamples.keys()
 
 
 def test_validation_records_that_a_replicate_did_not_see_change_nothing(study):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from challenge_by_the_book import challenge_by_the_book
 from sklearn.metrics import average_precision_score, brier_score_loss, f1_score, roc_auc_score
 
 from ecgtransfer.statistics.metrics import (
@@ -180,23 +181,6 @@ def test_true_probabilities_are_calibrated_and_sharpened_ones_are_not():
     assert expected_calibration_error(truth, probability) < 0.02
     # Closed form: with p the true and p^2 the stated probability, the mean of p - p^2 over [0, 1] is 1/6.
     assert expected_calibration_error(truth, probability**2) == pytest.approx(1 / 6, abs=0.01)
-
-
-def challenge_by_the_book(truth, predicted, rewards, normal):
-    """The Challenge's score of one sample, pair of classes by pair of classes."""
-
-    def total(answers):
-        reward = 0.0
-        for true_row, answer_row in zip(truth, answers, strict=True):
-            true_classes, answered = set(np.flatnonzero(true_row)), set(np.flatnonzero(answer_row))
-            for true_class in true_classes:
-                for answer in answered:
-                    reward += rewards[true_class, answer] / len(true_classes | answered)
-        return reward
-
-    inactive = np.zeros_like(predicted)
-    inactive[:, normal] = 1
-    return (total(predicted) - total(inactive)) / (total(truth) - total(inactive))
 
 
 @pytest.fixture

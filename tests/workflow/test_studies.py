@@ -52,6 +52,7 @@ def test_small_form_runs_to_its_page(checkout: Checkout, study: str) -> None:
     assert len(found["optimism"]) == len(found["parity"]) == 0
     page = page_of(checkout, f"small-{study}")
     assert "Leaky by design" not in page
+    assert ("Challenge 2021 score" in page) == (study == "features-svm2025")
     claims = found["claims"].set_index("claim")["finding"]
     assert (claims["several sources"] != "not examined") == (study == "avetisyan2024")
 

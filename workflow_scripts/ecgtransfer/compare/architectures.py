@@ -25,7 +25,6 @@ from ecgtransfer.compare.findings import (
     pairs,
     sorted_table,
 )
-from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.errors import InputError
 from ecgtransfer.study import Cell
 
@@ -157,7 +156,7 @@ def _compared(
     for run, _ in (*convolutional, *recurrent):
         check_pair(run, first)
     rows = []
-    for metric in MACRO_METRICS:
+    for metric in first.resamples:
         (gains, resampled), (other_gains, other_resampled) = (
             _gains(members, metric) for members in (convolutional, recurrent)
         )

@@ -36,7 +36,7 @@ class Run(Cell):
     """One cell of a study with all its replicates: what `ecgtransfer.compare.scores` found for it."""
 
     scores: pd.DataFrame
-    resamples: dict[str, Array]  # each macro metric (R, B)
+    resamples: dict[str, Array]  # each metric of label macro (R, B)
     n_train: Array  # (R,) training records
     n_train_patients: Array  # (R,)
 
@@ -70,21 +70,22 @@ def learning_curves(runs: Sequence[Run], confidence: float, seed: int) -> pd.Dat
     """Return the mean score over replicates of every run and macro metric, with interval.
 
     The interval covers test patients and replicates (`ecgtransfer.statistics.inference.resampled_mean`) and
-    stays within [0, 1].
+    stays within [0, 1]; the Challenge's score can be below 0.
     ``replicate_sd`` is the standard deviation over replicates, empty for a single one. Columns: `CURVE_COLUMNS`.
     """
     rows = []
     for run in runs:
-        for metric in MACRO_METRICS:
+        for metric in run.resamples:
             values = run.macro_scores(metric)
             score, low, high = mean_with_interval(values, run.resamples[metric], confidence, seed)
+            lowest = 0 if metric in MACRO_METRICS else -np.inf
             rows.append(
                 {
                     **cell_of(run, metric),
                     "n_train_patients": round(float(run.n_train_patients.mean())),
                     "score": score,
-                    "ci_low": float(np.clip(low, 0, 1)),
-                    "ci_high": float(np.clip(high, 0, 1)),
+                    "ci_low": float(np.clip(low, lowest, 1)),
+                    "ci_high": float(np.clip(high, lowest, 1)),
                     "replicate_sd": values.std(ddof=1) if len(values) > 1 else np.nan,
                     "n_replicates": len(values),
                 }
@@ -106,7 +107,7 @@ def verdicts(runs: Sequence[Run], confidence: float, margin: float, seed: int) -
     """
     rows = []
     for run, scratch in pairs(runs):
-        for metric in MACRO_METRICS:
+        for metric in run.resamples:
             transferred, plain = run.macro_scores(metric), scratch.macro_scores(metric)
             resampled = run.resamples[metric] - scratch.resamples[metric]
             delta, low, high = mean_with_interval(transferred - plain, resampled, confidence, seed)
@@ -174,9 +175,9 @@ def check_pair(run: Run, scratch: Run) -> None:
             f"{run.name} and {scratch.name}: replicates or training subsets differ ({run.n_train.tolist()} and"
             f" {scratch.n_train.tolist()} records), so they are no pair; train both again"
         )
-    for metric in MACRO_METRICS:
-        if run.resamples[metric].shape != scratch.resamples[metric].shape:
-            raise InputError(f"{run.name} and {scratch.name}: resamples differ in number; score both again")
+    of_run, of_scratch = ({name: array.shape for name, array in each.resamples.items()} for each in (run, scratch))
+    if of_run != of_scratch:
+        raise InputError(f"{run.name} and {scratch.name}: resamples differ in number or metrics; score both again")
 
 
 def sorted_table(rows: list[dict[str, object]], columns: list[str], order: list[str] = _ORDER) -> pd.DataFrame:

@@ -60,7 +60,7 @@ def _mean(runs: Sequence[Run], arm: str) -> Run:
         pd.DataFrame(
             {"label": "macro", "metric": metric, "value": np.mean([run.macro_scores(metric) for run in runs], axis=0)}
         ).rename_axis("replicate").reset_index()
-        for metric in MACRO_METRICS
+        for metric in first.resamples
     )  # fmt: skip
-    resamples = {metric: np.mean([run.resamples[metric] for run in runs], axis=0) for metric in MACRO_METRICS}
+    resamples = {metric: np.mean([run.resamples[metric] for run in runs], axis=0) for metric in first.resamples}
     return Run(first.target, ALL_MODELS, arm, first.fraction, scores, resamples, first.n_train, first.n_train_patients)

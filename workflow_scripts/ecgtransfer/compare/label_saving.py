@@ -16,7 +16,6 @@ from scipy.interpolate import PchipInterpolator
 
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.compare.findings import CELL_COLUMNS, Run, cell_of, pairs, sorted_table
-from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import resampled_mean
 from ecgtransfer.statistics.resampling import replicate_multipliers
@@ -98,7 +97,7 @@ def _savings_on_one_curve(
     sizes, first = np.unique([run.n_train.mean() for run in scratch], return_index=True)
     curve = [scratch[index] for index in first]  # fractions too close to differ in recordings are one point
     rows: list[dict[str, object]] = []
-    for metric in MACRO_METRICS:
+    for metric in curve[0].resamples:
         n_replicates, n_resamples = curve[0].resamples[metric].shape
         multipliers = replicate_multipliers(n_replicates, n_resamples, seed)
         points = np.stack([_with_draws(run, curve[0], metric, multipliers) for run in curve])

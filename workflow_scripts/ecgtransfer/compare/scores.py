@@ -6,7 +6,7 @@ scored, and its threshold chosen, on the records of which it is known.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from ecgtransfer.statistics.metrics import (
     auroc,
     average_precision,
     best_f1_threshold,
+    challenge_score,
     f1,
     f1_and_prevalence,
     macro_of_frequent,
@@ -31,6 +32,10 @@ Array = NDArray[Any]
 LABEL_METRICS = ("auroc", "auprc", "f1", "f1_at_half")
 MACRO_METRICS = ("macro_auroc", "macro_auprc", "macro_f1", "weighted_f1")
 """What the metrics of labels become over all labels: means, and for the last one a mean by prevalence."""
+CHALLENGE_SCORE = "challenge_score"
+"""A further one, of the scored classes of the PhysioNet/CinC Challenge 2021."""
+SINUS_RHYTHM = "NSR"
+"""The class that the Challenge's score is measured from."""
 
 HALF = 0.5
 """Nguyen & Do 2025 answer yes above this probability, which no record decides."""
@@ -63,6 +68,7 @@ def score_run(
     n_resamples: int,
     seed: int,
     min_positives: int = 1,
+    rewards: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Array]]:
     """Score every replicate of a run, per label and as the mean over labels.
 
@@ -76,6 +82,8 @@ def score_run(
     n_resamples : number of patient resamples B
     seed : of the resamples; one seed for all runs of a target makes their resamples the same, hence comparable in pairs
     min_positives : labels that fewer test patients have are left out of all macro scores, but not of weighted_f1
+    rewards : what the Challenge gives for answering a column's label where that of the row is true; None if the labels
+        are not its classes
 
     Returns
     -------
@@ -83,11 +91,13 @@ def score_run(
         `LABEL_METRICS` for a label and of `MACRO_METRICS` for label "macro". A label without positives or without
         negatives in the test set has no value and is left out of macro; f1_at_half needs positives alone, and
         weighted_f1 is its mean by the prevalence of the labels among these records, as of
-        ``sklearn.metrics.f1_score(average="weighted")``. ``n_records`` counts the test records of which a label is
+        ``sklearn.metrics.f1_score(average="weighted")``. With `rewards`, "macro" has a row `CHALLENGE_SCORE`, of those
+        of the Challenge's classes that are labels here, if sinus rhythm is one and all are known of all test records;
+        answered is what reaches a label's threshold. ``n_records`` counts the test records of which a label is
         known, for macro all; ``n_valid`` the resamples on which the label is part of the macro score, and for macro
         those that have one.
-    resamples : for each macro metric its value (R, B) on every patient resample, NaN where no label has both positives
-        and negatives; ``n_train`` and ``n_train_patients`` (R,) are carried along
+    resamples : for each metric of "macro" its value (R, B) on every patient resample, NaN where no label has both
+        positives and negatives; ``n_train`` and ``n_train_patients`` (R,) are carried along
 
     Raises
     ------
@@ -105,6 +115,9 @@ def score_run(
     weights = patient_resamples(patients, n_resamples, seed)
     n_patients = [len(np.unique(patients[positive])) for positive in truth_test.positive.T]
     frequent = np.asarray(n_patients) >= min_positives
+    in_challenge = rewards is not None and SINUS_RHYTHM in names and truth_test.known.all()
+    reward_table = rewards.loc[names, names].to_numpy() if rewards is not None and in_challenge else None
+    metrics = MACRO_METRICS if reward_table is None else (*MACRO_METRICS, CHALLENGE_SCORE)
 
     tables, resampled = [], []
     for replicate, (test, valid, used) in enumerate(
@@ -114,12 +127,15 @@ def score_run(
         plain, prevalence = _metrics(truth_test, test, thresholds, None)
         means, _ = _over_labels(plain, prevalence, frequent)
         drawn, n_valid = _over_labels(*_metrics(truth_test, test, thresholds, weights), frequent)
-        n_valid = np.concatenate([n_valid, np.count_nonzero(~np.isnan(drawn), axis=1)[:, None]], axis=1)
-        values = np.concatenate([plain[:, :, 0], means], axis=1)
-        tables.append(_score_table(replicate, names, values, n_valid, truth_test, thresholds))
+        if reward_table is not None:
+            answered = truth_test.positive, test >= np.asarray(thresholds), reward_table, names.index(SINUS_RHYTHM)
+            means = np.vstack([means, challenge_score(*answered)])
+            drawn = np.vstack([drawn, challenge_score(*answered, weights)])
+        of_all = zip(metrics, means[:, 0], np.count_nonzero(~np.isnan(drawn), axis=1), strict=True)
+        tables.append(_score_table(replicate, names, plain[:, :, 0], n_valid, of_all, truth_test, thresholds))
         resampled.append(drawn)
     by_metric: Array = np.moveaxis(np.array(resampled), 1, 0)
-    resamples: dict[str, Array] = dict(zip(MACRO_METRICS, by_metric, strict=True))
+    resamples: dict[str, Array] = dict(zip(metrics, by_metric, strict=True))
     carried = {name: np.asarray(predictions[name]) for name in ("n_train", "n_train_patients")}
     return pd.concat(tables, ignore_index=True), resamples | carried
 
@@ -131,16 +147,18 @@ def load_predictions(path: str | os.PathLike[str]) -> dict[str, Array]:
 
 def load_resamples(path: str | os.PathLike[str]) -> dict[str, Array]:
     """Read the resamples of `score_run`; InputError if an array is missing."""
-    return load_arrays(path, _RESAMPLE_ARRAYS)
+    return load_arrays(path, _RESAMPLE_ARRAYS, (CHALLENGE_SCORE,))
 
 
-def load_arrays(path: str | os.PathLike[str], names: tuple[str, ...]) -> dict[str, Array]:
-    """Read arrays of an npz file; InputError if one is missing."""
+def load_arrays(
+    path: str | os.PathLike[str], names: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, Array]:
+    """Read arrays of an npz file; InputError if one is missing that is not optional."""
     with np.load(path, allow_pickle=False) as archive:
         missing = [name for name in names if name not in archive]
         if missing:
             raise InputError(f"{path}: array {', '.join(missing)} missing; delete the file so that it is made again")
-        return {name: archive[name] for name in names}
+        return {name: archive[name] for name in (*names, *optional) if name in archive}
 
 
 def _thresholds(truth: Truth, probability: Array, used: Array) -> list[float]:
@@ -184,9 +202,15 @@ def _known_together(known: Array) -> Iterator[tuple[slice | Array, list[int]]]:
 
 
 def _score_table(
-    replicate: int, names: list[str], values: Array, n_valid: Array, truth: Truth, thresholds: list[float]
+    replicate: int,
+    names: list[str],
+    values: Array,
+    n_valid: Array,
+    of_all: Iterable[tuple[str, float, int]],
+    truth: Truth,
+    thresholds: list[float],
 ) -> pd.DataFrame:
-    """Return the tidy rows of one replicate from values and counts (4, L + 1): label by label, the macro score last."""
+    """Return the tidy rows of one replicate: label by label from values and counts (4, L), then metrics of all."""
     n_positive, n_known = truth.positive.sum(axis=0), truth.known.sum(axis=0)
     rows: list[dict[str, object]] = [
         {
@@ -203,10 +227,10 @@ def _score_table(
     ]
     rows += [
         {
-            **{"label": "macro", "metric": metric, "value": values[row, -1]},
-            **{"n_positive": pd.NA, "n_records": len(truth.known), "threshold": np.nan, "n_valid": n_valid[row, -1]},
+            **{"label": "macro", "metric": metric, "value": value},
+            **{"n_positive": pd.NA, "n_records": len(truth.known), "threshold": np.nan, "n_valid": n_macro_valid},
         }
-        for row, metric in enumerate(MACRO_METRICS)
+        for metric, value, n_macro_valid in of_all
     ]
     table = pd.DataFrame(rows).assign(replicate=replicate).astype({"n_positive": "Int64"})
     return table[["replicate", "label", "metric", "value", "n_positive", "n_records", "threshold", "n_valid"]]

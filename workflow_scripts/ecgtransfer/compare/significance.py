@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from ecgtransfer.compare.findings import CELL_COLUMNS, Run, cell_of, pairs, sorted_table
-from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.statistics.inference import equivalence, holm, percentile_interval, resampled_mean, two_sided_p
 from ecgtransfer.statistics.resampling import replicate_multipliers
 
@@ -56,7 +55,7 @@ def significance(runs: Sequence[Run], confidence: float, margin: float, seed: in
     """
     rows: list[dict[str, object]] = []
     for run, scratch in pairs(runs):
-        for metric in MACRO_METRICS:
+        for metric in run.resamples:
             values = run.macro_scores(metric) - scratch.macro_scores(metric)
             resampled = run.resamples[metric] - scratch.resamples[metric]
             multipliers = replicate_multipliers(*resampled.shape, seed)
@@ -72,8 +71,8 @@ def significance(runs: Sequence[Run], confidence: float, margin: float, seed: in
                     "n_resamples_valid": int(np.isfinite(resampled).all(axis=0).sum()),
                 }
             )
-    for metric in MACRO_METRICS:
-        family = [row for row in rows if row["metric"] == metric]
+    for tested in {row["metric"] for row in rows}:
+        family = [row for row in rows if row["metric"] == tested]
         adjusted = holm(np.array([row["p_value"] for row in family], dtype=np.float64))
         for row, p in zip(family, adjusted, strict=True):
             row["p_holm"] = p

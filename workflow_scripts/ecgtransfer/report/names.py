@@ -10,6 +10,7 @@ METRIC_NAMES = {
     "macro_auprc": "macro average precision",
     "macro_f1": "macro F1",
     "weighted_f1": "weighted F1 at 0.5",
+    "challenge_score": "Challenge 2021 score",
 }
 
 _TASK_NAMES = {

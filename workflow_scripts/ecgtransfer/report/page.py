@@ -13,7 +13,6 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from ecgtransfer.arms import SCRATCH, way_of
-from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.prepare.corpora import LABELS, datasets_of, task_of
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import answers, controls, number
@@ -67,7 +66,7 @@ def render_page(template: str, results: StudyResults) -> str:
     pretraining = [facts for facts in results.pretraining if facts["task"] != "outside"]
     choice = config["finetune"]["choose_by"]
     chosen = findings["optimism"][findings["optimism"]["metric"] == choice]
-    other_metrics = [metric for metric in MACRO_METRICS if metric != ANSWERED_METRIC]
+    other_metrics = [name for name in METRIC_NAMES if name in set(verdicts["metric"]) - {ANSWERED_METRIC}]
     return environment.from_string(template).render(
         config=config,
         targets=config["transfer"]["targets"],
