@@ -70,8 +70,8 @@ def arm_styles(arms: Iterable[str]) -> dict[str, Style]:
 
 
 def percent(share: float) -> str:
-    """Return a share as text, such as ``2.5 %``."""
-    return f"{100 * share:.4g} %"
+    """Return a share as text that stays on one line, such as ``2.5 %``."""
+    return f"{100 * share:.4g}\N{NO-BREAK SPACE}%"
 
 
 def nothing_to_show(why: str) -> Figure:
