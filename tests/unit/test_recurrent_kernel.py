@@ -2,6 +2,7 @@
 
 import copy
 import multiprocessing
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -274,10 +275,11 @@ def test_a_forked_process_computes_the_same(kind: type[Layer]) -> None:
     receiver, sender = context.Pipe(duplex=False)
 
     def forked() -> None:
-        torch.set_num_threads(1)  # as our workers do: OpenMP's threads, if any were started, do not outlive the fork
+        torch.set_num_threads(1)  # as our workers do: OpenMP's threads do not outlive the fork
         sender.send(trained(layer, x, Memory())[0].numpy().tobytes())
 
-    process = context.Process(target=forked)
+    process = context.Process(target=forked, daemon=True)
+    time.sleep(1)  # a thread that ends, after Python has joined it, holds a lock of MKL, which a fork would keep locked
     process.start()
     assert receiver.poll(60)
     assert receiver.recv() == states.numpy().tobytes()
