@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 from checkout import REPOSITORY, Checkout
 
 MIRROR = REPOSITORY.parent / "shared" / "mirror"
@@ -12,8 +13,10 @@ MIRROR = REPOSITORY.parent / "shared" / "mirror"
 @pytest.mark.skipif(not MIRROR.is_dir(), reason="no mirror of real recordings beside the repository")
 def test_real_sample_study(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
-    part = "transfer={models: [resnet1d18], fractions: [1.0]}"  # a third of the time
-    checkout.run("config/studies/real-sample.yaml", "--config", f"mirror=file://{MIRROR}", part)
+    study = yaml.safe_load((tmp_path / "config/studies/real-sample.yaml").read_text())
+    study["transfer"] |= {"models": ["resnet1d18"], "fractions": [1.0]}  # a third of the time
+    (tmp_path / "part.yaml").write_text(yaml.safe_dump(study | {"mirror": f"file://{MIRROR}"}))
+    checkout.run("part.yaml")
     results = tmp_path / "results" / "real-sample"
     assert (results / "report" / "index.html").is_file()
     prepared = [pd.read_csv(path) for path in sorted((results / "signals").glob("*.csv"))]
