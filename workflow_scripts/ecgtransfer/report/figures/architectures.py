@@ -109,7 +109,7 @@ def _draw_gains(axes: Axes, rows: pd.DataFrame, styles: dict[str, Style]) -> Non
 
 def side_by_side(shares: pd.Series) -> pd.Series:
     """Return places for sorted shares: those within `_SAME_PLACE` of their neighbour are spread about their mean."""
-    reach = max(float(shares.max() - shares.min()), 1.0)
+    reach = max(float(shares.max() - shares.min()), float(_LEAST_POINTS))
     cluster = (shares.diff() > _SAME_PLACE * reach).cumsum()
     centres = shares.groupby(cluster).transform("mean")
     position = shares.groupby(cluster).cumcount() - (shares.groupby(cluster).transform("size") - 1) / 2
