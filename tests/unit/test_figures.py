@@ -192,7 +192,7 @@ def test_a_row_of_the_forest_stands_at_its_name():
     (control,) = [place for place, name in place_of.items() if "shuffled" in name]
     assert " ".join(place_of[control].split()) == series_name("finetune-cpsc-shuffled")
     for row in rows.itertuples():
-        name = f"{row.model}, {100 * row.fraction:g} %"
+        name = f"{row.model}, {100 * row.fraction:g}\N{NO-BREAK SPACE}%"
         (place,) = [
             place for place in delta_at if place_of[place] == name and (place > control) == ("shuffled" in row.arm)
         ]
