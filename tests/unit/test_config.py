@@ -34,8 +34,9 @@ KEYS = dict(keys_of(SCHEMA))
 SECTIONS = {path for path, key in KEYS.items() if "properties" in key}
 LEAVES = set(KEYS) - SECTIONS
 ENTRIES = ("own", "models", "outside_weights")
-OF = ("models", "*", "of")
 """Maps whose entries need not have every key."""
+OF = ("models", "*", "of")
+"""The one option of a model that has no default."""
 
 
 def test_schema_is_a_schema() -> None:

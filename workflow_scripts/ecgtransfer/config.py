@@ -229,9 +229,9 @@ def _wrong_models(config: Mapping[str, Any], models: Mapping[str, Collection[str
         if "of" in options and model in models:
             yield f"`models.{model}.of`: '{model}' is a model itself; choose another name for one with other options"
             continue
-        published = options.get("of", model)
+        published, place = (options["of"], f"models.{model}.of") if "of" in options else (model, "models")
         if published not in models:
-            yield f"`models{'.' + model + '.of' if 'of' in options else ''}`: {_no_model(published, models)}"
+            yield f"`{place}`: {_no_model(published, models)}"
             continue
         allowed = [*models[published], *_OPTIONS_OF_ALL]
         for option in options:

@@ -68,8 +68,8 @@ def build_model(
     InputError
         If the registry has no such model.
     """
-    published, others = registry_name(name, options), {**(options or {})}
-    others.pop("of", None)
+    published = registry_name(name, options)
+    others = {option: value for option, value in (options or {}).items() if option != "of"}
     if published not in REGISTRY:
         raise InputError(f"transfer.models: '{published}' is not a model; known are {', '.join(REGISTRY)}")
     constructor = getattr(import_module(REGISTRY[published].module), published)
