@@ -18,6 +18,8 @@ report: "rules/captions/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/inputs.smk"
+include: "rules/settings.smk"
 include: "rules/acquire.smk"
 include: "rules/prepare.smk"
 include: "rules/audit.smk"

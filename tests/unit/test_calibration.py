@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from few_patients import widening
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from tiny_tested import LABELS, column_of, target, truth_of
@@ -36,9 +37,11 @@ def test_interval_of_the_brier_score_of_one_replicate_is_of_patients_drawn_again
     predictions, labels, splits, _ = target(n_replicates=1)
     row = calibration(CELL, predictions, labels, splits, DRAWS).iloc[0]
     truth, patients = truth_of(predictions, labels), column_of(predictions, splits, "patient_id")
-    squares = ((predictions["test_probability"][0] - truth) ** 2).mean(axis=1)
+    squares = (predictions["test_probability"][0] - truth) ** 2
     counts = patient_resamples(patients, DRAWS.n_resamples, DRAWS.patient_seed)
-    draws = counts @ squares / counts.sum(axis=1)
+    by_label = counts @ squares / counts.sum(axis=1, keepdims=True)
+    apart = np.array([widening(of_label, patients) for of_label in truth.T])
+    draws = (apart * (by_label - squares.mean(axis=0))).mean(axis=1)
     low, high = np.quantile(draws - draws.mean() + squares.mean(), [0.025, 0.975], method="weibull")
     assert (row["ci_low"], row["ci_high"]) == pytest.approx((low, high), abs=1e-6)
 

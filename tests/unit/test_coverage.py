@@ -7,8 +7,13 @@ import pytest
 from scipy.stats import norm
 
 from ecgtransfer.statistics.inference import percentile_interval, resampled_mean, verdict
-from ecgtransfer.statistics.metrics import auroc, macro
-from ecgtransfer.statistics.resampling import patient_resamples, replicate_multipliers
+from ecgtransfer.statistics.metrics import auroc, macro_of_frequent
+from ecgtransfer.statistics.resampling import (
+    patient_resamples,
+    patients_per_class,
+    replicate_multipliers,
+    widened_for_few_patients,
+)
 
 CONFIDENCE, N_STUDIES, N_RESAMPLES = 0.95, 1000, 200
 N_DRAWINGS = 50  # drawing takes longest, so studies share their draws, which know nothing of the data, with others
@@ -45,22 +50,24 @@ def test_intervals_cover_the_truth_whichever_factor_varies(n_replicates, of_pati
     assert 0.93 <= covered / n_studies <= (0.98 if n_replicates == 3 else 0.97)
 
 
-PREVALENCE = np.array([0.3, 0.05])  # a frequent label, and a rare one with some four patients
-N_PATIENTS = 80
+FREQUENT_AND_RARE, RARE = (0.3, 0.05), (0.06, 0.06)  # shares of patients: rare labels have some six or seven
+N_PATIENTS = 120
+MIN_POSITIVES = 5  # of score.min_positives
 SHARED, OF_ARM, OF_RUN = 0.7, 0.4, 0.5  # deviations of a score: in all runs alike, in all runs of an arm, in one run
 OF_QUALITY = 0.2  # deviation of how well a replicate has learned
 
 
-def paired_study(generator, n_replicates, qualities, patients, weights):
+def paired_study(generator, n_replicates, qualities, prevalence, patients, weights):
     """Return the difference of macro AUROC between two arms: (R,), and (R, B) on the resamples.
 
     Patients have one to three recordings with the same labels and, in part, the same scores. Every replicate of an arm
-    separates positives from negatives by its own distance.
+    separates positives from negatives by its own distance. Labels count that enough patients have.
     """
-    n_labels = len(PREVALENCE)
-    ill = np.zeros((N_PATIENTS, n_labels), dtype=bool)
-    while not ill.any(axis=0).all():
-        ill = generator.random((N_PATIENTS, n_labels)) < PREVALENCE
+    n_labels = len(prevalence)
+    n_patients = np.zeros(n_labels)
+    while n_patients.max() < MIN_POSITIVES:
+        ill = generator.random((N_PATIENTS, n_labels)) < prevalence
+        n_patients = patients_per_class(ill, np.ones_like(ill), np.arange(N_PATIENTS)).min(axis=0)
     of_patient = SHARED * generator.normal(size=(N_PATIENTS, n_labels))
     of_arm = OF_ARM * generator.normal(size=(2, 1, N_PATIENTS, n_labels))
     distance = np.array(qualities)[:, None] + OF_QUALITY * generator.normal(size=(2, n_replicates))
@@ -69,8 +76,12 @@ def paired_study(generator, n_replicates, qualities, patients, weights):
     values, resampled = np.empty((2, n_replicates)), np.empty((2, n_replicates, len(weights)))
     for arm, replicate in np.ndindex(2, n_replicates):
         columns = [(ill[patients, label], score[arm, replicate, :, label]) for label in range(n_labels)]
-        values[arm, replicate] = np.mean([auroc(*column)[0] for column in columns])
-        resampled[arm, replicate] = macro(np.stack([auroc(*column, weights) for column in columns]))
+        whole = np.stack([auroc(*column) for column in columns])
+        drawn = widened_for_few_patients(
+            whole[:, 0], np.stack([auroc(*column, weights) for column in columns]), n_patients
+        )
+        (values[arm, replicate],), _ = macro_of_frequent(whole, n_patients, MIN_POSITIVES)
+        resampled[arm, replicate], _ = macro_of_frequent(drawn, n_patients, MIN_POSITIVES)
     return values[1] - values[0], resampled[1] - resampled[0]
 
 
@@ -80,8 +91,17 @@ def true_difference(qualities):
     return float(np.diff(norm.cdf(np.array(qualities) / np.sqrt(spread)))[0])
 
 
-@pytest.mark.parametrize(("n_replicates", "qualities"), [(3, (1.2, 1.2)), (5, (0.8, 1.8))])
-def test_the_paired_difference_is_covered_and_equal_arms_are_seldom_said_to_differ(n_replicates, qualities):
+@pytest.mark.parametrize(
+    ("n_replicates", "qualities", "prevalence"),
+    [
+        (3, (1.2, 1.2), FREQUENT_AND_RARE),
+        (5, (0.8, 1.8), FREQUENT_AND_RARE),
+        (3, (0.8, 1.8), RARE),
+        (5, (1.2, 1.2), RARE),
+        (10, (0.8, 1.8), RARE),
+    ],
+)
+def test_the_paired_difference_is_covered_and_equal_arms_are_seldom_said_to_differ(n_replicates, qualities, prevalence):
     generator = np.random.default_rng(n_replicates)
     truth = true_difference(qualities)
     drawings = []
@@ -91,7 +111,7 @@ def test_the_paired_difference_is_covered_and_equal_arms_are_seldom_said_to_diff
     n_covered, said = 0, []
     for study in range(N_STUDIES):
         patients, weights = drawings[study % N_DRAWINGS]
-        values, resampled = paired_study(generator, n_replicates, qualities, patients, weights)
+        values, resampled = paired_study(generator, n_replicates, qualities, prevalence, patients, weights)
         low, high = interval(values, resampled, study // N_DRAWINGS)
         assert low <= values.mean() <= high
         n_covered += low <= truth <= high

@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ecgtransfer.statistics.resampling import patient_resamples, replicate_multipliers
+from ecgtransfer.statistics.resampling import (
+    patient_resamples,
+    patients_per_class,
+    replicate_multipliers,
+    widened_for_few_patients,
+)
 
 
 def test_records_of_a_patient_are_drawn_together():
@@ -25,6 +30,33 @@ def test_draws_follow_the_patient_not_the_order_of_records_or_the_number_of_resa
     np.testing.assert_array_equal(patient_resamples(patients[order], 20, seed=4), weights[:, order])
     np.testing.assert_array_equal(patient_resamples(patients, 50, seed=4)[:20], weights)
     assert (patient_resamples(patients, 20, seed=5) != weights).any()
+
+
+def test_patients_are_counted_once_per_class_of_records_with_known_labels():
+    patients = np.array(["a", "a", "b", "b", "c", "d"])
+    positive = np.array([[1, 1, 0, 1, 0, 0], [1, 1, 1, 1, 1, 1]], dtype=bool).T
+    known = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1]], dtype=bool).T
+    # Label 0: a and b have it; b without it in another record, and c; nothing is known of d.
+    np.testing.assert_array_equal(patients_per_class(positive, known, patients), [[2, 4], [2, 0]])
+    assert patients_per_class(positive[:0], known[:0], patients[:0]).tolist() == [[0, 0], [0, 0]]
+
+
+@pytest.mark.parametrize("m", [2, 5, 40])
+def test_widened_resamples_of_a_mean_vary_as_much_as_means_do(m):
+    generator = np.random.default_rng(m)
+    sampled = generator.normal(size=(3000, m, 1))  # variance 1, so means of m vary by 1 / m
+    drawn = np.take_along_axis(sampled, generator.integers(m, size=(3000, m, 30)), axis=1).mean(axis=1)
+    widened = widened_for_few_patients(sampled.mean(axis=1), drawn[:, None], [m])
+    assert widened.shape == (3000, 1, 30)
+    variance = ((widened[:, 0] - sampled.mean(axis=1)) ** 2).mean()
+    assert variance == pytest.approx(1 / m, rel=0.05)
+    if m == 2:  # 0.5 without
+        np.testing.assert_array_equal(widened_for_few_patients(sampled.mean(axis=1), drawn[:, None], [1]), widened)
+
+
+def test_widening_keeps_what_is_not_known():
+    widened = widened_for_few_patients(np.array([0.5, np.nan]), np.array([[0.6, np.nan], [np.nan, np.nan]]), [3, 0])
+    np.testing.assert_allclose(widened, [[0.5 + 0.1 * np.sqrt(1.5), np.nan], [np.nan, np.nan]])
 
 
 @pytest.mark.parametrize("n_replicates", [2, 3, 10])

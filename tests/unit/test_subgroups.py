@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from few_patients import widening
 from sklearn.metrics import roc_auc_score
 from tiny_tested import LABELS, column_of, target, truth_of
 
@@ -94,11 +95,18 @@ def test_intervals_of_one_replicate_are_percentiles_over_patients_drawn_again(le
     assert len(columns) == len(LABELS)
     (probability,) = predictions["test_probability"]
     scores, gaps = [], []
-    for counts in patient_resamples(patients, DRAWS.n_resamples, DRAWS.patient_seed):
-        within, beside = (
-            naive_macro(truth, probability, columns, np.repeat(np.flatnonzero(side), counts[side]))
-            for side in (inside, outside)
+
+    def areas(side, counts):
+        """AUROC of labels on a resample of one side."""
+        drawn, whole = (
+            naive_macro(truth, probability, columns, np.repeat(np.flatnonzero(side), times))
+            for times in (counts[side], 1)
         )
+        apart = [widening(truth[side, column], patients[side]) for column in columns]
+        return whole + apart * (drawn - whole)
+
+    for counts in patient_resamples(patients, DRAWS.n_resamples, DRAWS.patient_seed):
+        within, beside = areas(inside, counts), areas(outside, counts)
         scores.append(np.nanmean(within))
         gaps.append(np.nanmean(within - beside))
     for draws, low, high in ((scores, "ci_low", "ci_high"), (gaps, "gap_low", "gap_high")):

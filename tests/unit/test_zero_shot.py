@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from few_patients import widening
 from sklearn.metrics import roc_auc_score
 from tiny_tested import column_of, source_predictions, target, truth_of
 
@@ -36,8 +37,10 @@ def test_the_labels_that_both_have_are_scored_as_scikit_learn_does(unknown):
     truth = labels.set_index("record_id").loc[test, ["PAC", "AF"]].to_numpy()
     assert row["score"] == pytest.approx(areas(truth, probability, np.arange(len(test))).mean(), abs=1e-6)
     patients = splits.loc[splits["role"] == "test", "patient_id"].to_numpy()
+    whole = areas(truth, probability, np.arange(len(test)))
+    apart = np.array([widening(of_label, patients) for of_label in truth.T])
     draws = [
-        areas(truth, probability, np.repeat(np.arange(len(test)), counts)).mean()
+        (whole + apart * (areas(truth, probability, np.repeat(np.arange(len(test)), counts)) - whole)).mean()
         for counts in patient_resamples(patients, DRAWS.n_resamples, DRAWS.patient_seed)
     ]
     low, high = np.quantile(draws, [0.025, 0.975], method="weibull")

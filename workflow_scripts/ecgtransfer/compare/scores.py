@@ -25,7 +25,7 @@ from ecgtransfer.statistics.metrics import (
     macro_of_frequent,
     weighted_macro,
 )
-from ecgtransfer.statistics.resampling import patient_resamples
+from ecgtransfer.statistics.resampling import patient_resamples, patients_per_class, widened_for_few_patients
 
 Array = NDArray[Any]
 
@@ -81,7 +81,8 @@ def score_run(
     splits : ``record_id``, ``patient_id``, ``role``
     n_resamples : number of patient resamples B
     seed : of the resamples; one seed for all runs of a target makes their resamples the same, hence comparable in pairs
-    min_positives : labels that fewer test patients have are left out of all macro scores, but not of weighted_f1
+    min_positives : labels that fewer test patients have, or have not, are left out of all macro scores, but not of
+        weighted_f1
     rewards : what the Challenge gives for answering a column's label where that of the row is true; None if the labels
         are not its classes
 
@@ -96,14 +97,16 @@ def score_run(
         answered is what reaches a label's threshold. ``n_records`` counts the test records of which a label is
         known, for macro all; ``n_valid`` the resamples on which the label is part of the macro score, and for macro
         those that have one.
-    resamples : for each metric of "macro" its value (R, B) on every patient resample, NaN where no label has both
-        positives and negatives; ``n_train`` and ``n_train_patients`` (R,) are carried along
+    resamples : for each metric of "macro" its value (R, B) on every patient resample, the labels' being
+        `widened_for_few_patients`, NaN where no label has both positives and negatives; ``n_train`` and
+        ``n_train_patients`` (R,) are carried along
 
     Raises
     ------
     InputError
         If the predictions do not cover exactly the test records, if thresholds would come from records that are not
-        validation records, if a record or label is missing from the tables, or if a probability is not a number.
+        validation records, if a record or label is missing from the tables, if a probability is not a number, or if no
+        label has `min_positives`.
     """
     splits = splits.assign(record_id=splits["record_id"].astype(str))
     test_ids, valid_ids = predictions["test_record_id"].astype(str), predictions["valid_record_id"].astype(str)
@@ -113,8 +116,13 @@ def score_run(
     truth_test, truth_valid = truth_of(labels, names, test_ids), truth_of(labels, names, valid_ids)
     patients = splits.set_index("record_id").loc[test_ids, "patient_id"].astype(str).to_numpy()
     weights = patient_resamples(patients, n_resamples, seed)
-    n_patients = [len(np.unique(patients[positive])) for positive in truth_test.positive.T]
-    frequent = np.asarray(n_patients) >= min_positives
+    in_rarer_class = patients_per_class(truth_test.positive, truth_test.known, patients).min(axis=0)
+    frequent = in_rarer_class >= min_positives
+    if not frequent.any():
+        raise InputError(
+            f"test records: no label has {min_positives} patients with it and as many without, but"
+            f" {in_rarer_class.max()} at most; lower score.min_positives, or take more patients"
+        )
     in_challenge = rewards is not None and SINUS_RHYTHM in names and truth_test.known.all()
     reward_table = rewards.loc[names, names].to_numpy() if rewards is not None and in_challenge else None
     metrics = MACRO_METRICS if reward_table is None else (*MACRO_METRICS, CHALLENGE_SCORE)
@@ -126,7 +134,9 @@ def score_run(
         thresholds = _thresholds(truth_valid, valid, used)
         plain, prevalence = _metrics(truth_test, test, thresholds, None)
         means, _ = _over_labels(plain, prevalence, frequent)
-        drawn, n_valid = _over_labels(*_metrics(truth_test, test, thresholds, weights), frequent)
+        by_label, prevalence = _metrics(truth_test, test, thresholds, weights)
+        by_label = widened_for_few_patients(plain[:, :, 0], by_label, in_rarer_class)
+        drawn, n_valid = _over_labels(by_label, prevalence, frequent)
         if reward_table is not None:
             answered = truth_test.positive, test >= np.asarray(thresholds), reward_table, names.index(SINUS_RHYTHM)
             means = np.vstack([means, challenge_score(*answered)])

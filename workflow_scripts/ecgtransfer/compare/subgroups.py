@@ -17,6 +17,7 @@ from ecgtransfer.compare.findings import CELL_COLUMNS, KEY_COLUMNS, sorted_table
 from ecgtransfer.compare.tested import Draws, Tested, cell_start, macro_by_replicate, tested
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.metrics import auroc
+from ecgtransfer.statistics.resampling import patients_per_class
 from ecgtransfer.study import Cell
 
 logger = logging.getLogger(__name__)
@@ -124,11 +125,8 @@ def _groups(run: Tested, records: pd.DataFrame) -> Iterator[tuple[str, str, Arra
 
 def _columns_to_compare(run: Tested, inside: Array, outside: Array, least: int) -> tuple[int, ...]:
     """Return the labels that enough patients have, and have not, on both sides."""
-    _, patient = np.unique(run.patients, return_inverse=True)
     enough = np.ones(len(run.labels), dtype=bool)
     for side in (inside, outside):
-        for having in (run.positive & run.known, ~run.positive & run.known):
-            has = np.zeros((patient.max(initial=0) + 1, len(run.labels)), dtype=bool)
-            np.logical_or.at(has, patient[side], having[side])
-            enough &= has.sum(axis=0) >= least
+        counts = patients_per_class(run.positive[side], run.known[side], run.patients[side])
+        enough &= (counts >= least).all(axis=0)
     return tuple(np.flatnonzero(enough).tolist())

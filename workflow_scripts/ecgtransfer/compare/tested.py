@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecgtransfer.compare.findings import key_of, mean_with_interval
 from ecgtransfer.compare.scores import truth_of
 from ecgtransfer.statistics.metrics import macro
-from ecgtransfer.statistics.resampling import patient_resamples
+from ecgtransfer.statistics.resampling import patient_resamples, patients_per_class, widened_for_few_patients
 from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
@@ -60,7 +60,10 @@ class Tested:
     probability: Array  # (R, N, L)
 
     def values(self, metric: Metric, rows: Array, columns: Sequence[int], weights: Array) -> Array:
-        """Return (R, len(columns), B): a metric of some labels on some records, of those with a known label each."""
+        """Return (R, len(columns), 1 + B): a metric of some labels on some records, of those with a known label each.
+
+        Weights are those of `Draws.weights_of`; the resamples of labels are `widened_for_few_patients`.
+        """
         within = weights.T[rows].T  # as it lies in memory, record by record
         values = np.empty((len(self.probability), len(columns), len(weights)))
         for place, column in enumerate(columns):
@@ -68,6 +71,8 @@ class Tested:
             chosen, drawn = (rows, within) if known.all() else (rows[known], within.T[known].T)
             for replicate, probability in enumerate(self.probability):
                 values[replicate, place] = metric(self.positive[chosen, column], probability[chosen, column], drawn)
+        n_patients = patients_per_class(self.positive[rows], self.known[rows], self.patients[rows])[:, list(columns)]
+        values[:, :, 1:] = widened_for_few_patients(values[:, :, 0], values[:, :, 1:], n_patients.min(axis=0))
         return values
 
 

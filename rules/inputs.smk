@@ -1,0 +1,174 @@
+# Input functions: which files a rule reads, by its wildcards and the config.
+
+
+def data_folder(wildcards):
+    """Return where the files of a data set lie."""
+    own = config["own"].get(wildcards.dataset)
+    return own["folder"] if own else f"data/{wildcards.dataset}"
+
+
+def own_table(wildcards):
+    """Return the table of your own recordings."""
+    return config["own"][wildcards.own]["table"]
+
+
+def label_table_of(wildcards):
+    """Return the table that translates a data set's statements, if it needs one."""
+    table = dataset_entry(wildcards.dataset).get("label_table", [])
+    if wildcards.dataset in config["own"] or not table:
+        return table
+    return f"config/labels/{table}"
+
+
+def view_of_labels(wildcards):
+    """Return the table that says which codes make which label of a corpus, if it takes one."""
+    view = view_of(config, wildcards.corpus)
+    return [] if view == "all" else f"config/labels/views/{view}.csv"
+
+
+def rewards_of_target(wildcards):
+    """Return the table of the Challenge's score, if a target's labels are its classes."""
+    in_challenge = view_of(config, wildcards.target) == "scored"
+    return "config/labels/rewards/scored.csv" if in_challenge else []
+
+
+def of_corpus(pattern, wildcard):
+    """Return an input function: a file per data set of the corpus that a wildcard names."""
+
+    def files(wildcards):
+        return expand(pattern, dataset=datasets_of(wildcards[wildcard]))
+
+    return files
+
+
+def of_its_targets(pattern):
+    """Return an input function: a file per data set of the targets that a source serves."""
+
+    def files(wildcards):
+        return expand(pattern, dataset=datasets_of_its_targets(wildcards))
+
+    return files
+
+
+def of_joined(pattern, wildcard):
+    """Return an input function: the file of the corpus that a wildcard names, whether its labels are shuffled or not."""
+
+    def file(wildcards):
+        return pattern.format(joined=without_shuffling(wildcards[wildcard]))
+
+    return file
+
+
+def values_of_source(wildcards):
+    """Return the tables with what is learnt from a source: its labels, what was measured, or what is known of it."""
+    task = task_of(wildcards.source)
+    if task == "labels":
+        return [f"<results>/labels/{wildcards.source}.csv"]
+    kind = "measurements" if task == "intervals" else "records"
+    return expand(
+        f"<results>/{kind}/{{dataset}}.csv", dataset=datasets_of(wildcards.source)
+    )
+
+
+def of_source(pattern):
+    """Return an input function: the file of the corpus that a source is, whatever is learnt from it."""
+
+    def file(wildcards):
+        return pattern.format(corpus=without_task(wildcards.source))
+
+    return file
+
+
+def of_age_and_sex(wildcard):
+    """Return an input function: the tables with age and sex, if the model takes them."""
+
+    def files(wildcards):
+        if not model_options(wildcards).get("age_sex"):
+            return []
+        datasets = datasets_of(wildcards[wildcard])
+        return expand("<results>/records/{dataset}.csv", dataset=datasets)
+
+    return files
+
+
+def outside_file(wildcards):
+    """Return the file with weights from outside."""
+    return config["outside_weights"][wildcards.outside]["files"][wildcards.model]
+
+
+def outside_names(wildcards):
+    """Return the table that translates the names of layers, if there is one."""
+    return config["outside_weights"][wildcards.outside].get("names", [])
+
+
+def unfinished(pattern):
+    """Return a function of the wildcards: the folder with the state of a training that was killed."""
+
+    def folder(wildcards):
+        return f"results/{config['study']}/unfinished/{pattern.format(**wildcards)}"
+
+    return folder
+
+
+def of_every_cell(pattern):
+    """Return a file of every cell of the study, in the order of the plan."""
+    return files_of(pattern, cells_of(config))
+
+
+def files_of(pattern, cells):
+    """Return a file of each of some cells."""
+    return [pattern.format(**vars(cell)) for cell in cells]
+
+
+def of_every_target(pattern):
+    """Return a file of every target."""
+    return expand(pattern, target=config["transfer"]["targets"])
+
+
+def zero_shot_predictions():
+    """Return what each source says of each target before any training there."""
+    return [
+        f"<results>/zero_shot/{target}/{model}/{source}.npz"
+        for target, model, source in zero_shots_of(config)
+    ]
+
+
+def claims_beside():
+    """Return the claims of the study that this one is laid beside, if that has run."""
+    beside = config["compare"]["beside"]
+    path = f"results/{beside}/findings/claims.csv"
+    return [path] if beside and Path(path).exists() else []
+
+
+def drawn_tables():
+    """Return the findings that figures show, each once."""
+    return list(dict.fromkeys(table for tables in FIGURES.values() for table in tables))
+
+
+def recording_figures(form):
+    """Return the pattern of the drawn recordings of a data set, one file each."""
+    numbers = range(1, config["report"]["recordings"]["per_dataset"] + 1)
+    return [
+        f"<results>/figures/recordings/{{dataset}}/{number}.{form}"
+        for number in numbers
+    ]
+
+
+def drawn_recordings(form):
+    """Return the drawn recordings of all data sets, data set by data set."""
+    return [
+        path
+        for dataset in drawn_datasets()
+        for path in expand(recording_figures(form), dataset=dataset)
+    ]
+
+
+def pretraining_facts():
+    """Return the facts of every pre-training that some cell starts from."""
+    starts = [
+        (cell.source, cell.model) for cell in cells_of(config) if cell.arm != SCRATCH
+    ]
+    return [
+        f"<results>/pretrained/{source}/{model}/run.json"
+        for source, model in dict.fromkeys(starts)
+    ]

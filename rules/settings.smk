@@ -1,0 +1,173 @@
+# Params of rules: what of the config and of the tables decides a job, so that no other edit makes it run again.
+
+
+def dataset_entry(dataset):
+    """Return how a data set is read, be it published or simulated."""
+    if dataset in config["simulate"]:
+        return LAYOUT_READERS[config["simulate"][dataset]["layout"]]
+    if dataset in config["own"]:
+        return {"reader": "table", **config["own"][dataset]}
+    return DATASETS[dataset]
+
+
+def simulation_settings(wildcards):
+    """Return the config of a simulated corpus."""
+    return config["simulate"][wildcards.simulated]
+
+
+def download_entry(wildcards):
+    """Return what decides which files of a published data set are fetched."""
+    entry = DATASETS[wildcards.published]
+    kept = ("version", "host", "path", "listing", "folders", "suffixes", "tables")
+    parts = ("archives", "records_per_part", "n_records")
+    return {key: entry[key] for key in (*kept, *parts) if key in entry}
+
+
+def limit_of(wildcards):
+    """Return how many records of a published data set the study asks for; None for all."""
+    return config["limits"].get(wildcards.get("published", wildcards.get("dataset")))
+
+
+def own_entry(wildcards):
+    """Return which files of your own recordings are listed."""
+    entry = config["own"][wildcards.own]
+    return {key: entry.get(key, {}) for key in ("folder", "table", "columns")}
+
+
+def reader_of(wildcards):
+    """Return the name of a data set's layout."""
+    return dataset_entry(wildcards.dataset)["reader"]
+
+
+def described_entry(wildcards):
+    """Return what decides how a data set is described; how it is fetched and what reports say of it is left out."""
+    entry = dataset_entry(wildcards.dataset)
+    if wildcards.dataset in config["own"]:
+        return entry
+    return {key: entry[key] for key in ("reader", "unit", "leads") if key in entry}
+
+
+def label_settings():
+    """Return the section `labels` without the views, which are inputs."""
+    return {
+        key: value
+        for key, value in config["labels"].items()
+        if key not in ("view", "views")
+    }
+
+
+def datasets_of_joined(wildcards):
+    """Return the data sets of a corpus."""
+    return datasets_of(wildcards.joined)
+
+
+def datasets_of_its_targets(wildcards):
+    """Return the data sets of all targets that a source serves."""
+    return datasets_of_targets(config, wildcards.joined)
+
+
+def patient_numberings():
+    """Return by data set which numbering its patients have: that of all that say the same of their patients."""
+    return {
+        name: DATASETS[name]["patients"]
+        for name in studied_datasets(config)
+        if name in DATASETS
+        and "overlaps" in DATASETS[name]
+        and not patients_unknown(DATASETS[name])
+    }
+
+
+def outside_datasets(wildcards):
+    """Return on which data sets weights from outside were trained."""
+    return config["outside_weights"][wildcards.outside]["trained_on"]
+
+
+def settings_of_way(wildcards):
+    """Return how an arm with transfer is trained: the section `finetune`, with what its way sets otherwise."""
+    added = added_by_way(wildcards)
+    return {key: added.get(key, value) for key, value in config["finetune"].items()}
+
+
+def added_by_way(wildcards):
+    """Return what the section `arms` says of a way to transfer."""
+    return config["arms"].get(parse_way(wildcards.way).name, {})
+
+
+def threads_of_cells():
+    """Return how many replicates of a cell are trained at a time: on a GPU all, else cells go side by side."""
+    on_gpus = "gpu" in workflow.global_resources
+    return config["transfer"]["replicates"] if on_gpus else 1
+
+
+def replicates_of(wildcards):
+    """Return how many ranks the patients of a corpus need: none, if it is only a source."""
+    transfer = config["transfer"]
+    return transfer["replicates"] if wildcards.corpus in transfer["targets"] else 0
+
+
+def model_options(wildcards):
+    """Return what the config says of a model beyond its name."""
+    return config["models"].get(wildcards.model, {})
+
+
+def replicate_settings():
+    """Return what decides the replicates of a cell, whatever its arm."""
+    return {
+        key: config["transfer"][key] for key in ("replicates", "seed", "validation")
+    }
+
+
+def cell_keys():
+    """Return target, model, arm and fraction of every cell, in the order of the plan."""
+    return keys_of(cells_of(config))
+
+
+def keys_of(cells):
+    """Return target, model, arm and fraction of some cells."""
+    return [(cell.target, cell.model, cell.arm, cell.fraction) for cell in cells]
+
+
+def datasets_of_all_targets():
+    """Return the data sets behind all targets, each once."""
+    targets = config["transfer"]["targets"]
+    return list(
+        dict.fromkeys(dataset for target in targets for dataset in datasets_of(target))
+    )
+
+
+def settings_of_draws():
+    """Return how test patients and replicates are resampled, the same for all findings."""
+    return {
+        "n_resamples": config["score"]["n_resamples"],
+        "patient_seed": config["score"]["seed"],
+        "replicate_seed": config["compare"]["seed"],
+        "confidence": config["compare"]["confidence"],
+    }
+
+
+def families_of_models():
+    """Return the family of each model of the study, such as convolutional."""
+    options = config["models"]
+    return {
+        model: REGISTRY[registry_name(model, options.get(model))].family
+        for model in config["transfer"]["models"]
+    }
+
+
+def drawn_datasets():
+    """Return the data sets of which the report shows recordings."""
+    return list(
+        dict.fromkeys(
+            [*studied_datasets(config), *config["report"]["recordings"]["datasets"]]
+        )
+    )
+
+
+def published_facts():
+    """Return what the report says of each published data set; how it is fetched and read is left out."""
+    keys = ("title", "version", "licence", "citation", "n_records", "patients")
+    return {
+        name: {key: DATASETS[name][key] for key in keys}
+        for name in drawn_datasets()
+        if name in DATASETS
+    }
