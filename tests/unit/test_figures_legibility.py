@@ -1,0 +1,88 @@
+"""Figures: what a reader must be able to read, in print and in grey."""
+
+import itertools
+
+import numpy as np
+import pytest
+from drawn_figures import LARGEST, ONE, SOME, STUDIES, TABLES, draw, drawn, shown_texts, tables_of
+from matplotlib.colors import to_rgb
+from matplotlib.patches import Patch
+
+from ecgtransfer.report.figure_files import save_figure
+
+PAGE_INCHES = 50 * 16 / 96  # 50rem
+
+
+@pytest.mark.parametrize(
+    ("finding", "study"),
+    [*itertools.product(TABLES, STUDIES), ("claims", "one cell"), ("parity", "one cell")],
+)
+def test_no_text_is_cut_or_on_another_or_too_small_on_the_page(finding, study):
+    figure = drawn(finding, study)
+    assert figure.get_figwidth() <= 10
+    scale = min(PAGE_INCHES / figure.get_figwidth(), 1)
+    texts = shown_texts(figure)
+    assert texts
+    assert min(text.get_fontsize() for text in texts) * scale >= 7.5
+    boxes = np.array([text.get_window_extent().extents for text in texts])
+    outside = (boxes[:, :2] < -1).any(axis=1) | (boxes[:, 2:] > np.array(figure.bbox.size) + 1).any(axis=1)
+    assert not outside.any(), [texts[place] for place in np.flatnonzero(outside)]
+    low, high = boxes[:, :2] + 1, boxes[:, 2:] - 1
+    overlap = ((low[:, None] < high) & (high[:, None] > low)).all(axis=2)
+    slanted = np.array([text.get_rotation() == 45 for text in texts])  # boxes of these overlap, their letters do not
+    overlap &= ~(slanted[:, None] & slanted)
+    first, second = np.nonzero(np.triu(overlap, 1))
+    assert not len(first), [(texts[a].get_text(), texts[b].get_text()) for a, b in zip(first, second, strict=True)]
+
+
+@pytest.mark.parametrize(("finding", "study"), list(itertools.product(TABLES, ["some", "the largest", "several ways"])))
+def test_series_differ_in_more_than_colour(finding, study):
+    handles = [handle for legend in drawn(finding, study).legends for handle in legend.legend_handles]
+    looks = []
+    for handle in handles:
+        if isinstance(handle, Patch):
+            looks.append(("patch", handle.get_hatch(), round(grey(handle.get_facecolor()), 1)))
+        else:
+            filled = handle.get_markerfacecolor() == handle.get_color()
+            looks.append((handle.get_marker(), filled, str(handle._unscaled_dash_pattern)))
+    assert len(set(looks)) == len(looks)
+
+
+def grey(colour):
+    red, green, blue = to_rgb(colour)
+    return 0.299 * red + 0.587 * green + 0.114 * blue
+
+
+@pytest.mark.parametrize("finding", [*TABLES, "claims", "parity"])
+def test_a_table_without_rows_gives_a_figure_that_says_so(finding):
+    figure = draw(finding, *(table.iloc[:0] for table in tables_of(ONE, finding)))
+    figure.draw_without_rendering()
+    (text,) = shown_texts(figure)
+    assert text.get_text().startswith(("No ", "Nothing "))
+    box = text.get_window_extent()
+    assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1
+
+
+def test_very_wide_intervals_do_not_press_the_ratios_together():
+    table = SOME.convergence()
+    table["ci_high"] = 1e9
+    low, high = draw("convergence", table).axes[0].get_xlim()
+    assert high / low < 1e4
+
+
+def test_ink_on_the_heat_map_can_be_read_in_grey():
+    *panels, _bar = draw("zero_shot", LARGEST.zero_shot()).axes
+    for axes in panels:
+        image = axes.images[0]
+        for text in axes.texts:
+            column, row = text.get_position()
+            score = image.get_array()[row, column]
+            below = (1, 1, 1) if np.ma.is_masked(score) else image.cmap(image.norm(score))[:3]
+            assert abs(grey(below) - grey(text.get_color())) > 0.4
+
+
+def test_the_same_table_gives_the_same_bytes(tmp_path):
+    tables = tables_of(ONE, "costs")
+    for name in ("one", "two"):
+        save_figure(draw("costs", *tables), tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
