@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def job(log_path: str) -> Iterator[None]:
-    """Run the block with its progress in `log_path` and its warnings on the terminal, too.
+    """Run the block with its progress in `log_path`, up to "done", and its warnings on the terminal, too.
 
     An `InputError` ends the process with status 1 and its one line; any other error leaves its traceback in the log.
     """
@@ -29,3 +29,4 @@ def job(log_path: str) -> Iterator[None]:
     except Exception:
         logger.exception("unexpected error")
         raise
+    logger.info("done")

@@ -9,10 +9,11 @@ import pandas as pd
 from ecgtransfer.prepare.corpora import is_shuffled
 from ecgtransfer.report.answers import number
 from ecgtransfer.report.names import ANSWERED_METRIC
+from ecgtransfer.statistics.resampling import patients_per_class
 from ecgtransfer.study import is_outside, patients_unknown, studied_datasets, trained_sources
 
 FEW_TEST_PATIENTS = 100
-FEW_TEST_POSITIVES = 10
+FEW_TEST_POSITIVES = 10  # patients
 FEW_REPLICATES = 5
 NEAR_CHANCE = 0.6  # macro AUROC
 
@@ -47,7 +48,7 @@ def cautions(
     found = [
         *_simulated(config),
         *_replicates(config["transfer"]["replicates"]),
-        *_small_tests(config["transfer"]["targets"], labels, splits),
+        *_small_tests(config["transfer"]["targets"], labels, splits, config["score"]["min_positives"]),
         *_near_chance(curves),
         *_pretraining(config),
         *_unknown_patients(published),
@@ -82,26 +83,29 @@ def _replicates(n_replicates: int) -> Iterable[Caution]:
 
 
 def _small_tests(
-    targets: Iterable[str], labels: Mapping[str, pd.DataFrame], splits: Mapping[str, pd.DataFrame]
+    targets: Iterable[str],
+    labels: Mapping[str, pd.DataFrame],
+    splits: Mapping[str, pd.DataFrame],
+    min_positives: int,
 ) -> Iterable[Caution]:
     for target in targets:
         test = splits[target][splits[target]["role"] == "test"]
         n_patients = test["patient_id"].nunique()
         if n_patients < FEW_TEST_PATIENTS:
             yield Caution(f"{target} has only {n_patients} test patients. Its numbers mean little.", severe=True)
-        positives = labels[target].set_index("record_id").loc[test["record_id"]].sum()
-        absent = [str(label) for label in positives[positives == 0].index]
-        if absent:
+        tested = labels[target].set_index("record_id").loc[test["record_id"]]
+        counts = patients_per_class((tested == 1).to_numpy(), tested.notna().to_numpy(), test["patient_id"].to_numpy())
+        rarer = pd.Series(counts.min(axis=0), index=tested.columns)
+        left_out, rare = rarer[rarer < min_positives], rarer[(rarer >= min_positives) & (rarer < FEW_TEST_POSITIVES)]
+        if len(left_out):
             yield Caution(
-                f"{target}: no test recording has {_listed(absent)}, so macro scores leave"
-                f" {'it' if len(absent) == 1 else 'them'} out."
+                f"{target}: macro scores leave out {_counted(left_out)}. They take labels that at least"
+                f" {min_positives} test patients have, and as many have not (score.min_positives)."
             )
-        rare = positives[(positives > 0) & (positives < FEW_TEST_POSITIVES)]
         if len(rare):
-            counts = _listed([f"{label} ({count:.0f})" for label, count in rare.items()])
             yield Caution(
-                f"{target}: fewer than {FEW_TEST_POSITIVES} test recordings have {counts}. Their part of a macro score"
-                " means little, and it weighs as much as that of any other label."
+                f"{target}: fewer than {FEW_TEST_POSITIVES} test patients have, or have not, {_counted(rare)}. Their"
+                " part of a macro score means little, and it weighs as much as that of any other label."
             )
 
 
@@ -167,6 +171,11 @@ def _many_intervals(verdicts: pd.DataFrame, confidence: float) -> Caution:
         f"Each interval stands for itself. Of the {n_intervals} comparisons of macro AUROC, about {1 - confidence:.0%}"
         " would come out as helps or hurts even if pre-training never made a difference."
     )
+
+
+def _counted(patients: pd.Series) -> str:
+    """Return labels with their number of patients."""
+    return _listed([f"{label} ({count})" for label, count in patients.items()])
 
 
 def _listed(names: list[str]) -> str:
