@@ -166,7 +166,7 @@ def _cell_seconds(corpus: Corpus, replicates: int) -> float:
     settings = settings_of(32, epochs=30, learning_rate=1e-3)
     cell = CellTraining(
         model="resnet1d18", options={}, fraction=1.0, replicates=replicates, seed=1, validation="full",
-        settings=settings, way=None, way_settings={}, weights=None, deterministic=True, code="",
+        settings=settings, way=None, way_settings={}, weights=[], deterministic=True, code="",
     )  # fmt: skip
     with TemporaryDirectory() as folder:
         start = perf_counter()

@@ -91,6 +91,21 @@ def of_age_and_sex(wildcard):
     return files
 
 
+def of_pretrainings(source, model, name):
+    """Return a file of every pre-training of a model on a source."""
+    numbers = [
+        f"/{number}" if number else "" for number in pretrainings_of(config, source)
+    ]
+    return [
+        f"<results>/pretrained/{source}/{model}{number}/{name}" for number in numbers
+    ]
+
+
+def weights_of_source(wildcards):
+    """Return the weights that the replicates of a cell start from in turn."""
+    return of_pretrainings(wildcards.source, wildcards.model, "weights.safetensors")
+
+
 def outside_file(wildcards):
     """Return the file with weights from outside."""
     return config["outside_weights"][wildcards.outside]["files"][wildcards.model]
@@ -169,6 +184,7 @@ def pretraining_facts():
         (cell.source, cell.model) for cell in cells_of(config) if cell.arm != SCRATCH
     ]
     return [
-        f"<results>/pretrained/{source}/{model}/run.json"
+        path
         for source, model in dict.fromkeys(starts)
+        for path in of_pretrainings(source, model, "run.json")
     ]

@@ -82,6 +82,12 @@ def outside_datasets(wildcards):
     return config["outside_weights"][wildcards.outside]["trained_on"]
 
 
+def settings_of_pretraining(wildcards):
+    """Return the section `pretrain`, each pre-training with a seed of its own."""
+    settings, number = config["pretrain"], wildcards.pretraining.removeprefix("/")
+    return {**settings, "seed": settings["seed"] + int(number or 0)}
+
+
 def settings_of_way(wildcards):
     """Return how an arm with transfer is trained: the section `finetune`, with what its way sets otherwise."""
     added = added_by_way(wildcards)

@@ -4,6 +4,7 @@
 workflow.register_resource("turn", 1)
 
 
+# The first pre-training has no number in its path, further ones have "/1", "/2", ...
 rule pretrain:
     input:
         signals=of_corpus("<results>/signals/{dataset}.npy", "source"),
@@ -12,13 +13,13 @@ rule pretrain:
         overlaps=of_joined("<results>/audit/overlaps/{joined}.csv", "source"),
         records=of_age_and_sex("source"),
     output:
-        weights="<results>/pretrained/{source}/{model}/weights.safetensors",
-        history="<results>/pretrained/{source}/{model}/history.csv",
-        facts="<results>/pretrained/{source}/{model}/run.json",
+        weights="<results>/pretrained/{source}/{model}{pretraining}/weights.safetensors",
+        history="<results>/pretrained/{source}/{model}{pretraining}/history.csv",
+        facts="<results>/pretrained/{source}/{model}{pretraining}/run.json",
     log:
-        "<logs>/pretrain/{source}/{model}.log",
+        "<logs>/pretrain/{source}/{model}{pretraining}.log",
     benchmark:
-        "<benchmarks>/pretrain/{source}/{model}.tsv"
+        "<benchmarks>/pretrain/{source}/{model}{pretraining}.tsv"
     wildcard_constraints:
         source=any_of(trained_sources(config)),
     conda:
@@ -30,10 +31,10 @@ rule pretrain:
         gpu=1,
     params:
         options=model_options,
-        settings=config["pretrain"],
+        settings=settings_of_pretraining,
         hardware=config["hardware"],
         sampling_rate_hz=config["signals"]["sampling_rate_hz"],
-        unfinished=unfinished("pretrained/{source}/{model}"),
+        unfinished=unfinished("pretrained/{source}/{model}{pretraining}"),
         code=training_code_of("pretrain"),
     script:
         "../workflow_scripts/pretrain.py"
@@ -106,7 +107,7 @@ rule finetune:
         labels="<results>/labels/{target}.csv",
         splits="<results>/splits/{target}.csv",
         records=of_age_and_sex("target"),
-        weights="<results>/pretrained/{source}/{model}/weights.safetensors",
+        weights=weights_of_source,
     output:
         predictions="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/predictions.npz",
         history="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/history.csv",
@@ -137,7 +138,8 @@ rule finetune:
         "../workflow_scripts/finetune.py"
 
 
-# Not a cell: nothing is trained. For the zero-shot matrix, and for how well a source should transfer.
+# Not a cell: nothing is trained. For the zero-shot matrix, and for how well a source should transfer. By the
+# first pre-training alone.
 rule predict_with_source:
     input:
         signals=of_corpus("<results>/signals/{dataset}.npy", "target"),

@@ -5,7 +5,7 @@ import pandas as pd
 from ecgtransfer.compare.architectures import architectures, transferred_shares
 from ecgtransfer.compare.claims import claims
 from ecgtransfer.compare.convergence import convergence, replicate_convergence, training_of
-from ecgtransfer.compare.cost import break_even, costs
+from ecgtransfer.compare.cost import break_even, by_source_and_model, costs
 from ecgtransfer.compare.findings import learning_curves, load_run, verdicts
 from ecgtransfer.compare.headlines import mean_runs
 from ecgtransfer.compare.label_saving import label_savings
@@ -35,8 +35,7 @@ with job(snakemake.log[0]):
     facts = {Cell(*key): fact for key, fact in zip(plan.cells, map(read_json, files.facts), strict=True)}
     histories = {cell: pd.read_csv(path) for cell, path in zip(facts, files.histories, strict=True)}
     by_replicate = replicate_convergence([training_of(cell, histories[cell], fact) for cell, fact in facts.items()])
-    starts = map(read_json, files.pretraining)
-    pretraining = {(fact["source"], fact["model"]): [fact] for fact in starts if fact["task"] != "outside"}
+    pretraining = by_source_and_model(map(read_json, files.pretraining))
     write_csv(convergence(by_replicate, confidence), out.convergence)
     write_csv(costs(facts, pretraining), out.costs)
     write_csv(break_even(by_replicate, pretraining, confidence), out.break_even)

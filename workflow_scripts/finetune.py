@@ -1,5 +1,7 @@
 """Rule `finetune`: train the replicates of a cell from the weights of a source, in one of the ways to transfer."""
 
+from pathlib import Path
+
 from ecgtransfer.job import job
 from ecgtransfer.train.cells import CellTraining, train_cell, write_cell
 from ecgtransfer.train.corpus import read_corpus
@@ -26,7 +28,7 @@ with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu):
         settings=TrainingSettings(**snakemake.params.settings, precision=hardware["precision"]),
         way=parse_way(snakemake.wildcards.way),
         way_settings=snakemake.params.way_settings,
-        weights=snakemake.input.weights,
+        weights=[Path(path) for path in snakemake.input.weights],
         deterministic=hardware["deterministic"],
         code=snakemake.params.code,
     )

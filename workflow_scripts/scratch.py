@@ -25,7 +25,7 @@ with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu):
         settings=TrainingSettings(**snakemake.params.settings, precision=hardware["precision"]),
         way=None,
         way_settings={},
-        weights=None,
+        weights=[],
         deterministic=hardware["deterministic"],
         code=snakemake.params.code,
     )

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from sklearn.metrics import f1_score, roc_auc_score
 from sklearn.svm import LinearSVC
 from tiny_cell import (
@@ -102,6 +103,20 @@ def test_exactly_the_intended_layers_move(target: CorpusFiles, weights: Path, fi
         assert torch.equal(call.before[name], given[name]), name
         stays = name.startswith(tuple(f"{layer}." for layer in FROZEN[way]))
         assert torch.equal(tensor, given[name]) == stays, name
+
+
+def test_replicates_start_from_several_pretrainings_in_turn(
+    target: CorpusFiles, weights: Path, tmp_path: Path, fitted: list[Fitted]
+) -> None:
+    given = load_file(weights / "tiny.safetensors")
+    again = {name: tensor + 1 for name, tensor in given.items()}
+    with safe_open(weights / "tiny.safetensors", "pt") as file:
+        save_file(again, tmp_path / "tiny.safetensors", file.metadata())
+    cell(target, "finetune", [weights, tmp_path], replicates=3)
+    assert len(fitted) == 3
+    for call, expected in zip(fitted, [given, again, given], strict=True):
+        for name, tensor in call.before.items():
+            assert name.startswith("head.") or torch.equal(tensor, expected[name]), name
 
 
 @pytest.mark.parametrize("model", [GRU, RESNET], ids=["gru", "resnet1d18"])

@@ -222,6 +222,13 @@ def test_band() -> None:
     assert mistakes_of(band(80, 40, 40)) == ["`signals.band_pass`: low_hz 40 must lie below high_hz 40"]
 
 
+def test_pretrainings_are_one_or_one_for_each_replicate() -> None:
+    for n_pretrainings in (1, 3):
+        assert mistakes_of(set_to("transfer/pretrainings", n_pretrainings)) == []
+    (message,) = mistakes_of(set_to("transfer/pretrainings", 2))
+    assert message.startswith("`transfer.pretrainings` is 2: one for all replicates or one for each, that is 1 or 3")
+
+
 def test_order_of_keys_is_no_difference() -> None:
     first = {"b": {"d": [{"y": 1, "x": 2}], "c": 1}, "a": 0}
     second = {"a": 0, "b": {"c": 1, "d": [{"x": 2, "y": 1}]}}

@@ -72,6 +72,16 @@ def test_trainings() -> None:
     assert hours.to_numpy() == pytest.approx(table["records seen"].to_numpy() * 2 / 3600)
 
 
+def test_every_pretraining_is_counted() -> None:
+    transfer = {"sources": ["big"], "targets": ["small"], "models": ["gru"], "replicates": 3}
+    tables = [
+        trainings_table(config_with(transfer=transfer | {"pretrainings": n}), {"big": 1000, "small": 100})
+        for n in (1, 3)
+    ]
+    once, thrice = (table.set_index("rule").loc["pretrain", ["jobs", "trainings", "records seen"]] for table in tables)
+    assert thrice.tolist() == (3 * once).tolist()
+
+
 @pytest.mark.parametrize(
     ("splits", "train", "test"), [({"by": "record", "test_share": 0.25}, 75, 25), ({"valid_folds": []}, 90, 10)]
 )

@@ -66,7 +66,7 @@ def cell(files: CorpusFiles, outputs: Path, unfinished: Path) -> None:
     weights = outputs.parent / "source.safetensors"
     training = CellTraining(
         *TINY, fraction=1.0, replicates=3, seed=3, validation="budget", settings=replace(SETTINGS, epochs=EPOCHS // 2),
-        way=Way("gradual"), way_settings={"epochs_per_group": 8}, weights=weights, deterministic=True, code="ab12",
+        way=Way("gradual"), way_settings={"epochs_per_group": 8}, weights=[weights], deterministic=True, code="ab12",
     )  # fmt: skip
     result = train_cell(training, files.open(), unfinished, n_processes=2)
     write_cell(result, *(outputs / name for name in ("predictions.npz", "history.csv", "run.json")))

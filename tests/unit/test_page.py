@@ -144,6 +144,15 @@ def test_sound_study_has_no_severe_warning():
     assert "The intervals do not contain the variance of pre-training" in text
 
 
+def test_with_a_pretraining_for_every_replicate_intervals_hold_its_variance(results):
+    config = copy.deepcopy(results.config)
+    config["transfer"]["pretrainings"] = config["transfer"]["replicates"]
+    text = Reader(render_page(TEMPLATE, replace(results, config=config))).text
+    assert "The intervals do not contain the variance of pre-training" not in text
+    assert "Every replicate starts from a pre-training of its own" in text
+    assert "pre-training of its own" not in text_of()
+
+
 def test_validation_budget_is_said(results):
     assert "(transfer.validation: budget)" in text_of()
     config = copy.deepcopy(results.config)

@@ -58,17 +58,16 @@ def weights_of(model: Model, folder: Path) -> Path:
 def cell(
     files: CorpusFiles,
     way: str | None = None,
-    weights: Path | None = None,
+    weights: Path | list[Path] | None = None,
     model: Model = TINY,
     settings: TrainingSettings = SETTINGS,
     folder: Path | None = None,
     n_processes: int = 1,
     **others: Any,
 ) -> CellResult:
-    """Train a cell; `weights` is a file, or the folder of `write_weights`. Without `folder` no state is left behind."""
+    """Train a cell; `weights` are files or folders of `write_weights`. Without `folder` no state is left behind."""
     name, options = model
-    if weights is not None and weights.is_dir():
-        weights = weights_of(model, weights)
+    starts = weights if isinstance(weights, list) else [weights] if weights else []
     given = {"fraction": 0.5, "replicates": 2, "seed": 7, "validation": "budget", "deterministic": True, "code": "ab12"}
     training = CellTraining(
         model=name,
@@ -76,7 +75,7 @@ def cell(
         settings=settings,
         way=parse_way(way) if way else None,
         way_settings=WAY_SETTINGS.get(way or "", {}),
-        weights=weights,
+        weights=[weights_of(model, start) if start.is_dir() else start for start in starts],
         **(given | others),
     )
     corpus = files.open(age_sex=options.get("age_sex", False))

@@ -75,6 +75,7 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
             {"transfer.replicates": 3},
             {"split_records": 1, "audit_leakage": 1, "scratch": 2, "finetune": 2, **ZERO_SHOT, **SCORES},
         ),
+        ({"transfer.pretrainings": 2}, {"pretrain": 2, "finetune": 2, "score_run": 2, **FINDINGS}),
         ({"transfer.seed": 9}, {"scratch": 2, "finetune": 2, **SCORES}),
         ({"transfer.sources": ["tiny-hospital", "tiny-hospital-shuffled"]},
          {"harmonize_labels": 1, "split_records": 1, "audit_leakage": 1, "pretrain": 2, "finetune": 2, "score_run": 2,

@@ -33,7 +33,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     rows = [f"theirs.{name},{name}" for name in weights if not name.startswith("head.")]
     (checkout.folder / "names.csv").write_text("\n".join(["theirs,ours", *rows]) + "\n")
     theirs = {"trained_on": ["tiny-hospital"], "files": {"gru": "theirs.pt"}, "names": "names.csv"}
-    edits = {"study": "tasks", "transfer.sources": TASKS, "transfer.models": ["gru"]}
+    edits = {"study": "tasks", "transfer.sources": TASKS, "transfer.models": ["gru"], "transfer.pretrainings": 2}
     with checkout.study_with(edits | {"outside_weights": {"theirs": theirs}}) as study:
         checkout.run(study, "--", "results/tasks/findings/verdicts.csv")
     return checkout
@@ -57,6 +57,18 @@ def test_every_task_ends_in_a_verdict(finished: Checkout, source: str) -> None:
     assert source in set(verdicts["source"])
     pretrained = finished.folder / "results/tasks/pretrained" / source / "gru" / "run.json"
     assert json.loads(pretrained.read_text())["task"] == {"theirs": "outside"}.get(source, source.split("-")[-1])
+
+
+def test_a_second_pretraining_has_a_seed_of_its_own_and_is_counted(finished: Checkout) -> None:
+    results = finished.folder / "results/tasks"
+    costs = pd.read_csv(results / "findings/costs.csv").query("stage == 'pretraining'").set_index("source")
+    assert sorted(costs.index) == sorted(TASKS[:-1])  # what weights from outside cost is not known
+    assert (costs["n_trainings"] == 2).all()
+    for source in TASKS[:-1]:
+        first, second = (results / "pretrained" / source / "gru" / part for part in ("", "1"))
+        seeds = [json.loads((folder / "run.json").read_text())["seed"] for folder in (first, second)]
+        assert seeds[1] == seeds[0] + 1
+        assert (first / "weights.safetensors").read_bytes() != (second / "weights.safetensors").read_bytes()
 
 
 def test_outside_weights_do_what_the_same_weights_do_from_within(finished: Checkout) -> None:

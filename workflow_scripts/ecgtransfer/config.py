@@ -152,6 +152,7 @@ def _inconsistencies(
     yield from _wrong_folds(config["splits"])
     yield from _wrong_band(config["signals"])
     yield from _wrong_crops(config)
+    yield from _wrong_pretrainings(config["transfer"])
     if config["compare"]["beside"] and not leaks(config):
         yield "`compare.beside` lays a clean study beside a leaky one, and nothing leaks in this one; set it to null"
 
@@ -338,6 +339,15 @@ def _wrong_band(signals: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"`signals.band_pass.high_hz` is {band['high_hz']}, at most half of `signals.sampling_rate_hz`"
             f" = {rate} can be kept"
+        )
+
+
+def _wrong_pretrainings(transfer: Mapping[str, Any]) -> Iterator[str]:
+    n_pretrainings, n_replicates = transfer["pretrainings"], transfer["replicates"]
+    if n_pretrainings not in (1, n_replicates):
+        yield (
+            f"`transfer.pretrainings` is {n_pretrainings}: one for all replicates or one for each, that is 1 or"
+            f" {n_replicates}; between, intervals would take replicates that share one for independent"
         )
 
 

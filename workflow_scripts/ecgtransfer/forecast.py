@@ -12,7 +12,7 @@ import pandas as pd
 
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.corpora import datasets_of, without_task
-from ecgtransfer.study import Cell, cells_of, samples_per_lead, studied_datasets, trained_sources
+from ecgtransfer.study import Cell, cells_of, pretrainings_of, samples_per_lead, studied_datasets, trained_sources
 from ecgtransfer.train.accounting import PASSES
 from ecgtransfer.train.registry import forward_flops_by_registry
 from ecgtransfer.train.settings import TrainingSettings
@@ -69,6 +69,7 @@ def trainings_table(config: Mapping[str, Any], n_records: Mapping[str, int]) -> 
         ["pretrain", source, model, "", 1, 1, _seen_in_pretraining(config, n_records, source)]
         for source in trained_sources(config)
         for model in models
+        for _ in pretrainings_of(config, source)
     ]
     for cell in cells_of(config):
         seen = config["transfer"]["replicates"] * _seen_in_replicate(config, n_records, cell)

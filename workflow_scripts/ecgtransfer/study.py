@@ -69,6 +69,11 @@ def trained_sources(config: Mapping[str, Any]) -> list[str]:
     return [source for source in config["transfer"]["sources"] if not is_outside(config, source)]
 
 
+def pretrainings_of(config: Mapping[str, Any], source: str) -> list[int]:
+    """Return the numbers of a source's pre-trainings; weights from outside are one."""
+    return [0] if is_outside(config, source) else list(range(config["transfer"]["pretrainings"]))
+
+
 def transfers_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return every corpus to pre-train on with each target that it serves, whatever the task, each pair once."""
     trained = trained_sources(config)

@@ -1,7 +1,7 @@
 """What trainings cost, and after how many targets a pre-training has paid for itself."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,15 @@ def costs(cells: Mapping[Cell, Facts], pretrainings: Mapping[tuple[str, str], Se
         for (source, model), replicates in pretrainings.items()
     ]
     return sorted_table(rows, COST_COLUMNS, ["stage", *KEY_COLUMNS])
+
+
+def by_source_and_model(pretrainings: Iterable[Facts]) -> dict[tuple[str, str], list[Facts]]:
+    """Return the ``run.json`` of pre-trainings as `costs` takes them; weights from outside are left out."""
+    grouped: dict[tuple[str, str], list[Facts]] = {}
+    for facts in pretrainings:
+        if facts["task"] != "outside":
+            grouped.setdefault((facts["source"], facts["model"]), []).append(facts)
+    return grouped
 
 
 def break_even(

@@ -124,11 +124,11 @@ def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
 
 
 def _pretraining(config: Mapping[str, Any]) -> Iterable[Caution]:
-    if trained_sources(config):
+    if trained_sources(config) and config["transfer"]["pretrainings"] == 1:
         yield Caution(
             f"Each source was pre-trained once per model (pretrain.seed: {config['pretrain']['seed']}). The intervals"
             " do not contain the variance of pre-training: another seed could give other weights and another"
-            " difference."
+            " difference. With as many pre-trainings as replicates (transfer.pretrainings) they would."
         )
     for name in (source for source in config["transfer"]["sources"] if is_outside(config, source)):
         seen = _listed(config["outside_weights"][name]["trained_on"]) or "nothing that this study knows"

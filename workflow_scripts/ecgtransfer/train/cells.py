@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -55,7 +55,7 @@ class CellTraining:
     way_settings
         What the config section ``arms`` says of the way.
     weights
-        File with the weights of the source; None from scratch.
+        Files with the weights of the source, from which replicates start in turn; none from scratch.
     deterministic
         Whether algorithms are chosen that give the same result every time.
     code
@@ -71,7 +71,7 @@ class CellTraining:
     settings: TrainingSettings
     way: Way | None
     way_settings: Mapping[str, Any]
-    weights: Path | None
+    weights: Sequence[Path]
     deterministic: bool
     code: str
 
@@ -177,7 +177,10 @@ def _train_replicate(
     train = data.train.where(np.isin(data.train.record_id, subset["record_id"].tolist()))
     fix_seeds(cell.seed, number, deterministic=cell.deterministic)
     model = _new_model(cell, data.corpus)
-    taken_over = asdict(load_all_but_head(model, cell.model, cell.weights)) if cell.weights else {}
+    taken_over = {}
+    if cell.weights:
+        start = cell.weights[number % len(cell.weights)]
+        taken_over = asdict(load_all_but_head(model, cell.model, start))
     normalize = normalization_of(train.signals)
     key = training_key({**asdict(cell), "weights": None}, tensors_of_training(model, train, data.valid.where(used)))
     device = training_device()
