@@ -88,7 +88,7 @@ wildcard_constraints:
     outside=any_of(config["outside_weights"]),
     target=any_of(config["transfer"]["targets"]),
     model=any_of(config["transfer"]["models"]),
-    pretraining=r"|/[1-9][0-9]*",
+    pretraining=r"|@[1-9][0-9]*",
     way=any_of(config["transfer"]["arms"]),
     arm=any_of(dict.fromkeys(cell.arm for cell in cells_of(config))),
     fraction=r"[0-9.]+",

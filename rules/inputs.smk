@@ -94,7 +94,7 @@ def of_age_and_sex(wildcard):
 def of_pretrainings(source, model, name):
     """Return a file of every pre-training of a model on a source."""
     numbers = [
-        f"/{number}" if number else "" for number in pretrainings_of(config, source)
+        f"@{number}" if number else "" for number in pretrainings_of(config, source)
     ]
     return [
         f"<results>/pretrained/{source}/{model}{number}/{name}" for number in numbers

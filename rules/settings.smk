@@ -84,7 +84,7 @@ def outside_datasets(wildcards):
 
 def settings_of_pretraining(wildcards):
     """Return the section `pretrain`, each pre-training with a seed of its own."""
-    settings, number = config["pretrain"], wildcards.pretraining.removeprefix("/")
+    settings, number = config["pretrain"], wildcards.pretraining.removeprefix("@")
     return {**settings, "seed": settings["seed"] + int(number or 0)}
 
 

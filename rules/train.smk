@@ -4,7 +4,7 @@
 workflow.register_resource("turn", 1)
 
 
-# The first pre-training has no number in its path, further ones have "/1", "/2", ...
+# The first pre-training has no number in its path, further ones have @1, @2, ...
 rule pretrain:
     input:
         signals=of_corpus("<results>/signals/{dataset}.npy", "source"),

@@ -14,7 +14,7 @@ from ecgtransfer.study import samples_per_lead
 from ecgtransfer.train.probe import probed_speeds
 
 REPOSITORY = Path(__file__).parents[1]
-RUNS = ("*/pretrained/*/*/run.json", "*/pretrained/*/*/*/run.json", "*/runs/*/*/*/*/run.json")
+RUNS = ("*/pretrained/*/*/run.json", "*/runs/*/*/*/*/run.json")
 
 
 def main(config_file: str, *arguments: str) -> None:

@@ -65,7 +65,7 @@ def test_a_second_pretraining_has_a_seed_of_its_own_and_is_counted(finished: Che
     assert sorted(costs.index) == sorted(TASKS[:-1])  # what weights from outside cost is not known
     assert (costs["n_trainings"] == 2).all()
     for source in TASKS[:-1]:
-        first, second = (results / "pretrained" / source / "gru" / part for part in ("", "1"))
+        first, second = (results / "pretrained" / source / name for name in ("gru", "gru@1"))
         seeds = [json.loads((folder / "run.json").read_text())["seed"] for folder in (first, second)]
         assert seeds[1] == seeds[0] + 1
         assert (first / "weights.safetensors").read_bytes() != (second / "weights.safetensors").read_bytes()
