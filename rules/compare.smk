@@ -156,6 +156,7 @@ rule compare_sources:
         fractions=FRACTIONS,
         arms=config["transfer"]["arms"],
         draws=settings_of_draws(),
+        min_positives=config["score"]["min_positives"],
         code=code_of("compare_sources"),
     script:
         "../workflow_scripts/compare_sources.py"

@@ -27,7 +27,8 @@ with job(snakemake.log[0]):
             for name, arm in (("scratch", SCRATCH), ("finetune", arm_of(FINETUNE, source)))
         }
         beside = {name: load_predictions(path) for name, path in paths.items() if path}
-        rows.append(zero_shot(target, source, model, predictions, labels[target], splits[target], draws, **beside))
+        tables = labels[target], splits[target]
+        rows.append(zero_shot(target, source, model, predictions, *tables, draws, plan.min_positives, **beside))
         for fraction in plan.fractions:
             of_fraction = meleps(predictions, labels[target], splits[target], fraction)
             for arm in plan.arms:

@@ -26,7 +26,7 @@ def areas(truth, probability, rows):
 def test_the_labels_that_both_have_are_scored_as_scikit_learn_does(unknown):
     _, labels, splits, _ = target(n_patients=80, unknown=unknown)
     said = source_predictions(splits, ["PAC", "SB", "AF"])
-    table = zero_shot_table([zero_shot(*NAMES, said, labels, splits, DRAWS)])
+    table = zero_shot_table([zero_shot(*NAMES, said, labels, splits, DRAWS, 1)])
     assert list(table) == ZERO_SHOT_COLUMNS
     (row,) = table.to_dict("records")
     assert (row["target"], row["source"], row["model"], row["metric"]) == (*NAMES, "macro_auroc")
@@ -52,7 +52,7 @@ def test_models_trained_on_the_target_are_scored_on_the_same_labels():
     predictions, labels, splits, _ = target(n_patients=80)
     better = predictions | {"test_probability": truth_of(predictions, labels)[None].repeat(2, axis=0)}
     said = source_predictions(splits, ["SB", "LBBB"])
-    row = zero_shot(*NAMES, said, labels, splits, DRAWS, predictions, better)
+    row = zero_shot(*NAMES, said, labels, splits, DRAWS, 1, predictions, better)
     truth = truth_of(predictions, labels)[:, 1]
     expected = [roc_auc_score(truth, each[:, 1]) for each in predictions["test_probability"]]
     assert row["scratch"] == pytest.approx(np.mean(expected), abs=1e-6)
@@ -63,13 +63,23 @@ def test_models_trained_on_the_target_are_scored_on_the_same_labels():
 def test_a_label_that_no_test_record_has_or_all_have_is_left_out():
     _, labels, splits, _ = target()
     labels["AF"], labels["PAC"] = 0, 1
-    row = zero_shot(*NAMES, source_predictions(splits, ["AF", "LBBB", "PAC"]), labels, splits, DRAWS)
+    row = zero_shot(*NAMES, source_predictions(splits, ["AF", "LBBB", "PAC"]), labels, splits, DRAWS, 1)
     assert (row["labels"], row["n_labels"]) == ("LBBB", 1)
+
+
+def test_a_label_of_too_few_test_patients_is_left_out():
+    _, labels, splits, _ = target()
+    test = splits[splits["role"] == "test"]
+    chosen = test.drop_duplicates("patient_id")["record_id"].iloc[:4]
+    labels["AF"] = labels["record_id"].isin(chosen).astype(float)
+    said = source_predictions(splits, ["AF", "LBBB"])
+    for least, expected in ((4, "AF|LBBB"), (5, "LBBB")):
+        assert zero_shot(*NAMES, said, labels, splits, DRAWS, least)["labels"] == expected
 
 
 def test_without_a_shared_label_there_is_no_score():
     predictions, labels, splits, _ = target()
-    found = zero_shot(*NAMES, source_predictions(splits, ["SB"]), labels, splits, DRAWS, predictions)
+    found = zero_shot(*NAMES, source_predictions(splits, ["SB"]), labels, splits, DRAWS, 1, predictions)
     table = zero_shot_table([found])
     (row,) = table.to_dict("records")
     assert (row["labels"], row["n_labels"]) == ("", 0)
@@ -83,7 +93,7 @@ def test_a_test_record_without_prediction_is_named():
     kept = said["record_id"] != first
     fewer = said | {"record_id": said["record_id"][kept], "probability": said["probability"][kept]}
     with pytest.raises(InputError, match=f"predictions of the source: test record {first} missing"):
-        zero_shot(*NAMES, fewer, labels, splits, DRAWS)
+        zero_shot(*NAMES, fewer, labels, splits, DRAWS, 1)
 
 
 def test_what_a_source_says_is_read_from_its_file_and_a_missing_array_is_named(tmp_path):
@@ -100,6 +110,6 @@ def test_what_a_source_says_is_read_from_its_file_and_a_missing_array_is_named(t
 def test_rows_are_sorted_and_a_study_without_sources_has_an_empty_table():
     _, labels, splits, _ = target()
     said = source_predictions(splits, ["AF"])
-    rows = [zero_shot("clinic", source, "gru", said, labels, splits, DRAWS) for source in ("b", "a")]
+    rows = [zero_shot("clinic", source, "gru", said, labels, splits, DRAWS, 1) for source in ("b", "a")]
     assert zero_shot_table(rows)["source"].tolist() == ["a", "b"]
     assert list(zero_shot_table([])) == ZERO_SHOT_COLUMNS

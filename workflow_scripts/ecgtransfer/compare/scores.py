@@ -260,7 +260,7 @@ def truth_of(labels: pd.DataFrame, names: list[str], record_ids: Array) -> Truth
         raise InputError(
             "label table: every record must have one row, with only 0 and 1, or nothing, in the label columns"
         )
-    return Truth(positive=(cells == 1).to_numpy(dtype=bool, na_value=False), known=cells.notna().to_numpy())
+    return Truth(positive=(cells == 1).to_numpy(dtype=bool, na_value=False), known=cells.notna().to_numpy(dtype=bool))
 
 
 def _check_roles(test_ids: Array, valid_ids: Array, splits: pd.DataFrame) -> None:

@@ -13,6 +13,7 @@ from ecgtransfer.compare.scores import load_arrays
 from ecgtransfer.compare.tested import Draws, Tested, tested
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.metrics import auroc, macro
+from ecgtransfer.statistics.resampling import patients_per_class
 
 Array = NDArray[Any]
 
@@ -32,6 +33,7 @@ def zero_shot(
     labels: pd.DataFrame,
     splits: pd.DataFrame,
     draws: Draws,
+    min_positives: int,
     scratch: Mapping[str, Array] | None = None,
     finetune: Mapping[str, Array] | None = None,
 ) -> dict[str, object]:
@@ -48,6 +50,8 @@ def zero_shot(
         The tables of the target.
     draws
         Of the interval, which covers test patients alone: there is one model.
+    min_positives
+        A label counts if so many test patients have it, and so many do not.
     scratch, finetune
         The arrays of ``predictions.npz`` of the cells at the largest fraction, where there are such cells.
 
@@ -57,7 +61,7 @@ def zero_shot(
         A row for `zero_shot_table`: `ZERO_SHOT_COLUMNS`, those left out that are empty.
 
         ``n_labels``, ``labels``
-            The labels of the source that the target has, too, in test records with and without each; joined by ``|``.
+            The labels of the source that the target has, too, and that count; joined by ``|``.
         ``score``, ``ci_low``, ``ci_high``
             Macro AUROC over these labels; empty where there are none.
         ``scratch``, ``finetune``
@@ -69,7 +73,8 @@ def zero_shot(
         If a test record is missing from the predictions or from the labels.
     """
     run = _of_source(source_predictions, labels, splits)
-    columns = [column for column in range(len(run.labels)) if len(set(run.positive[run.known[:, column], column])) == 2]
+    n_patients = patients_per_class(run.positive, run.known, run.patients).min(axis=0)
+    columns = np.flatnonzero(n_patients >= min_positives).tolist()
     names = [run.labels[column] for column in columns]
     row: dict[str, object] = {"target": target, "source": source, "model": model, "metric": METRIC}
     row |= {"n_labels": len(names), "labels": BETWEEN_LABELS.join(names)}
