@@ -1,7 +1,5 @@
 """Simulated studies with a known truth: how often the intervals hold it, and how often a verdict is wrong."""
 
-from functools import cache
-
 import numpy as np
 import pytest
 from scipy.stats import norm
@@ -11,7 +9,7 @@ from ecgtransfer.statistics.metrics import auroc, macro_of_frequent
 from ecgtransfer.statistics.resampling import (
     patient_resamples,
     patients_per_class,
-    replicate_multipliers,
+    replicate_draws,
     widened_for_few_patients,
 )
 
@@ -19,20 +17,15 @@ CONFIDENCE, N_STUDIES, N_RESAMPLES = 0.95, 1000, 200
 N_DRAWINGS = 50  # drawing takes longest, so studies share their draws, which know nothing of the data, with others
 
 
-@cache
-def replicate_draws(n_replicates, seed):
-    return replicate_multipliers(n_replicates, N_RESAMPLES, seed)
-
-
 def interval(values, resampled, study):
-    draws = resampled_mean(values, resampled, replicate_draws(len(values), study % N_DRAWINGS))
+    draws = resampled_mean(values, resampled, replicate_draws(len(values), N_RESAMPLES, study % N_DRAWINGS))
     return percentile_interval(draws, values.mean(), CONFIDENCE)
 
 
 @pytest.mark.parametrize("n_replicates", [3, 5, 10])
 @pytest.mark.parametrize(
     ("of_patients", "of_replicates", "of_both"),
-    [(1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1)],
+    [(1, 0, 0), (0, 1, 0), (1, 1, 0), (0, 1, 1), (0, 2, 1), (1, 1, 1), (1, 2, 1)],
 )
 def test_intervals_cover_the_truth_whichever_factor_varies(n_replicates, of_patients, of_replicates, of_both):
     # Normal effects of patients, of replicates, and of both together; the truth is 0. The effect of both shows in the
@@ -46,8 +39,8 @@ def test_intervals_cover_the_truth_whichever_factor_varies(n_replicates, of_pati
         )
         low, high = interval(values, values[:, None] + draws, study)
         covered += low <= 0 <= high
-    # Where both vary, 3 replicates cover up to 97.6 %: see `resampled_mean`.
-    assert 0.93 <= covered / n_studies <= (0.98 if n_replicates == 3 else 0.97)
+    # Where both vary, few replicates cover a little more: see `resampled_mean`.
+    assert 0.93 <= covered / n_studies <= {3: 0.98, 5: 0.975, 10: 0.97}[n_replicates]
 
 
 FREQUENT_AND_RARE, RARE = (0.3, 0.05), (0.06, 0.06)  # shares of patients: rare labels have some six or seven

@@ -8,13 +8,13 @@ from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.compare.significance import SIGNIFICANCE_COLUMNS, significance
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import resampled_mean, two_sided_p
-from ecgtransfer.statistics.resampling import replicate_multipliers
+from ecgtransfer.statistics.resampling import replicate_draws
 
 CONFIDENCE, MARGIN, SEED = 0.95, 0.01, 3
 
 
 def p_of(values, resampled):
-    draws = resampled_mean(values, resampled, replicate_multipliers(*resampled.shape, SEED))
+    draws = resampled_mean(values, resampled, replicate_draws(*resampled.shape, SEED))
     return two_sided_p(draws, values.mean())
 
 

@@ -10,7 +10,7 @@ from ecgtransfer.statistics.inference import (
     two_sided_p,
     verdict,
 )
-from ecgtransfer.statistics.resampling import replicate_multipliers
+from ecgtransfer.statistics.resampling import replicate_draws
 
 
 def quantile_of_both(values, of_patients):
@@ -25,7 +25,7 @@ def test_draws_of_the_mean_hold_both_factors():
     values = np.array([0.70, 0.72, 0.69, 0.75, 0.71])
     resampled = values[:, None] + generator.normal(scale=0.01, size=20_000)
     low, high = percentile_interval(
-        resampled_mean(values, resampled, replicate_multipliers(5, 20_000, 0)), values.mean(), 0.95
+        resampled_mean(values, resampled, replicate_draws(5, 20_000, 0)), values.mean(), 0.95
     )
     expected = quantile_of_both(values, 0.01)
     assert [values.mean() - low, high - values.mean()] == pytest.approx([expected, expected], rel=0.04)
@@ -39,7 +39,7 @@ def test_what_replicates_do_not_share_on_resamples_is_counted_once(of_patients):
     resampled = values[:, None] + of_patients * generator.normal(size=20_000)
     resampled += generator.normal(scale=0.02, size=resampled.shape)
     resampled[:, 7] = np.nan  # a resample without any label to evaluate
-    draws = resampled_mean(values, resampled, replicate_multipliers(5, 20_000, 0))
+    draws = resampled_mean(values, resampled, replicate_draws(5, 20_000, 0))
     assert np.flatnonzero(np.isnan(draws)).tolist() == [7]
     low, high = percentile_interval(draws, values.mean(), 0.95)
     assert (high - low) / 2 == pytest.approx(quantile_of_both(values, of_patients), rel=0.04)
@@ -48,24 +48,32 @@ def test_what_replicates_do_not_share_on_resamples_is_counted_once(of_patients):
 @pytest.mark.parametrize("confidence", [0.9, 0.95])
 def test_where_resamples_do_not_vary_the_interval_is_students(confidence):
     values = np.array([0.70, 0.72, 0.69])
-    multipliers = replicate_multipliers(3, 100_000, 0)
-    draws = resampled_mean(values, np.tile(values[:, None], 100_000), multipliers)
+    replicates = replicate_draws(3, 100_000, 0)
+    draws = resampled_mean(values, np.tile(values[:, None], 100_000), replicates)
     expected = ttest_1samp(values, 0).confidence_interval(confidence)
     np.testing.assert_allclose(percentile_interval(draws, values.mean(), confidence), expected, atol=2e-3)
-    np.testing.assert_allclose(resampled_mean(np.full(3, 0.5), np.full((3, 100_000), 0.5), multipliers), 0.5)
+    np.testing.assert_allclose(resampled_mean(np.full(3, 0.5), np.full((3, 100_000), 0.5), replicates), 0.5)
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-4])
+def test_replicates_that_agree_by_chance_do_not_make_the_interval_narrower_than_that_of_patients(spread):
+    values = 0.7 + spread * np.array([1.0, -1.0, 0.0])
+    generator = np.random.default_rng(2)
+    shared, own = 0.01, 0.02
+    resampled = values[:, None] + shared * generator.normal(size=20_000) + own * generator.normal(size=(3, 20_000))
+    low, high = percentile_interval(resampled_mean(values, resampled, replicate_draws(3, 20_000, 0)), 0.7, 0.95)
+    assert (high - low) / 2 == pytest.approx(norm.ppf(0.975) * np.sqrt(shared**2 + own**2 / 3), rel=0.03)
 
 
 def test_where_replicates_do_not_vary_draws_are_those_of_patients():
     resampled = np.tile(np.random.default_rng(0).random(50), (3, 1))
-    draws = resampled_mean(np.full(3, 0.5), resampled, replicate_multipliers(3, 50, 0))
+    draws = resampled_mean(np.full(3, 0.5), resampled, replicate_draws(3, 50, 0))
     np.testing.assert_allclose(draws, resampled[0])
 
 
 def test_a_single_replicate_has_only_the_variation_of_patients():
     resampled = np.random.default_rng(0).random((1, 50))
-    np.testing.assert_array_equal(
-        resampled_mean(np.array([0.5]), resampled, replicate_multipliers(1, 50, 0)), resampled[0]
-    )
+    np.testing.assert_array_equal(resampled_mean(np.array([0.5]), resampled, replicate_draws(1, 50, 0)), resampled[0])
 
 
 def test_interval_is_of_percentiles_without_nan_and_holds_the_point():

@@ -5,7 +5,7 @@ from scipy import stats
 from ecgtransfer.statistics.resampling import (
     patient_resamples,
     patients_per_class,
-    replicate_multipliers,
+    replicate_draws,
     widened_for_few_patients,
 )
 
@@ -60,11 +60,11 @@ def test_widening_keeps_what_is_not_known():
 
 
 @pytest.mark.parametrize("n_replicates", [2, 3, 10])
-def test_deviations_times_multipliers_have_students_distribution(n_replicates):
-    multipliers = replicate_multipliers(n_replicates, 20_000, seed=0)
-    assert multipliers.shape == (20_000, n_replicates)
+def test_drawn_sums_of_deviations_have_students_distribution(n_replicates):
+    draws = replicate_draws(n_replicates, 20_000, seed=0)
+    assert draws.normal.shape == (20_000, n_replicates)
     deviations = np.random.default_rng(5).normal(size=n_replicates)
-    sums = multipliers @ deviations / np.linalg.norm(deviations)
+    sums = draws.normal @ deviations / np.linalg.norm(deviations) / np.sqrt(draws.spread)
     assert stats.kstest(sums, stats.t(n_replicates - 1).cdf).pvalue > 0.01
     patients = patient_resamples(np.arange(n_replicates), 2000, seed=0)
-    assert abs(stats.spearmanr(multipliers[:2000, 0], patients[:, 0]).statistic) < 0.1
+    assert abs(stats.spearmanr(draws.normal[:2000, 0], patients[:, 0]).statistic) < 0.1

@@ -13,7 +13,7 @@ from ecgtransfer.arms import SCRATCH
 from ecgtransfer.compare.scores import MACRO_METRICS, load_resamples
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import percentile_interval, resampled_mean, verdict
-from ecgtransfer.statistics.resampling import replicate_multipliers
+from ecgtransfer.statistics.resampling import replicate_draws
 from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
@@ -153,8 +153,8 @@ def with_partners(cells: Sequence[AnyCell]) -> Iterator[tuple[AnyCell, AnyCell]]
 def mean_with_interval(values: Array, resampled: Array, confidence: float, seed: int) -> tuple[float, float, float]:
     """Return mean over replicates, low and high from (R,) values and their (R, B) resamples."""
     mean = float(values.mean())
-    multipliers = replicate_multipliers(len(values), resampled.shape[1], seed)
-    low, high = percentile_interval(resampled_mean(values, resampled, multipliers), mean, confidence)
+    draws = resampled_mean(values, resampled, replicate_draws(*resampled.shape, seed))
+    low, high = percentile_interval(draws, mean, confidence)
     return mean, low, high
 
 

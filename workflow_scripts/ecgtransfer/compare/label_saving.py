@@ -18,7 +18,7 @@ from ecgtransfer.arms import SCRATCH
 from ecgtransfer.compare.findings import CELL_COLUMNS, Run, cell_of, pairs, sorted_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import resampled_mean
-from ecgtransfer.statistics.resampling import replicate_multipliers
+from ecgtransfer.statistics.resampling import ReplicateDraws, replicate_draws
 
 Array = NDArray[Any]
 
@@ -99,10 +99,10 @@ def _savings_on_one_curve(
     rows: list[dict[str, object]] = []
     for metric in curve[0].resamples:
         n_replicates, n_resamples = curve[0].resamples[metric].shape
-        multipliers = replicate_multipliers(n_replicates, n_resamples, seed)
-        points = np.stack([_with_draws(run, curve[0], metric, multipliers) for run in curve])
+        draws = replicate_draws(n_replicates, n_resamples, seed)
+        points = np.stack([_with_draws(run, curve[0], metric, draws) for run in curve])
         for run in transfers:
-            scores = _with_draws(run, curve[0], metric, multipliers)
+            scores = _with_draws(run, curve[0], metric, draws)
             needed = recordings_needed(sizes, points, scores)
             saved = _in_words(needed / run.n_train.mean(), confidence)
             n_scratch = needed[0] if saved["relation"] == EQUALS else np.nan
@@ -111,7 +111,7 @@ def _savings_on_one_curve(
     return rows
 
 
-def _with_draws(run: Run, other: Run, metric: str, multipliers: Array) -> Array:
+def _with_draws(run: Run, other: Run, metric: str, draws: ReplicateDraws) -> Array:
     """Return the mean over replicates and, behind it, its bootstrap draws, (1 + B,)."""
     values, resampled = run.macro_scores(metric), run.resamples[metric]
     if resampled.shape != other.resamples[metric].shape:
@@ -119,7 +119,7 @@ def _with_draws(run: Run, other: Run, metric: str, multipliers: Array) -> Array:
             f"{run.name} and {other.name}: numbers of replicates and resamples differ ({resampled.shape} and"
             f" {other.resamples[metric].shape}), so they are not of one learning curve; train and score both again"
         )
-    return np.concatenate([[values.mean()], resampled_mean(values, resampled, multipliers)])
+    return np.concatenate([[values.mean()], resampled_mean(values, resampled, draws)])
 
 
 def recordings_needed(sizes: Array, curves: Array, scores: Array) -> Array:

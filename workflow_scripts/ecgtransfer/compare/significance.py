@@ -7,7 +7,7 @@ import pandas as pd
 
 from ecgtransfer.compare.findings import CELL_COLUMNS, Run, cell_of, pairs, sorted_table
 from ecgtransfer.statistics.inference import equivalence, holm, percentile_interval, resampled_mean, two_sided_p
-from ecgtransfer.statistics.resampling import replicate_multipliers
+from ecgtransfer.statistics.resampling import replicate_draws
 
 SIGNIFICANCE_COLUMNS = [
     *(*CELL_COLUMNS, "metric", "delta", "ci_low", "ci_high"),
@@ -58,8 +58,8 @@ def significance(runs: Sequence[Run], confidence: float, margin: float, seed: in
         for metric in run.resamples:
             values = run.macro_scores(metric) - scratch.macro_scores(metric)
             resampled = run.resamples[metric] - scratch.resamples[metric]
-            multipliers = replicate_multipliers(*resampled.shape, seed)
-            delta, draws = float(values.mean()), resampled_mean(values, resampled, multipliers)
+            delta = float(values.mean())
+            draws = resampled_mean(values, resampled, replicate_draws(*resampled.shape, seed))
             low, high = percentile_interval(draws, delta, confidence)
             low90, high90 = percentile_interval(draws, delta, EQUIVALENCE_CONFIDENCE)
             rows.append(

@@ -4,7 +4,7 @@ Draws are seeded, and the same for every run that has the same patients: that is
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -93,27 +93,35 @@ def widened_for_few_patients(values: Array, resampled: Array, n_patients: ArrayL
     return widened
 
 
+class ReplicateDraws(NamedTuple):
+    """What replicates are drawn by, the same for all comparisons of a study."""
+
+    normal: Array
+    """(B, R) standard normal numbers, by which deviations of the replicates from their mean are multiplied."""
+    spread: Array
+    """(B,) chi-squared numbers over their R - 1 degrees of freedom, by which the variance found is divided."""
+
+
 @cache  # of one study, all comparisons have the same
-def replicate_multipliers(n_replicates: int, n_resamples: int, seed: int) -> Array:
-    """Draw by what each replicate's deviation from the mean is multiplied: (B, R), independent of the patient draws.
+def replicate_draws(n_replicates: int, n_resamples: int, seed: int) -> ReplicateDraws:
+    """Draw replicates, independently of the patient draws.
 
     Replicates are so few that drawing them with replacement gives few distinct means (10 of 3 replicates), whose
     percentiles are rough, and whose spread takes the little known variance for known. A sum of deviations times normal
-    multipliers is normal with the same variance (multiplier bootstrap; Mammen 1993, Ann. Stat. 21:255-285). The R
-    multipliers of a draw are divided by the root of one chi-squared number over its R - 1 degrees of freedom, so that
-    the sum has Student's t distribution. Its tails are long, so draws are spread evenly (a scrambled Sobol sequence;
-    Owen 1998, ACM Trans. Model. Comput. Simul. 8:71-102): the width of an interval then depends half as much on the
-    seed.
+    numbers is normal with the same variance (multiplier bootstrap; Mammen 1993, Ann. Stat. 21:255-285). Divided by the
+    root of one chi-squared number over its R - 1 degrees of freedom, it has Student's t distribution. Its tails are
+    long, so draws are spread evenly (a scrambled Sobol sequence; Owen 1998, ACM Trans. Model. Comput. Simul. 8:71-102):
+    the width of an interval then depends half as much on the seed.
     """
     from scipy.stats.qmc import Sobol  # here, for it takes a second, and most who draw draw patients
 
     degrees_of_freedom = max(n_replicates - 1, 1)
     sequence = Sobol(n_replicates + 1, seed=np.random.default_rng([seed, _REPLICATES]))
     uniform = sequence.random_base2((n_resamples - 1).bit_length())[:n_resamples]
-    spread = chdtri(degrees_of_freedom, uniform[:, -1:]) / degrees_of_freedom
-    multipliers: Array = ndtri(uniform[:, :-1]) / np.sqrt(spread)
-    multipliers.setflags(write=False)
-    return multipliers
+    draws = ReplicateDraws(ndtri(uniform[:, :-1]), chdtri(degrees_of_freedom, uniform[:, -1]) / degrees_of_freedom)
+    for array in draws:
+        array.setflags(write=False)
+    return draws
 
 
 def _draw_counts(n_items: int, n_resamples: int, seed: list[int]) -> Array:
