@@ -8,7 +8,7 @@ from ecgtransfer.statistics.inference import percentile_interval, resampled_mean
 from ecgtransfer.statistics.metrics import auroc, macro_of_frequent
 from ecgtransfer.statistics.resampling import (
     patient_resamples,
-    patients_per_class,
+    patients_of_rarer_class,
     replicate_draws,
     widened_for_few_patients,
 )
@@ -60,7 +60,7 @@ def paired_study(generator, n_replicates, qualities, prevalence, patients, weigh
     n_patients = np.zeros(n_labels)
     while n_patients.max() < MIN_POSITIVES:
         ill = generator.random((N_PATIENTS, n_labels)) < prevalence
-        n_patients = patients_per_class(ill, np.ones_like(ill), np.arange(N_PATIENTS)).min(axis=0)
+        n_patients = patients_of_rarer_class(ill, np.ones_like(ill), np.arange(N_PATIENTS))
     of_patient = SHARED * generator.normal(size=(N_PATIENTS, n_labels))
     of_arm = OF_ARM * generator.normal(size=(2, 1, N_PATIENTS, n_labels))
     distance = np.array(qualities)[:, None] + OF_QUALITY * generator.normal(size=(2, n_replicates))

@@ -26,6 +26,12 @@ def gaps():
     return run_with_gaps()
 
 
+def drawn_patients(predictions, splits):
+    """Return the patients of the test records, and how often each record is in each resample."""
+    patients = splits.set_index("record_id").loc[predictions["test_record_id"], "patient_id"].astype(str).to_numpy()
+    return patients, patient_resamples(patients, N_RESAMPLES, SEED)
+
+
 def in_challenge(study):
     """The study with PAC called sinus rhythm, and what it earns to answer one class for another."""
     predictions, labels, splits = study
@@ -41,8 +47,7 @@ def test_challenge_score_is_that_of_the_answers_at_the_thresholds(study, tmp_pat
     shuffled = rewards.sample(frac=1, random_state=2).sample(frac=1, axis=1, random_state=3)
     scores, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED, rewards=shuffled)
     truth = labels.set_index("record_id").loc[predictions["test_record_id"], list(rewards)].to_numpy()
-    patients = splits.set_index("record_id").loc[predictions["test_record_id"], "patient_id"].astype(str).to_numpy()
-    weights = patient_resamples(patients, N_RESAMPLES, SEED)
+    _, weights = drawn_patients(predictions, splits)
     for replicate in range(N_REPLICATES):
         rows = scores[(scores["replicate"] == replicate) & (scores["metric"] == "f1")].set_index("label")
         answers = predictions["test_probability"][replicate] >= rows["threshold"].reindex(list(rewards)).to_numpy()
@@ -82,8 +87,7 @@ def test_resampled_macro_leaves_out_labels_that_vanish_from_the_resample(study):
     predictions, labels, splits = study
     _, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
     truth = truth_of(labels, predictions["test_record_id"])
-    patients = splits.set_index("record_id").loc[predictions["test_record_id"], "patient_id"].astype(str)
-    weights = patient_resamples(patients.to_numpy(), N_RESAMPLES, SEED)
+    patients, weights = drawn_patients(predictions, splits)
     has_rare = weights @ truth[:, 4] > 0
     assert 0 < has_rare.sum() < N_RESAMPLES  # else this test would not test anything
     for resample in range(N_RESAMPLES):
@@ -117,10 +121,10 @@ def test_resampled_weighted_f1_equals_scikit_learn_on_repeated_records(study):
     predictions["test_probability"][0, :4] = 0.5  # which is no
     _, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
     truth = truth_of(labels, test_ids)
-    patients = splits.set_index("record_id").loc[test_ids, "patient_id"].astype(str).to_numpy()
+    patients, weights = drawn_patients(predictions, splits)
     apart = np.array([widening(of_label, patients) for of_label in truth.T])
-    for resample, weights in enumerate(patient_resamples(patients, N_RESAMPLES, SEED)):
-        drawn = np.repeat(np.arange(60), weights)
+    for resample, counts in enumerate(weights):
+        drawn = np.repeat(np.arange(60), counts)
         for replicate in range(N_REPLICATES):
             answers = predictions["test_probability"][replicate] > 0.5
             whole, again = (
@@ -134,8 +138,7 @@ def test_resamples_count_the_records_of_which_a_label_is_known(gaps):
     predictions, labels, splits = gaps
     _, resamples = score_run(predictions, labels, splits, N_RESAMPLES, SEED)
     truth = truth_of(labels, predictions["test_record_id"])
-    patients = splits.set_index("record_id").loc[predictions["test_record_id"], "patient_id"].astype(str)
-    weights = patient_resamples(patients.to_numpy(), N_RESAMPLES, SEED)
+    patients, weights = drawn_patients(predictions, splits)
     for resample in range(N_RESAMPLES):
         values = []
         for column in range(len(LABELS)):

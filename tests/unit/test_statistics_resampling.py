@@ -4,7 +4,7 @@ from scipy import stats
 
 from ecgtransfer.statistics.resampling import (
     patient_resamples,
-    patients_per_class,
+    patients_of_rarer_class,
     replicate_draws,
     widened_for_few_patients,
 )
@@ -37,8 +37,9 @@ def test_patients_are_counted_once_per_class_of_records_with_known_labels():
     positive = np.array([[1, 1, 0, 1, 0, 0], [1, 1, 1, 1, 1, 1]], dtype=bool).T
     known = np.array([[1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1]], dtype=bool).T
     # Label 0: a and b have it; b without it in another record, and c; nothing is known of d.
-    np.testing.assert_array_equal(patients_per_class(positive, known, patients), [[2, 4], [2, 0]])
-    assert patients_per_class(positive[:0], known[:0], patients[:0]).tolist() == [[0, 0], [0, 0]]
+    for labels, counts in ((positive, [2, 0]), (~positive, [2, 0]), (positive & (patients == "a")[:, None], [1, 1])):
+        np.testing.assert_array_equal(patients_of_rarer_class(labels, known, patients), counts)
+    assert patients_of_rarer_class(positive[:0], known[:0], patients[:0]).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("m", [2, 5, 40])

@@ -25,7 +25,7 @@ from ecgtransfer.statistics.metrics import (
     macro_of_frequent,
     weighted_macro,
 )
-from ecgtransfer.statistics.resampling import patient_resamples, patients_per_class, widened_for_few_patients
+from ecgtransfer.statistics.resampling import patient_resamples, patients_of_rarer_class, widened_for_few_patients
 
 Array = NDArray[Any]
 
@@ -116,7 +116,7 @@ def score_run(
     truth_test, truth_valid = truth_of(labels, names, test_ids), truth_of(labels, names, valid_ids)
     patients = splits.set_index("record_id").loc[test_ids, "patient_id"].astype(str).to_numpy()
     weights = patient_resamples(patients, n_resamples, seed)
-    in_rarer_class = patients_per_class(truth_test.positive, truth_test.known, patients).min(axis=0)
+    in_rarer_class = patients_of_rarer_class(truth_test.positive, truth_test.known, patients)
     frequent = in_rarer_class >= min_positives
     if not frequent.any():
         raise InputError(

@@ -17,7 +17,7 @@ from ecgtransfer.compare.findings import CELL_COLUMNS, KEY_COLUMNS, sorted_table
 from ecgtransfer.compare.tested import Draws, Tested, cell_start, macro_by_replicate, tested
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.metrics import auroc
-from ecgtransfer.statistics.resampling import patients_per_class
+from ecgtransfer.statistics.resampling import patients_of_rarer_class
 from ecgtransfer.study import Cell
 
 logger = logging.getLogger(__name__)
@@ -127,6 +127,5 @@ def _columns_to_compare(run: Tested, inside: Array, outside: Array, least: int) 
     """Return the labels that enough patients have, and have not, on both sides."""
     enough = np.ones(len(run.labels), dtype=bool)
     for side in (inside, outside):
-        counts = patients_per_class(run.positive[side], run.known[side], run.patients[side])
-        enough &= (counts >= least).all(axis=0)
+        enough &= patients_of_rarer_class(run.positive[side], run.known[side], run.patients[side]) >= least
     return tuple(np.flatnonzero(enough).tolist())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecgtransfer.compare.findings import key_of, mean_with_interval
 from ecgtransfer.compare.scores import truth_of
 from ecgtransfer.statistics.metrics import macro
-from ecgtransfer.statistics.resampling import patient_resamples, patients_per_class, widened_for_few_patients
+from ecgtransfer.statistics.resampling import patient_resamples, patients_of_rarer_class, widened_for_few_patients
 from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
@@ -71,8 +71,8 @@ class Tested:
             chosen, drawn = (rows, within) if known.all() else (rows[known], within.T[known].T)
             for replicate, probability in enumerate(self.probability):
                 values[replicate, place] = metric(self.positive[chosen, column], probability[chosen, column], drawn)
-        n_patients = patients_per_class(self.positive[rows], self.known[rows], self.patients[rows])[:, list(columns)]
-        values[:, :, 1:] = widened_for_few_patients(values[:, :, 0], values[:, :, 1:], n_patients.min(axis=0))
+        n_patients = patients_of_rarer_class(self.positive[rows], self.known[rows], self.patients[rows])
+        values[:, :, 1:] = widened_for_few_patients(values[:, :, 0], values[:, :, 1:], n_patients[list(columns)])
         return values
 
 

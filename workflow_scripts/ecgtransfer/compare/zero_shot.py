@@ -13,7 +13,7 @@ from ecgtransfer.compare.scores import load_arrays
 from ecgtransfer.compare.tested import Draws, Tested, tested
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.metrics import auroc, macro
-from ecgtransfer.statistics.resampling import patients_per_class
+from ecgtransfer.statistics.resampling import patients_of_rarer_class
 
 Array = NDArray[Any]
 
@@ -73,7 +73,7 @@ def zero_shot(
         If a test record is missing from the predictions or from the labels.
     """
     run = _of_source(source_predictions, labels, splits)
-    n_patients = patients_per_class(run.positive, run.known, run.patients).min(axis=0)
+    n_patients = patients_of_rarer_class(run.positive, run.known, run.patients)
     columns = np.flatnonzero(n_patients >= min_positives).tolist()
     names = [run.labels[column] for column in columns]
     row: dict[str, object] = {"target": target, "source": source, "model": model, "metric": METRIC}

@@ -9,7 +9,7 @@ import pandas as pd
 from ecgtransfer.prepare.corpora import is_shuffled
 from ecgtransfer.report.answers import number
 from ecgtransfer.report.names import ANSWERED_METRIC
-from ecgtransfer.statistics.resampling import patients_per_class
+from ecgtransfer.statistics.resampling import patients_of_rarer_class
 from ecgtransfer.study import is_outside, patients_unknown, studied_datasets, trained_sources
 
 FEW_TEST_PATIENTS = 100
@@ -94,8 +94,8 @@ def _small_tests(
         if n_patients < FEW_TEST_PATIENTS:
             yield Caution(f"{target} has only {n_patients} test patients. Its numbers mean little.", severe=True)
         tested = labels[target].set_index("record_id").loc[test["record_id"]]
-        counts = patients_per_class((tested == 1).to_numpy(), tested.notna().to_numpy(), test["patient_id"].to_numpy())
-        rarer = pd.Series(counts.min(axis=0), index=tested.columns)
+        known, patients = tested.notna().to_numpy(), test["patient_id"].to_numpy()
+        rarer = pd.Series(patients_of_rarer_class((tested == 1).to_numpy(), known, patients), index=tested.columns)
         left_out, rare = rarer[rarer < min_positives], rarer[(rarer >= min_positives) & (rarer < FEW_TEST_POSITIVES)]
         if len(left_out):
             yield Caution(

@@ -45,8 +45,8 @@ def patient_resamples(patient_ids: ArrayLike, n_resamples: int, seed: int) -> Ar
     return weights
 
 
-def patients_per_class(positive: Array, known: Array, patient_ids: ArrayLike) -> Array:
-    """Count the patients who have each label, and those who have a recording without it.
+def patients_of_rarer_class(positive: Array, known: Array, patient_ids: ArrayLike) -> Array:
+    """Count the patients who have each label, or who have a recording without it, whichever are fewer.
 
     Parameters
     ----------
@@ -55,13 +55,13 @@ def patients_per_class(positive: Array, known: Array, patient_ids: ArrayLike) ->
 
     Returns
     -------
-    (2, L) array of integers: patients with the label, patients without; who has both kinds of recordings is in both
+    (L,) array of integers; a patient who has both kinds of recordings is in both classes
     """
     patients, patient_of_record = np.unique(np.asarray(patient_ids), return_inverse=True)
     has = np.zeros((2, len(patients), positive.shape[1]), dtype=bool)
     for place, in_class in enumerate((positive & known, ~positive & known)):
         np.logical_or.at(has[place], patient_of_record, in_class)
-    counts: Array = np.count_nonzero(has, axis=1)
+    counts: Array = np.count_nonzero(has, axis=1).min(axis=0)
     return counts
 
 
@@ -72,7 +72,7 @@ def widened_for_few_patients(values: Array, resampled: Array, n_patients: ArrayL
     ----------
     values : (..., L) a metric of every label on the whole test set
     resampled : (..., L, B) the same on every patient resample
-    n_patients : (L,) patients m of the rarer class of every label, of `patients_per_class`
+    n_patients : (L,) patients m of the rarer class of every label, of `patients_of_rarer_class`
 
     Returns
     -------
