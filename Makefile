@@ -6,11 +6,10 @@ BIN := .venv/bin
 CONFIG = config/config.yaml
 CORES = all
 ARGS =
-SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG) $(ARGS)
-STUDY = $(or $(shell sed -n 's/^study: *\([^ \#]*\).*/\1/p' $(CONFIG)),default)
-AUDIT = results/$(STUDY)/audit/leakage.csv
+OPTIONS = --cores $(CORES) --configfile $(CONFIG) $(ARGS)
+SNAKEMAKE = $(BIN)/snakemake $(OPTIONS)
 
-.PHONY: help run plan test bench lint format .venv
+.PHONY: help run plan verify test bench lint format .venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -34,16 +33,17 @@ help: ## list the targets
 	@touch $@
 
 # A killed run leaves Snakemake's lock behind, and perhaps jobs that still write. So runs take a lock of the system,
-# which ends with the last process that holds it; whoever has it may remove Snakemake's. The audit goes first: where it
-# finds after an edit what it found before, no source is trained again.
+# which ends with the last process that holds it; whoever has it may remove Snakemake's.
 run: .venv/installed ## run the study CONFIG to its report; only what changed is run again
 	@mkdir -p .snakemake; exec 9>.snakemake/run.lock; \
 	if command -v flock >/dev/null && ! flock --nonblock 9; then \
 	  echo "waiting for another run in this folder, or for the last jobs of a killed one"; flock 9; \
 	fi; \
 	if [ -n "$$(ls -A .snakemake/locks 2>/dev/null)" ]; then $(SNAKEMAKE) --unlock; fi; \
-	if [ -e $(AUDIT) ]; then $(SNAKEMAKE) -- $(AUDIT); fi && \
-	$(SNAKEMAKE) && echo "report: results/$(STUDY)/report/index.html"
+	$(BIN)/python workflow_scripts/run.py $(OPTIONS)
+
+verify: .venv/installed ## read all that the study CONFIG rests on, and name what is damaged or stale
+	@$(BIN)/python workflow_scripts/verify.py $(OPTIONS)
 
 plan: .venv/installed ## print what the study CONFIG takes, and what would run now and why
 	@$(BIN)/python workflow_scripts/plan.py $(CONFIG) $(ARGS)

@@ -29,9 +29,23 @@ include: "rules/audit.smk"
 include: "rules/train.smk"
 include: "rules/compare.smk"
 include: "rules/report.smk"
+include: "rules/provenance.smk"
 
 
+localrules:
+    all,
+
+
+# Without output and benchmark, so that it runs, and looks whether all of it fits, each time.
 rule all:
     default_target: True
     input:
-        "<results>/report/index.html",
+        **PROMISED,
+    log:
+        "<logs>/all.log",
+    conda:
+        "envs/prepare.yaml"
+    params:
+        plan=PLAN,
+    script:
+        "workflow_scripts/all.py"

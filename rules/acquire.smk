@@ -10,6 +10,7 @@ localrules:
 rule simulate:
     output:
         manifest="<results>/raw/{simulated}.csv",
+        record="<results>/provenance/simulate/{simulated}.json",
     log:
         "<logs>/simulate/{simulated}.log",
     benchmark:
@@ -22,7 +23,7 @@ rule simulate:
         runtime=60,
     params:
         settings=simulation_settings,
-        folder="data/{simulated}",
+        folder=simulated_folder,
         code=code_of("simulate"),
     script:
         "../workflow_scripts/simulate.py"
@@ -31,6 +32,7 @@ rule simulate:
 rule download:
     output:
         manifest="<results>/raw/{published}.csv",
+        record="<results>/provenance/download/{published}.json",
     log:
         "<logs>/download/{published}.log",
     benchmark:
@@ -56,6 +58,7 @@ rule inventory:
         table=own_table,
     output:
         manifest="<results>/raw/{own}.csv",
+        record="<results>/provenance/inventory/{own}.json",
     log:
         "<logs>/inventory/{own}.log",
     benchmark:
@@ -68,6 +71,7 @@ rule inventory:
         runtime=240,
     params:
         entry=own_entry,
+        folder=own_folder,
         code=code_of("inventory"),
     script:
         "../workflow_scripts/inventory.py"

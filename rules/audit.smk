@@ -6,6 +6,7 @@ rule fingerprint_signals:
         signals="<results>/signals/{dataset}.npy",
     output:
         fingerprints="<results>/audit/fingerprints/{dataset}.npz",
+        record="<results>/provenance/fingerprint_signals/{dataset}.json",
     log:
         "<logs>/fingerprint_signals/{dataset}.log",
     benchmark:
@@ -30,6 +31,7 @@ rule find_duplicates:
         quality=of_corpus("<results>/signals/{dataset}.csv", "joined"),
     output:
         pairs="<results>/audit/duplicates/{joined}.csv",
+        record="<results>/provenance/find_duplicates/{joined}.json",
     log:
         "<logs>/find_duplicates/{joined}.log",
     benchmark:
@@ -47,7 +49,8 @@ rule find_duplicates:
         "../workflow_scripts/find_duplicates.py"
 
 
-rule find_overlaps:
+# What it finds decides whether a source is trained again: jobs that follow are planned anew when it is done.
+checkpoint find_overlaps:
     input:
         fingerprints=of_corpus("<results>/audit/fingerprints/{dataset}.npz", "joined"),
         signals=of_corpus("<results>/signals/{dataset}.npy", "joined"),
@@ -57,6 +60,7 @@ rule find_overlaps:
         target_quality=of_its_targets("<results>/signals/{dataset}.csv"),
     output:
         pairs="<results>/audit/overlaps/{joined}.csv",
+        record="<results>/provenance/find_overlaps/{joined}.json",
     log:
         "<logs>/find_overlaps/{joined}.log",
     benchmark:
@@ -94,6 +98,7 @@ rule audit_leakage:
             category="Data",
             labels={"what": "recordings and patients that occur twice"},
         ),
+        record="<results>/provenance/audit_leakage.json",
     log:
         "<logs>/audit_leakage.log",
     benchmark:

@@ -8,7 +8,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from ecgtransfer.code_fingerprint import code_fingerprint
-from ecgtransfer.config import check_config, in_key_order
+from ecgtransfer.config import check_config, check_paths, in_key_order
 from ecgtransfer.errors import InputError
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.prepare.corpora import (
@@ -18,12 +18,18 @@ from ecgtransfer.prepare.corpora import (
     without_task,
 )
 from ecgtransfer.prepare.layouts import LAYOUTS
+from ecgtransfer.provenance.digests import MEMORY, Digests
+from ecgtransfer.provenance.graph import plan_of
+from ecgtransfer.provenance.judge import require_current
+from ecgtransfer.provenance.record import digest_of_value
+from ecgtransfer.provenance.settle import remove_leftovers
 from ecgtransfer.report.figures import FIGURE_MODULES
 from ecgtransfer.study import (
     cells_at,
     cells_of,
     corpora_of,
     datasets_of_targets,
+    drawn_datasets,
     leaks,
     patients_unknown,
     pretrainings_of,
@@ -50,6 +56,7 @@ VIEWS = sorted(
 try:
     options = {model: entry.options for model, entry in REGISTRY.items()}
     check_config(config, read_yaml("config/schema.yaml"), DATASETS, options, VIEWS)
+    check_paths(config)
 except InputError as mistakes:
     sys.exit(f"error in the config: {mistakes}")
 sections = in_key_order(config)
@@ -91,7 +98,7 @@ wildcard_constraints:
     pretraining=r"|@[1-9][0-9]*",
     way=any_of(config["transfer"]["arms"]),
     arm=any_of(dict.fromkeys(cell.arm for cell in cells_of(config))),
-    fraction=r"[0-9.]+",
+    fraction=any_of(map(str, config["transfer"]["fractions"])),
 
 
 def code_of(rule_name):
@@ -126,6 +133,8 @@ def layout_code_of(rule_name):
     return code
 
 
+RESULTS = f"results/{config['study']}"
+PLAN = f"{RESULTS}/provenance/plan.json"
 FRACTIONS = config["transfer"]["fractions"]
 AT_LARGEST_FRACTION = cells_at(config, max(FRACTIONS))
 AT_ENDS_OF_CURVES = cells_at(config, min(FRACTIONS), max(FRACTIONS))

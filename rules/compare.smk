@@ -10,6 +10,7 @@ rule score_run:
     output:
         scores="<results>/scores/{target}/{model}/{arm}/{fraction}.csv",
         resamples="<results>/scores/{target}/{model}/{arm}/{fraction}.resamples.npz",
+        record="<results>/provenance/score_run/{target}/{model}/{arm}/{fraction}.json",
     log:
         "<logs>/score_run/{target}/{model}/{arm}/{fraction}.log",
     benchmark:
@@ -66,6 +67,7 @@ rule compare:
         optimism="<results>/findings/optimism.csv",
         claims="<results>/findings/claims.csv",
         parity="<results>/findings/parity.csv",
+        record="<results>/provenance/compare.json",
     log:
         "<logs>/compare.log",
     benchmark:
@@ -104,6 +106,7 @@ rule compare_predictions:
         subgroups="<results>/findings/subgroups.csv",
         calibration="<results>/findings/calibration.csv",
         reliability="<results>/findings/reliability.csv",
+        record="<results>/provenance/compare_predictions.json",
     log:
         "<logs>/compare_predictions.log",
     benchmark:
@@ -139,6 +142,7 @@ rule compare_sources:
         zero_shot="<results>/findings/zero_shot.csv",
         transferability="<results>/findings/transferability.csv",
         correlation="<results>/findings/transferability_correlation.csv",
+        record="<results>/provenance/compare_sources.json",
     log:
         "<logs>/compare_sources.log",
     benchmark:

@@ -1,15 +1,39 @@
 # Input functions: which files a rule reads, by its wildcards and the config.
 
 
+def folder_of(dataset):
+    """Return where the files of a data set lie; those of a simulated corpus under what decides them."""
+    if dataset in config["own"]:
+        return config["own"][dataset]["folder"]
+    if dataset in config["simulate"]:
+        return f"data/{dataset}/{digest_of_value(config['simulate'][dataset])}"
+    return f"data/{dataset}"
+
+
 def data_folder(wildcards):
-    """Return where the files of a data set lie."""
-    own = config["own"].get(wildcards.dataset)
-    return own["folder"] if own else f"data/{wildcards.dataset}"
+    """Return where the files of the data set lie that a job is about."""
+    return folder_of(wildcards.dataset)
+
+
+def simulated_folder(wildcards):
+    """Return where a simulated corpus goes."""
+    return folder_of(wildcards.simulated)
+
+
+def own_folder(wildcards):
+    """Return the folder of your own recordings."""
+    return folder_of(wildcards.own)
 
 
 def own_table(wildcards):
     """Return the table of your own recordings."""
     return config["own"][wildcards.own]["table"]
+
+
+def table_of_own(wildcards):
+    """Return the table of a data set, if it is your own; other tables stand in the manifest."""
+    own = config["own"].get(wildcards.dataset)
+    return own["table"] if own else []
 
 
 def label_table_of(wildcards):
@@ -77,6 +101,12 @@ def of_source(pattern):
         return pattern.format(corpus=without_task(wildcards.source))
 
     return file
+
+
+def overlaps_of_source(wildcards):
+    """Return what of a source is in a target, too."""
+    joined = without_shuffling(without_task(wildcards.source))
+    return checkpoints.find_overlaps.get(joined=joined).output.pairs
 
 
 def of_age_and_sex(wildcard):
@@ -173,7 +203,7 @@ def drawn_recordings(form):
     """Return the drawn recordings of all data sets, data set by data set."""
     return [
         path
-        for dataset in drawn_datasets()
+        for dataset in drawn_datasets(config)
         for path in expand(recording_figures(form), dataset=dataset)
     ]
 

@@ -4,9 +4,11 @@
 rule describe_records:
     input:
         manifest="<results>/raw/{dataset}.csv",
+        own_table=table_of_own,
     output:
         described="<results>/records/{dataset}.described.csv",
         rejected="<results>/records/{dataset}.rejected.csv",
+        record="<results>/provenance/describe_records/{dataset}.json",
     log:
         "<logs>/describe_records/{dataset}.log",
     benchmark:
@@ -32,6 +34,7 @@ rule index_records:
         label_table=label_table_of,
     output:
         records="<results>/records/{dataset}.csv",
+        record="<results>/provenance/index_records/{dataset}.json",
     log:
         "<logs>/index_records/{dataset}.log",
     benchmark:
@@ -52,11 +55,13 @@ rule index_records:
 # It reads what files say, not the records table: an edit of labels must not filter the signals again.
 rule prepare_signals:
     input:
+        manifest="<results>/raw/{dataset}.csv",
         described="<results>/records/{dataset}.described.csv",
     output:
         signals="<results>/signals/{dataset}.npy",
         quality="<results>/signals/{dataset}.csv",
         recipe="<results>/signals/{dataset}.json",
+        record="<results>/provenance/prepare_signals/{dataset}.json",
     log:
         "<logs>/prepare_signals/{dataset}.log",
     benchmark:
@@ -83,6 +88,7 @@ rule harmonize_labels:
         equivalent="config/labels/equivalent.csv",
     output:
         labels="<results>/labels/{corpus}.csv",
+        record="<results>/provenance/harmonize_labels/{corpus}.json",
     log:
         "<logs>/harmonize_labels/{corpus}.log",
     benchmark:
@@ -108,6 +114,7 @@ rule split_records:
         labels="<results>/labels/{corpus}.csv",
     output:
         splits="<results>/splits/{corpus}.csv",
+        record="<results>/provenance/split_records/{corpus}.json",
     log:
         "<logs>/split_records/{corpus}.log",
     benchmark:
@@ -132,6 +139,7 @@ rule measure_signals:
         quality="<results>/signals/{dataset}.csv",
     output:
         measurements="<results>/measurements/{dataset}.csv",
+        record="<results>/provenance/measure_signals/{dataset}.json",
     log:
         "<logs>/measure_signals/{dataset}.log",
     benchmark:

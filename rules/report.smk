@@ -41,6 +41,7 @@ rule plot_findings:
             for finding in FIGURES
         ],
         png=expand("<results>/figures/{finding}.png", finding=FIGURES),
+        record="<results>/provenance/plot_findings.json",
     log:
         "<logs>/plot_findings.log",
     benchmark:
@@ -63,6 +64,7 @@ rule plot_findings:
 
 rule plot_recordings:
     input:
+        manifest="<results>/raw/{dataset}.csv",
         records="<results>/records/{dataset}.csv",
         described="<results>/records/{dataset}.described.csv",
         snomed="config/labels/snomed.csv",
@@ -74,6 +76,7 @@ rule plot_recordings:
             labels={"data set": "{dataset}"},
         ),
         png=recording_figures("png"),
+        record="<results>/provenance/plot_recordings/{dataset}.json",
     log:
         "<logs>/plot_recordings/{dataset}.log",
     benchmark:
@@ -105,6 +108,7 @@ rule plot_quality:
             labels={"what": "quality of {dataset}"},
         ),
         png="<results>/figures/quality/{dataset}.png",
+        record="<results>/provenance/plot_quality/{dataset}.json",
     log:
         "<logs>/plot_quality/{dataset}.log",
     benchmark:
@@ -129,9 +133,11 @@ rule report:
         findings=expand("<results>/findings/{finding}.csv", finding=TABLES_ON_PAGE),
         figures=expand("<results>/figures/{finding}.svg", finding=FIGURES),
         recordings=drawn_recordings("png"),
-        records=expand("<results>/records/{dataset}.csv", dataset=drawn_datasets()),
+        records=expand(
+            "<results>/records/{dataset}.csv", dataset=drawn_datasets(config)
+        ),
         rejected=expand(
-            "<results>/records/{dataset}.rejected.csv", dataset=drawn_datasets()
+            "<results>/records/{dataset}.rejected.csv", dataset=drawn_datasets(config)
         ),
         recipes=expand(
             "<results>/signals/{dataset}.json", dataset=studied_datasets(config)
@@ -153,6 +159,7 @@ rule report:
             category="Findings",
             labels={"what": "the whole page"},
         ),
+        record="<results>/provenance/report.json",
     log:
         "<logs>/report.log",
     benchmark:
@@ -172,10 +179,11 @@ rule report:
         published=published_facts(),
         findings=TABLES_ON_PAGE,
         figures=list(FIGURES),
-        drawn=drawn_datasets(),
+        drawn=drawn_datasets(config),
         studied=studied_datasets(config),
         corpora=corpora_of(config),
         cells=cell_keys(),
+        plan=PLAN,
         code=code_of("report"),
     script:
         "../workflow_scripts/report.py"

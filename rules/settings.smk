@@ -160,20 +160,11 @@ def families_of_models():
     }
 
 
-def drawn_datasets():
-    """Return the data sets of which the report shows recordings."""
-    return list(
-        dict.fromkeys(
-            [*studied_datasets(config), *config["report"]["recordings"]["datasets"]]
-        )
-    )
-
-
 def published_facts():
     """Return what the report says of each published data set; how it is fetched and read is left out."""
     keys = ("title", "version", "licence", "citation", "n_records", "patients")
     return {
         name: {key: DATASETS[name][key] for key in keys}
-        for name in drawn_datasets()
+        for name in drawn_datasets(config)
         if name in DATASETS
     }

@@ -10,12 +10,13 @@ rule pretrain:
         signals=of_corpus("<results>/signals/{dataset}.npy", "source"),
         values=values_of_source,
         splits=of_source("<results>/splits/{corpus}.csv"),
-        overlaps=of_joined("<results>/audit/overlaps/{joined}.csv", "source"),
+        overlaps=overlaps_of_source,
         records=of_age_and_sex("source"),
     output:
         weights="<results>/pretrained/{source}/{model}{pretraining}/weights.safetensors",
         history="<results>/pretrained/{source}/{model}{pretraining}/history.csv",
         facts="<results>/pretrained/{source}/{model}{pretraining}/run.json",
+        record="<results>/provenance/pretrain/{source}/{model}{pretraining}.json",
     log:
         "<logs>/pretrain/{source}/{model}{pretraining}.log",
     benchmark:
@@ -47,6 +48,7 @@ rule import_weights:
     output:
         weights="<results>/pretrained/{outside}/{model}/weights.safetensors",
         facts="<results>/pretrained/{outside}/{model}/run.json",
+        record="<results>/provenance/import_weights/{outside}/{model}.json",
     log:
         "<logs>/import_weights/{outside}/{model}.log",
     benchmark:
@@ -76,6 +78,7 @@ rule scratch:
         predictions="<results>/runs/{target}/{model}/scratch/{fraction}/predictions.npz",
         history="<results>/runs/{target}/{model}/scratch/{fraction}/history.csv",
         facts="<results>/runs/{target}/{model}/scratch/{fraction}/run.json",
+        record="<results>/provenance/scratch/{target}/{model}/{fraction}.json",
     log:
         "<logs>/scratch/{target}/{model}/{fraction}.log",
     benchmark:
@@ -112,6 +115,7 @@ rule finetune:
         predictions="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/predictions.npz",
         history="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/history.csv",
         facts="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/run.json",
+        record="<results>/provenance/finetune/{target}/{model}/{way}-{source}/{fraction}.json",
     log:
         "<logs>/finetune/{target}/{model}/{way}-{source}/{fraction}.log",
     benchmark:
@@ -149,6 +153,7 @@ rule predict_with_source:
         weights="<results>/pretrained/{source}/{model}/weights.safetensors",
     output:
         predictions="<results>/zero_shot/{target}/{model}/{source}.npz",
+        record="<results>/provenance/predict_with_source/{target}/{model}/{source}.json",
     log:
         "<logs>/predict_with_source/{target}/{model}/{source}.log",
     benchmark:

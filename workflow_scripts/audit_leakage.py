@@ -13,7 +13,7 @@ def tables(names: list[str], paths: list[str]) -> dict[str, pd.DataFrame]:
     return {name: pd.read_csv(path, dtype=text) for name, path in zip(names, paths, strict=True)}
 
 
-with job(snakemake.log[0]):
+with job(snakemake):
     found, params = snakemake.input, snakemake.params
     records = tables(params.datasets, found.records)
     table = leakage(

@@ -18,7 +18,7 @@ from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import read_tables
 from ecgtransfer.study import Cell
 
-with job(snakemake.log[0]):
+with job(snakemake):
     files, out, plan = snakemake.input, snakemake.output, snakemake.params
     confidence, margin, seed = (plan.settings[key] for key in ("confidence", "margin", "seed"))
 

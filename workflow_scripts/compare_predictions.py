@@ -11,7 +11,7 @@ from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import datasets_of, join_records, read_tables
 from ecgtransfer.study import Cell
 
-with job(snakemake.log[0]):
+with job(snakemake):
     files, out, plan = snakemake.input, snakemake.output, snakemake.params
     labels, splits = read_tables(plan.targets, files.labels), read_tables(plan.targets, files.splits)
     paths = dict(zip(plan.datasets, files.records, strict=True))

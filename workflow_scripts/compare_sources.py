@@ -12,7 +12,7 @@ from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import read_tables
 from ecgtransfer.study import Cell
 
-with job(snakemake.log[0]):
+with job(snakemake):
     files, out, plan = snakemake.input, snakemake.output, snakemake.params
     labels, splits = read_tables(plan.targets, files.labels), read_tables(plan.targets, files.splits)
     verdicts = pd.read_csv(files.verdicts)

@@ -8,7 +8,7 @@ from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.prepare.records import describe_records
 
-with job(snakemake.log[0]):
+with job(snakemake):
     described, rejected = describe_records(
         snakemake.params.entry, Path(snakemake.params.folder), pd.read_csv(snakemake.input.manifest)["path"]
     )

@@ -6,7 +6,7 @@ from ecgtransfer.acquire.download import download
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     # Neither mirror nor copy is a parameter of the rule: the checksums say that files are the same wherever they are.
     manifest = download(
         snakemake.params.entry,

@@ -4,7 +4,7 @@ from ecgtransfer.audit.duplicates import audited, find_duplicates
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     found = snakemake.input
     corpus = audited(snakemake.params.datasets, found.fingerprints, found.signals, found.quality)
     write_csv(find_duplicates(corpus, snakemake.threads), snakemake.output.pairs)

@@ -4,7 +4,7 @@ from ecgtransfer.audit.duplicates import audited, find_overlaps
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     found, params = snakemake.input, snakemake.params
     source = audited(params.datasets, found.fingerprints, found.signals, found.quality)
     targets = audited(params.target_datasets, found.target_fingerprints, found.target_signals, found.target_quality)

@@ -10,7 +10,7 @@ from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.ways import parse_way
 
-with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu):
+with job(snakemake), leased_devices(snakemake.resources.gpu):
     hardware = snakemake.params.hardware
     corpus = read_corpus(
         snakemake.wildcards.target,

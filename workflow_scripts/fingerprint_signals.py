@@ -5,6 +5,6 @@ from pathlib import Path
 from ecgtransfer.audit.fingerprints import fingerprint_signals
 from ecgtransfer.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     fingerprints = fingerprint_signals(Path(snakemake.input.signals), snakemake.params.sampling_rate_hz)
     fingerprints.save(Path(snakemake.output.fingerprints))

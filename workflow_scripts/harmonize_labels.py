@@ -7,7 +7,7 @@ from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import is_shuffled, join_records
 from ecgtransfer.prepare.labels import harmonize_labels, read_view, shuffle_labels
 
-with job(snakemake.log[0]):
+with job(snakemake):
     corpus = snakemake.wildcards.corpus
     labels = harmonize_labels(
         join_records(corpus, snakemake.input.records),

@@ -9,7 +9,7 @@ from ecgtransfer.leads import LEADS
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.weights import import_outside_weights, save_tensors
 
-with job(snakemake.log[0]):
+with job(snakemake):
     path, model = Path(snakemake.input.weights), snakemake.wildcards.model
     rows = read_rows(Path(snakemake.input.names), ["theirs", "ours"], mend="mend it") if snakemake.input.names else []
     tensors = import_outside_weights(

@@ -6,7 +6,7 @@ from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.prepare.statements import index_records, read_label_table
 
-with job(snakemake.log[0]):
+with job(snakemake):
     described = pd.read_csv(snakemake.input.described, dtype=str)
     label_table = read_label_table(snakemake.input.label_table)
     records = index_records(described, label_table, snakemake.params.min_likelihood)

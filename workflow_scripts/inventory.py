@@ -4,5 +4,5 @@ from ecgtransfer.acquire.inventory import inventory
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     write_csv(inventory(snakemake.params.entry, snakemake.threads), snakemake.output.manifest)

@@ -7,7 +7,7 @@ from ecgtransfer.report.figure_files import save_figure, stamped
 from ecgtransfer.report.figures import FIGURE_MODULES
 from ecgtransfer.report.inputs import read_findings
 
-with job(snakemake.log[0]):
+with job(snakemake):
     files, out, plan = snakemake.input, snakemake.output, snakemake.params
     tables = dict(zip(plan.tables, map(read_findings, files.tables), strict=True))
     for (finding, names), svg, png in zip(plan.figures.items(), out.svg, out.png, strict=True):

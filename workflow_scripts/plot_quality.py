@@ -8,7 +8,7 @@ from ecgtransfer.job import job
 from ecgtransfer.report.figure_files import save_figure
 from ecgtransfer.report.quality_figure import draw_quality, quality_summary, with_gain_flag
 
-with job(snakemake.log[0]):
+with job(snakemake):
     ratio = snakemake.params.implausible_gain["ratio"]
     quality = pd.read_csv(snakemake.input.quality, dtype={"record_id": str, "reason": str})
     quality = with_gain_flag(quality, ratio)

@@ -10,7 +10,7 @@ from ecgtransfer.report.ecg_page import draw_ecg_page
 from ecgtransfer.report.figure_files import save_figure
 from ecgtransfer.report.recordings import choose_recordings, recording_title
 
-with job(snakemake.log[0]):
+with job(snakemake):
     records = pd.read_csv(snakemake.input.records, dtype={"record_id": str, "codes": str})
     abbreviations = pd.read_csv(snakemake.input.snomed, dtype=str).set_index("snomed_ct")["abbreviation"].to_dict()
     stored = pd.read_csv(snakemake.input.described, dtype=str, keep_default_na=False).set_index("record_id")

@@ -10,7 +10,7 @@ from ecgtransfer.train.corpus import read_corpus
 from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.source_predictions import predict_with_source
 
-with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu):
+with job(snakemake), leased_devices(snakemake.resources.gpu):
     torch.set_num_threads(snakemake.threads)
     corpus = read_corpus(
         snakemake.wildcards.target,

@@ -8,7 +8,7 @@ from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
 from ecgtransfer.prepare.signals import COLUMNS_READ, prepare_signals, recipe
 
-with job(snakemake.log[0]):
+with job(snakemake):
     quality = prepare_signals(
         pd.read_csv(snakemake.input.described, usecols=list(COLUMNS_READ), dtype=COLUMNS_READ, keep_default_na=False),
         Path(snakemake.params.folder),

@@ -13,7 +13,7 @@ from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.weights import save_weights
 
-with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu) as devices:
+with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
     torch.set_num_threads(snakemake.threads)
     source, model = snakemake.wildcards.source, snakemake.wildcards.model
     settings, hardware = dict(snakemake.params.settings), snakemake.params.hardware

@@ -7,6 +7,9 @@ import pandas as pd
 from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import read_tables
+from ecgtransfer.provenance.digests import MEMORY, Digests
+from ecgtransfer.provenance.judge import require_current
+from ecgtransfer.provenance.plan import Plan
 from ecgtransfer.report.embedded import png_uri, svg_uri
 from ecgtransfer.report.inputs import (
     drawn_recordings,
@@ -16,8 +19,9 @@ from ecgtransfer.report.inputs import (
 )
 from ecgtransfer.report.page import StudyResults, render_page
 
-with job(snakemake.log[0]):
+with job(snakemake):
     files, plan = snakemake.input, snakemake.params
+    require_current(Plan.read(plan.plan).upstream_of(files), Digests(MEMORY))
     snomed = pd.read_csv(files.snomed, dtype=str)
     records = read_tables(plan.drawn, files.records)
     results = StudyResults(

@@ -6,7 +6,7 @@ from ecgtransfer.compare.scores import load_predictions, score_run
 from ecgtransfer.files import write_arrays, write_csv
 from ecgtransfer.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     rewards = pd.read_csv(snakemake.input.rewards, index_col="label") if snakemake.input.rewards else None
     scores, resamples = score_run(
         load_predictions(snakemake.input.predictions),

@@ -7,7 +7,7 @@ from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
 
-with job(snakemake.log[0]), leased_devices(snakemake.resources.gpu):
+with job(snakemake), leased_devices(snakemake.resources.gpu):
     hardware = snakemake.params.hardware
     corpus = read_corpus(
         snakemake.wildcards.target,

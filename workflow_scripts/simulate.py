@@ -6,7 +6,7 @@ from ecgtransfer.acquire.native_layouts import simulate
 from ecgtransfer.files import manifest_of, write_csv
 from ecgtransfer.job import job
 
-with job(snakemake.log[0]):
+with job(snakemake):
     settings = dict(snakemake.params.settings)
     seed = settings.pop("seed")
     paths = simulate(snakemake.wildcards.simulated, settings, seed, Path(snakemake.params.folder))

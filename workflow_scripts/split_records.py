@@ -11,7 +11,7 @@ from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import ids_in_corpus, join_records
 from ecgtransfer.prepare.splits import split_records
 
-with job(snakemake.log[0]):
+with job(snakemake):
     corpus = snakemake.wildcards.corpus
     pairs = pd.read_csv(snakemake.input.duplicates, dtype={"record_a": str, "record_b": str})
     records = join_records(corpus, snakemake.input.records)

@@ -28,6 +28,12 @@ def code_fingerprint(adapter: Path, extra_modules: Iterable[str] = ()) -> str:
     return _fingerprint(adapter, tuple(extra_modules))
 
 
+def forget_fingerprints() -> None:
+    """Read all code again from now on."""
+    _fingerprint.cache_clear()
+    _normalized.cache_clear()
+
+
 @cache  # of a thousand cells, all of a model run the same
 def _fingerprint(adapter: Path, extra_modules: tuple[str, ...]) -> str:
     root = adapter.parent

@@ -1,21 +1,42 @@
-"""What every job of the workflow does around its one call: a log file, and one clear line when the user must act."""
+"""What every job of the workflow does around its one call: a log file, a record, one line when the user must act."""
 
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.provenance.digests import MEMORY, Digests
+from ecgtransfer.provenance.record import Record, param_digests
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def job(log_path: str) -> Iterator[None]:
-    """Run the block with its progress in `log_path`, up to "done", and its warnings on the terminal, too.
+def job(snakemake: Any) -> Iterator[None]:
+    """Run the block with its progress in the job's log, up to "done", and its warnings on the terminal, too.
 
-    An `InputError` ends the process with status 1 and its one line; any other error leaves its traceback in the log.
+    At its end the record is written of what it was given, read and wrote. An `InputError` ends the process with status
+    1 and its one line; any other error leaves its traceback in the log.
+
+    Parameters
+    ----------
+    snakemake
+        The object of that name in a script of Snakemake.
     """
+    with logged(snakemake.log[0]):
+        digests = Digests(MEMORY)
+        read = _read_by(snakemake, digests)
+        yield
+        _require_same(read, _read_by(snakemake, digests))
+        _record(snakemake, read, digests).write(snakemake.output.record)
+
+
+@contextmanager
+def logged(log_path: str) -> Iterator[None]:
+    """Run the block with its progress in `log_path`, as `job` does, without a record."""
     to_file = logging.FileHandler(log_path, mode="w", encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     to_terminal = logging.StreamHandler()
@@ -30,3 +51,34 @@ def job(log_path: str) -> Iterator[None]:
         logger.exception("unexpected error")
         raise
     logger.info("done")
+
+
+def _read_by(snakemake: Any, digests: Digests) -> dict[str, str | None]:
+    """Return the digest of each file that a job reads, those that stand in a manifest included."""
+    manifest = snakemake.input.get("manifest")
+    unlike = digests.first_unlike(manifest, snakemake.params.folder) if manifest else None
+    if unlike is not None:
+        raise InputError(
+            f"{snakemake.params.folder}/{unlike}: is missing or is not the file that {manifest} lists; "
+            "`make run` makes it again"
+        )
+    return {str(path): digests.of(path) for path in snakemake.input}
+
+
+def _require_same(before: dict[str, str | None], after: dict[str, str | None]) -> None:
+    for path in before:
+        if before[path] != after[path]:
+            raise InputError(f"{path}: has changed while it was read; run again")
+
+
+def _record(snakemake: Any, read: dict[str, str | None], digests: Digests) -> Record:
+    written = {str(path): digests.of(path) for path in snakemake.output if path != snakemake.output.record}
+    if "manifest" in snakemake.output.keys():
+        digests.remember_as_listed(snakemake.output.manifest, snakemake.params.folder)
+    return Record(
+        rule=snakemake.rule,
+        code=snakemake.params.code,
+        params=param_digests(snakemake.params.items()),
+        inputs={path: digest for path, digest in read.items() if digest is not None},
+        outputs={path: digest for path, digest in written.items() if digest is not None},
+    )

@@ -134,6 +134,11 @@ def studied_datasets(config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(dataset for corpus in corpora_of(config) for dataset in datasets_of(corpus)))
 
 
+def drawn_datasets(config: Mapping[str, Any]) -> list[str]:
+    """Return the data sets of which the report shows recordings."""
+    return list(dict.fromkeys([*studied_datasets(config), *config["report"]["recordings"]["datasets"]]))
+
+
 def view_of(config: Mapping[str, Any], corpus: str) -> str:
     """Return the name of the label view of a corpus, with labels shuffled or not; ``all`` where it has none."""
     labels = config["labels"]

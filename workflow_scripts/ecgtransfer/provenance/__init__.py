@@ -1,0 +1,1 @@
+"""What every artefact was made of: records beside results, and what they say of the config and the files of now."""

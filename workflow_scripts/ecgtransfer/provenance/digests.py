@@ -1,0 +1,134 @@
+"""SHA-256 of files, remembered for large ones, so that a look at a finished study reads little."""
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from ecgtransfer.errors import InputError
+from ecgtransfer.files import sha256_of, written_whole
+
+MEMORY = Path(".snakemake", "digests")
+"""Where runs remember, in the folder of the workflow."""
+
+SMALL_BYTES = 1_000_000
+"""Files up to this size are always read."""
+
+
+class Digests:
+    """Digests of files as they are now.
+
+    What was read of a large file is remembered with its size, times and inode, and holds for as long as these do. The
+    memory belongs to one machine and can be deleted at any time.
+
+    Parameters
+    ----------
+    memory
+        Folder for what is remembered; None reads every byte each time.
+    """
+
+    def __init__(self, memory: Path | None) -> None:
+        self.memory = memory
+
+    def of(self, path: str | os.PathLike[str]) -> str | None:
+        """Return a file's SHA-256 as 64 hexadecimal digits, or None if there is no such file."""
+        try:
+            if Path(path).stat().st_size <= SMALL_BYTES:
+                return sha256_of(path)
+            stamp = _stamp(path)
+            known = self._recall(path)
+            if known is None or known["stamp"] != stamp:
+                known = {"stamp": stamp, "sha256": sha256_of(path)}
+                self._keep(path, known)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}); mend its permissions or the disk") from error
+        return known["sha256"]
+
+    def redate(self, path: str | os.PathLike[str], mtime_ns: int) -> None:
+        """Give a file another time of change; what is remembered of it still holds."""
+        known = self._recall(path)
+        fits = known is not None and known["stamp"] == _stamp(path)
+        os.utime(path, ns=(mtime_ns, mtime_ns))
+        if known is not None and fits:
+            self._keep(path, {**known, "stamp": _stamp(path)})
+
+    def first_unlike(self, manifest: str | os.PathLike[str], folder: str | os.PathLike[str]) -> str | None:
+        """Return the first file that is not as its manifest says, or None.
+
+        Parameters
+        ----------
+        manifest
+            A table ``path, bytes, sha256``; a file without checksum was missing, and must still be.
+        folder
+            What the paths are relative to.
+        """
+        listed = list(_listed(manifest))
+        stamp = _stamp_of_all(listed, Path(folder), sha256_of(manifest))
+        known = self._recall(manifest)
+        if known is not None and known["stamp"] == stamp:
+            return None
+        with ThreadPoolExecutor() as pool:
+            unlike = pool.map(lambda row: _is_unlike(Path(folder, row[0]), row[1]), listed)
+            found = next((row[0] for row, is_unlike in zip(listed, unlike, strict=True) if is_unlike), None)
+        if found is None:
+            self._keep(manifest, {"stamp": stamp, "sha256": ""})
+        return found
+
+    def remember_as_listed(self, manifest: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
+        """Take the files of a manifest as they are now for those that it was made from, because they just were read."""
+        stamp = _stamp_of_all(list(_listed(manifest)), Path(folder), sha256_of(manifest))
+        self._keep(manifest, {"stamp": stamp, "sha256": ""})
+
+    def _place(self, path: str | os.PathLike[str]) -> Path | None:
+        name = hashlib.sha256(os.path.abspath(path).encode(errors="surrogateescape")).hexdigest()
+        return self.memory and self.memory / name
+
+    def _recall(self, path: str | os.PathLike[str]) -> dict[str, str] | None:
+        place = self._place(path)
+        try:
+            known = json.loads(place.read_text(encoding="utf-8")) if place else None
+        except (OSError, ValueError):
+            return None
+        return known if isinstance(known, dict) and known.keys() == {"stamp", "sha256"} else None
+
+    def _keep(self, path: str | os.PathLike[str], known: dict[str, str]) -> None:
+        place = self._place(path)
+        if place:
+            with written_whole(place) as temporary:
+                temporary.write_text(json.dumps(known), encoding="utf-8")
+
+
+def _stamp(path: str | os.PathLike[str]) -> str:
+    """Return what changes whenever a file does. Its time of change alone does not: `touch` and `rsync` set it."""
+    found = os.stat(path)
+    return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
+
+
+def _stamp_of_all(listed: Iterable[tuple[str, str]], folder: Path, sha256_of_manifest: str) -> str:
+    digest = hashlib.sha256(sha256_of_manifest.encode())
+    for path, _ in listed:
+        try:
+            digest.update(_stamp(folder / path).encode())
+        except OSError:
+            digest.update(b"missing")
+    return digest.hexdigest()
+
+
+def _listed(manifest: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
+    with Path(manifest).open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        next(rows, None)
+        for path, _, sha256 in rows:
+            yield path, sha256
+
+
+def _is_unlike(path: Path, sha256: str) -> bool:
+    try:
+        return sha256_of(path) != sha256
+    except OSError:
+        return sha256 != ""

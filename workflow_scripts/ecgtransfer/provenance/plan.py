@@ -1,0 +1,58 @@
+"""The plan of a run as a file: every job with what the config of now asks of it."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ecgtransfer.files import read_json, write_json
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """A job of the study, as the config, the tables and the code of now want it.
+
+    `folder` is where the files of a manifest lie that this job writes, else None.
+    """
+
+    record: str
+    rule: str
+    code: str
+    params: Mapping[str, str]
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    folder: str | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs of a study, each after those whose files it reads, and the folder of all that they write."""
+
+    results: str
+    jobs: tuple[PlannedJob, ...]
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the plan as JSON."""
+        write_json(asdict(self), path)
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> "Plan":
+        """Return a plan that was written."""
+        content = read_json(path)
+        jobs = ({**job, "inputs": tuple(job["inputs"]), "outputs": tuple(job["outputs"])} for job in content["jobs"])
+        return cls(content["results"], tuple(PlannedJob(**job) for job in jobs))
+
+    def upstream_of(self, paths: Iterable[str]) -> "Plan":
+        """Return the plan of the jobs that files rest on, directly or not."""
+        wanted = set(paths)
+        kept = []
+        for job in reversed(self.jobs):
+            if not wanted.isdisjoint(job.outputs):
+                kept.append(job)
+                wanted.update(job.inputs)
+        return Plan(self.results, tuple(reversed(kept)))
+
+
+def plan_path(results: str) -> Path:
+    """Return where the plan of a study lies."""
+    return Path(results, "provenance", "plan.json")

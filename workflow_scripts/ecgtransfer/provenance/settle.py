@@ -1,0 +1,116 @@
+"""Before a run: what does not fit is set aside, what fits counts as up to date whatever its dates."""
+
+import logging
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from ecgtransfer.provenance.digests import Digests
+from ecgtransfer.provenance.judge import Judge, State, Verdict
+from ecgtransfer.provenance.plan import Plan, PlannedJob
+from ecgtransfer.provenance.record import Record
+
+logger = logging.getLogger(__name__)
+
+TRAININGS = ("pretrain", "scratch", "finetune")
+
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.part")
+
+
+def settle(plan: Plan, digests: Digests) -> list[Verdict]:
+    """Make files say to Snakemake, which knows dates alone, what records say; return how the artefacts stood.
+
+    Artefacts that do not fit are moved away, so that they are missing. If the edit is taken back before a run has
+    ended, they are put back. Those that fit are dated in the order of the graph.
+    """
+    judge, verdicts = Judge(plan, digests), []
+    for job in plan.jobs:
+        verdict = judge.verdict(job)
+        if verdict.state in (State.STALE, State.LOST):
+            record = Record.read(_aside(job.record, plan))
+            if record is not None and judge.rests_on_current(job) and not judge.misfit(job, record):
+                _put_back(job, plan)
+                verdict = judge.verdict(job)
+        if verdict.state in (State.STALE, State.LOST):
+            _set_aside(job, plan)
+        if verdict.state is State.CURRENT:
+            _date(job, digests)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def to_make(plan: Plan, verdicts: Sequence[Verdict], is_whole: bool) -> list[str]:
+    """Return what Snakemake is to be told beside the user's own arguments; nothing if all is current.
+
+    Snakemake does not make a missing file again whose successors are there, so the last ones missing are named. Of a
+    whole study, first only what got lost is made again, and what trainings rest on: where it comes out as it was, no
+    training is repeated.
+    """
+    first = _first(verdicts) if is_whole else []
+    jobs = plan.upstream_of(first).jobs if first else plan.jobs
+    missing = {verdict.job.record for verdict in verdicts if verdict.state in (State.STALE, State.LOST)}
+    read = {path for job in jobs if job.record in missing for path in job.inputs}
+    last = [job.outputs[0] for job in jobs if job.record in missing and read.isdisjoint(job.outputs)]
+    return [*first, "--forcerun", *last] if last else []
+
+
+def _first(verdicts: Sequence[Verdict]) -> list[str]:
+    makers = {path: verdict for verdict in verdicts for path in verdict.job.outputs}
+    rests_on = {
+        path
+        for verdict in verdicts
+        if verdict.state is State.WAITING and verdict.job.rule in TRAININGS
+        for path in verdict.job.inputs
+        if path in makers and makers[path].state is not State.CURRENT and makers[path].job.rule not in TRAININGS
+    }
+    lost = {verdict.job.outputs[0] for verdict in verdicts if verdict.state is State.LOST}
+    return sorted(lost | rests_on)
+
+
+def forget_set_aside(plan: Plan) -> None:
+    """Remove what was set aside."""
+    shutil.rmtree(_aside(plan.results, plan), ignore_errors=True)
+
+
+def remove_leftovers(results: Path) -> None:
+    """Remove files that killed jobs did not finish."""
+    for path in results.rglob(".*.part"):
+        if _LEFTOVER.fullmatch(path.name):
+            logger.info(f"{path}: left by a killed job, removed")
+            path.unlink(missing_ok=True)
+
+
+def _aside(path: str, plan: Plan) -> Path:
+    return Path(plan.results, "set-aside", Path(path).relative_to(plan.results))
+
+
+def _set_aside(job: PlannedJob, plan: Plan) -> None:
+    """Move the artefacts of a job away; without a record nobody would know what they are, so they are removed."""
+    keep = Record.read(job.record) is not None
+    for path in (*job.outputs, job.record):  # the record last: killed in between, the next run does the rest
+        if keep:
+            _move(Path(path), _aside(path, plan))
+        else:
+            Path(path).unlink(missing_ok=True)
+
+
+def _put_back(job: PlannedJob, plan: Plan) -> None:
+    for path in (*job.outputs, job.record):
+        _move(_aside(path, plan), Path(path))
+
+
+def _move(path: Path, target: Path) -> None:
+    """Move a file in place of another; where there is none, nothing stays there."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    if path.exists():
+        path.replace(target)
+
+
+def _date(job: PlannedJob, digests: Digests) -> None:
+    """Let no input be newer than an output."""
+    newest = max((Path(path).stat().st_mtime_ns for path in job.inputs), default=0)
+    for path in (*job.outputs, job.record):
+        if Path(path).stat().st_mtime_ns < newest:
+            digests.redate(path, newest)

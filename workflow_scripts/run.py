@@ -1,0 +1,35 @@
+"""`make run`: settle by records what is up to date, then let Snakemake make the rest, until everything is."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake_plan import asked_of_snakemake
+
+from ecgtransfer.provenance.digests import MEMORY, Digests
+from ecgtransfer.provenance.settle import forget_set_aside, settle, to_make
+
+ROUNDS = 6  # so many times what a run rests on may change under its hands
+
+
+def main(*arguments: str) -> None:
+    """Run Snakemake with its arguments; a dry run, a report and the like are passed through."""
+    for _ in range(ROUNDS):
+        asked = asked_of_snakemake(arguments)
+        if asked is None:
+            return
+        targets = to_make(asked.plan, settle(asked.plan, Digests(MEMORY)), asked.is_whole)
+        if not targets:
+            print("Nothing to be done: all of it is what the config, the code and the files of now make.")
+            if asked.is_whole:
+                forget_set_aside(asked.plan)
+                print(f"report: {Path(asked.plan.results, 'report', 'index.html')}")
+            return
+        sys.stdout.flush()
+        if subprocess.run([sys.executable, "-m", "snakemake", *targets, *arguments]).returncode:
+            sys.exit(1)
+    sys.exit("error: files that the study rests on change while it runs; run again when nothing edits them")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,28 @@
+"""`make verify`: read everything that a study rests on, and name what is damaged or stale."""
+
+import sys
+
+from snakemake_plan import asked_of_snakemake
+
+from ecgtransfer.provenance.digests import Digests
+from ecgtransfer.provenance.judge import State, judge
+
+
+def main(*arguments: str) -> None:
+    """Print a line for each artefact that is not what the config, the code and the files of now make; exit 1 if any."""
+    asked = asked_of_snakemake(arguments)
+    if asked is None:
+        return
+    verdicts = judge(asked.plan, Digests(None))
+    heal = f"`make run CONFIG={asked.config_file}` makes it again"
+    for verdict in verdicts:
+        if verdict.state in (State.STALE, State.LOST):
+            print(f"{verdict.reason}; {heal}")
+    n_waiting = sum(verdict.state is State.WAITING for verdict in verdicts)
+    if any(verdict.state is not State.CURRENT for verdict in verdicts):
+        sys.exit(f"error: artefacts do not fit, and {n_waiting} jobs rest on them; {heal}")
+    print(f"{len(verdicts)} jobs: every byte is what the config, the code and the files of now make")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
