@@ -1,23 +1,10 @@
 # The study as a table of contents: from recordings to an answer. Each stage is one file under rules/.
-import gc
-import sys
 from snakemake.utils import min_version
 
-min_version("9.10")
-# The objects of a plan live until the end: looking for garbage among them took a tenth of a dry run of 800 cells.
-gc.set_threshold(100_000)
+min_version("9.12")
 
 
 configfile: "config/config.yaml"
-
-
-pathvars:
-    results=f"results/{config['study']}",
-    logs=f"results/{config['study']}/logs",
-    benchmarks=f"results/{config['study']}/benchmarks",
-
-
-report: "rules/captions/workflow.rst"
 
 
 include: "rules/common.smk"
@@ -30,10 +17,6 @@ include: "rules/train.smk"
 include: "rules/compare.smk"
 include: "rules/report.smk"
 include: "rules/provenance.smk"
-
-
-localrules:
-    all,
 
 
 # Without output and benchmark, so that it runs, and looks whether all of it fits, each time.

@@ -1,9 +1,15 @@
 # From the config to the plan: which data sets, which corpora, which cells, and the code that each rule runs.
 # Rules stand in the other files, and all knowledge of ECGs in the library.
+import gc
 import re
+import sys
 import yaml
 from pathlib import Path
 
+# The objects of a plan live until the end: looking for garbage among them took a tenth of a dry run of 800 cells.
+gc.set_threshold(100_000)
+
+RESULTS = f"results/{config['study']}"
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
@@ -84,6 +90,15 @@ def any_of(names):
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
+pathvars:
+    results=RESULTS,
+    logs=f"{RESULTS}/logs",
+    benchmarks=f"{RESULTS}/benchmarks",
+
+
+report: "captions/workflow.rst"
+
+
 wildcard_constraints:
     simulated=any_of(config["simulate"]),
     published=any_of(DATASETS),
@@ -133,7 +148,6 @@ def layout_code_of(rule_name):
     return code
 
 
-RESULTS = f"results/{config['study']}"
 PLAN = f"{RESULTS}/provenance/plan.json"
 FRACTIONS = config["transfer"]["fractions"]
 AT_LARGEST_FRACTION = cells_at(config, max(FRACTIONS))

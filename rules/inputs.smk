@@ -150,7 +150,7 @@ def unfinished(pattern):
     """Return a function of the wildcards: the folder with the state of a training that was killed."""
 
     def folder(wildcards):
-        return f"results/{config['study']}/unfinished/{pattern.format(**wildcards)}"
+        return f"{RESULTS}/unfinished/{pattern.format(**wildcards)}"
 
     return folder
 

@@ -18,6 +18,10 @@ onstart:
     start_of_run()
 
 
+localrules:
+    all,
+
+
 PROMISED = {
     "page": rules.report.output.page,
     "findings": [
@@ -29,9 +33,4 @@ PROMISED = {
     "recordings": [*drawn_recordings("svg"), *drawn_recordings("png")],
     "quality": expand(rules.plot_quality.output, dataset=studied_datasets(config)),
     "leakage": rules.audit_leakage.output.leakage,
-    "runs": of_every_cell(
-        "<results>/runs/{target}/{model}/{arm}/{fraction}/predictions.npz"
-    ),
-    "scores": of_every_cell("<results>/scores/{target}/{model}/{arm}/{fraction}.csv"),
-    "zero_shot": zero_shot_predictions(),
 }

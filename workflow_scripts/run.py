@@ -4,10 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from snakemake_plan import asked_of_snakemake
-
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.settle import forget_set_aside, settle, to_make
+from snakemake_plan import asked_of_snakemake
 
 ROUNDS = 6  # so many times what a run rests on may change under its hands
 

@@ -2,10 +2,9 @@
 
 import sys
 
-from snakemake_plan import asked_of_snakemake
-
 from ecgtransfer.provenance.digests import Digests
 from ecgtransfer.provenance.judge import State, judge
+from snakemake_plan import asked_of_snakemake
 
 
 def main(*arguments: str) -> None:

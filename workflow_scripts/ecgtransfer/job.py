@@ -4,7 +4,6 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ecgtransfer.errors import InputError
@@ -73,7 +72,7 @@ def _require_same(before: dict[str, str | None], after: dict[str, str | None]) -
 
 def _record(snakemake: Any, read: dict[str, str | None], digests: Digests) -> Record:
     written = {str(path): digests.of(path) for path in snakemake.output if path != snakemake.output.record}
-    if "manifest" in snakemake.output.keys():
+    if snakemake.output.get("manifest"):
         digests.remember_as_listed(snakemake.output.manifest, snakemake.params.folder)
     return Record(
         rule=snakemake.rule,

@@ -85,7 +85,7 @@ class Digests:
         self._keep(manifest, {"stamp": stamp, "sha256": ""})
 
     def _place(self, path: str | os.PathLike[str]) -> Path | None:
-        name = hashlib.sha256(os.path.abspath(path).encode(errors="surrogateescape")).hexdigest()
+        name = hashlib.sha256(str(Path(path).absolute()).encode(errors="surrogateescape")).hexdigest()
         return self.memory and self.memory / name
 
     def _recall(self, path: str | os.PathLike[str]) -> dict[str, str] | None:
@@ -105,7 +105,7 @@ class Digests:
 
 def _stamp(path: str | os.PathLike[str]) -> str:
     """Return what changes whenever a file does. Its time of change alone does not: `touch` and `rsync` set it."""
-    found = os.stat(path)
+    found = Path(path).stat()
     return f"{found.st_size} {found.st_mtime_ns} {found.st_ctime_ns} {found.st_ino}"
 
 

@@ -8,9 +8,12 @@ from ecgtransfer.provenance.record import param_digests
 
 
 def plan_of(levels: Iterable[Iterable[Any]], results: str) -> Plan:
-    """Return the plan of Snakemake's jobs, given level by level from the first to the last; those without record left out."""
+    """Return the plan of Snakemake's jobs, which come level by level from the first to the last.
+
+    Jobs without record, as that of the rule ``all``, are left out.
+    """
     jobs = (job for level in levels for job in level)
-    return Plan(results, tuple(_planned(job) for job in jobs if "record" in job.output.keys()))
+    return Plan(results, tuple(_planned(job) for job in jobs if job.output.get("record")))
 
 
 def _planned(job: Any) -> PlannedJob:
@@ -22,5 +25,5 @@ def _planned(job: Any) -> PlannedJob:
         params=param_digests(job.params.items()),
         inputs=tuple(dict.fromkeys(map(str, job.input))),
         outputs=tuple(path for path in map(str, job.output) if path != record),
-        folder=job.params.folder if "manifest" in job.output.keys() else None,
+        folder=job.params.folder if job.output.get("manifest") else None,
     )
