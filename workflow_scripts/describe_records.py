@@ -4,13 +4,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecgtransfer.files import write_csv
+from ecgtransfer.files import files_there, write_csv
 from ecgtransfer.job import job
 from ecgtransfer.prepare.records import describe_records
 
 with job(snakemake):
     described, rejected = describe_records(
-        snakemake.params.entry, Path(snakemake.params.folder), pd.read_csv(snakemake.input.manifest)["path"]
+        snakemake.params.entry,
+        Path(snakemake.params.folder),
+        files_there(pd.read_csv(snakemake.input.manifest, dtype=str, keep_default_na=False)),
     )
     # A data set that comes in large parts has more than the study asked for.
     described = described.head(snakemake.params.limit) if snakemake.params.limit else described

@@ -9,7 +9,7 @@ from tiny_records import N_SAMPLES, write_hdf5, write_record
 
 from ecgtransfer.acquire.inventory import inventory
 from ecgtransfer.errors import InputError
-from ecgtransfer.files import sha256_of
+from ecgtransfer.files import files_there, sha256_of
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.records import describe_records
@@ -26,7 +26,7 @@ def own(folder: Path, text: str, **keys: Any) -> dict[str, Any]:
 
 def described(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """Return the described table and the reasons by record id, through the inventory of the folder."""
-    records, rejected = describe_records(entry, Path(entry["folder"]), inventory(entry)["path"])
+    records, rejected = describe_records(entry, Path(entry["folder"]), files_there(inventory(entry)))
     return records, dict(zip(rejected["record_id"], rejected["reason"], strict=True))
 
 
@@ -177,7 +177,7 @@ class TestRejected:
         text = "record,file,row,labels,unit,month,fold\n" + "".join(f"{name},{row}\n" for name, row in rows.items())
         text += ",a.npy,1,426783006,mV,,\ngood,a.npy,1,426783006,mV,,\n"
         entry = own(folder, text, sampling_rate_hz=500, leads=list(LEADS))
-        records, rejected = describe_records(entry, folder, inventory(entry)["path"])
+        records, rejected = describe_records(entry, folder, files_there(inventory(entry)))
         assert records["record_id"].tolist() == ["good", "twin"]
         assert len(records) + len(rejected) == len(rows) + 2
         told = dict(zip(rejected["record_id"], rejected["reason"], strict=True))
@@ -211,9 +211,11 @@ class TestInventory:
         np.save(folder / "unnamed.npy", np.zeros(3))
         entry = own(folder, "record,file,labels\n1,b,1\n2,a.npy,1\n3,./a.npy,1\n4,gone.npy,1\n5,../table.csv,1\n")
         manifest = inventory(entry, n_threads=2)
-        assert manifest["path"].tolist() == ["a.npy", "b.dat", "b.hea"]
-        assert manifest["bytes"].tolist() == [(folder / path).stat().st_size for path in manifest["path"]]
-        assert manifest["sha256"].tolist() == [sha256_of(folder / path) for path in manifest["path"]]
+        there = ["a.npy", "b.dat", "b.hea"]
+        assert files_there(manifest) == there
+        assert manifest["path"].tolist() == [*there, "gone.npy"]
+        assert manifest["bytes"].tolist() == [*((folder / path).stat().st_size for path in there), ""]
+        assert manifest["sha256"].tolist() == [*(sha256_of(folder / path) for path in there), ""]
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -274,7 +276,7 @@ def test_a_mutated_table_never_breaks_the_reading(folder: Path) -> None:
             content = content[:place] + odd[rng.integers(len(odd))] + content[place + length :]
         Path(entry["table"]).write_bytes(content)
         try:
-            records, rejected = describe_records(entry, folder, inventory(entry)["path"])
+            records, rejected = describe_records(entry, folder, files_there(inventory(entry)))
         except InputError as error:
             assert "\n" not in str(error)
             outcomes.add("refused")

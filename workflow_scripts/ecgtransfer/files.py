@@ -15,12 +15,18 @@ import pandas as pd
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path` that is moved into place when the block ends without an error."""
+    """Yield a temporary file beside `path` that is moved into place when the block ends without an error.
+
+    It gets the mode that the umask gives, whatever the writer of the block sets.
+    """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
+        temporary.touch()
+        mode = temporary.stat().st_mode
         yield temporary
+        temporary.chmod(mode)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -54,6 +60,11 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_there(manifest: pd.DataFrame) -> list[str]:
+    """Return the paths in a manifest but those of files that were missing, which have no checksum there."""
+    return manifest.loc[manifest["sha256"] != "", "path"].tolist()
 
 
 def manifest_of(paths: Iterable[str], folder: str | os.PathLike[str]) -> pd.DataFrame:

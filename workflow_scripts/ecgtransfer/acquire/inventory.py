@@ -18,10 +18,11 @@ COLUMNS = ["path", "bytes", "sha256"]
 
 
 def inventory(entry: Mapping[str, Any], n_threads: int = 1) -> pd.DataFrame:
-    """Return ``path, bytes, sha256`` of the files that a table of your own names and that are there, sorted by path.
+    """Return ``path, bytes, sha256`` of the files that a table of your own names, sorted by path.
 
-    A WFDB header stands for its signal files, too. Files are read where they lie. Rows whose file is missing are
-    counted in the log and rejected, with the reason, when the records are described.
+    A WFDB header stands for its signal files, too. Files are read where they lie. A file that is missing is counted in
+    the log and listed with neither size nor checksum, so that its coming is noticed; its rows are rejected, with the
+    reason, when the records are described.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def inventory(entry: Mapping[str, Any], n_threads: int = 1) -> pd.DataFrame:
         )
     if len(there) < len(named):
         logger.warning(f"{folder}: {len(named) - len(there)} of the {len(named)} files of the table are missing")
-    paths = sorted({*there, *_signal_files(folder, there)})
+    paths = sorted({*named, *_signal_files(folder, there)})
     with ThreadPoolExecutor(n_threads) as pool:
         rows = list(pool.map(lambda path: _row(folder, path), paths))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -63,14 +64,14 @@ def _files_named(entry: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _signal_files(folder: Path, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the files that WFDB headers name at the start of their signal lines, as far as they are there."""
+    """Yield the files that WFDB headers name at the start of their signal lines."""
     for path in paths:
         if not path.endswith(".hea"):
             continue
         lines = (folder / path).read_text(encoding="utf-8", errors="replace").splitlines()
         fields = [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
         for name in dict.fromkeys(words[0] for words in fields[1:]):
-            if PurePosixPath(name).name == name and _is_file((folder / path).with_name(name)):
+            if PurePosixPath(name).name == name:
                 yield str(PurePosixPath(path).with_name(name))
 
 
@@ -81,7 +82,9 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _row(folder: Path, path: str) -> tuple[str, int, str]:
+def _row(folder: Path, path: str) -> tuple[str, int | str, str]:
+    if not _is_file(folder / path):
+        return path, "", ""
     try:
         return path, (folder / path).stat().st_size, sha256_of(folder / path)
     except OSError as error:
