@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import torch
-
 from ecgtransfer.files import write_arrays
 from ecgtransfer.job import job
 from ecgtransfer.train.corpus import read_corpus
@@ -11,7 +9,6 @@ from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.source_predictions import predict_with_source
 
 with job(snakemake), leased_devices(snakemake.resources.gpu):
-    torch.set_num_threads(snakemake.threads)
     corpus = read_corpus(
         snakemake.wildcards.target,
         snakemake.input.signals,

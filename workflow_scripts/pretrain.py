@@ -1,7 +1,6 @@
 """Rule `pretrain`: train a model on a source, without the patients who are in a target, too."""
 
 import pandas as pd
-import torch
 
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
@@ -14,7 +13,6 @@ from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.weights import save_weights
 
 with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
-    torch.set_num_threads(snakemake.threads)
     source, model = snakemake.wildcards.source, snakemake.wildcards.model
     settings, hardware = dict(snakemake.params.settings), snakemake.params.hardware
     plan = Pretraining(

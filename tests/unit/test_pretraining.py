@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from tiny_cell import GRU, RESNET, Model
 from tiny_corpus import CorpusFiles, write_corpus
 from tiny_model import FLOPS_PER_SAMPLE, PLAIN, TINY, tiny_models  # noqa: F401 (a fixture)
 from tiny_task import bytes_of
@@ -290,6 +291,16 @@ def test_crops_are_what_the_model_is_built_for(
     assert lengths == [40]
     assert fitted[0].task.crop_samples == 40
     assert result.facts["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 40
+
+
+@pytest.mark.parametrize("model", [RESNET, GRU], ids=lambda model: model[0])
+def test_same_bytes_however_many_threads_there_are(files: CorpusFiles, model: Model) -> None:
+    corpus, settings = files.open(), replace(SETTINGS, epochs=1, batch_size=32)
+    found = []
+    for n_threads in (1, 2, 3):
+        torch.set_num_threads(n_threads)
+        found.append(bytes_of(run(corpus, model=model, settings=settings).model))
+    assert found[0] == found[1] == found[2]
 
 
 def test_two_processes_leave_what_one_does(files: CorpusFiles) -> None:

@@ -24,6 +24,7 @@ def test_results_come_in_order(n_processes: int) -> None:
         torch.manual_seed(number)
         return number, (data[number] @ torch.rand(3)).item(), torch.get_num_threads()
 
+    torch.set_num_threads(2)
     results = side_by_side(work, 4, n_processes)
     assert results == [work(number) for number in range(4)]
     assert {threads for _, _, threads in results} == {1}

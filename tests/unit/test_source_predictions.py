@@ -1,14 +1,18 @@
 """What the model of a source says of a target: its own head, the target's normalisation, all records."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from tiny_corpus import SAMPLING_RATE_HZ, CorpusFiles, write_corpus
+from torch import Tensor
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
+from ecgtransfer.train import source_predictions
+from ecgtransfer.train.loop import predict
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.source_predictions import predict_with_source
 from ecgtransfer.train.weights import save_weights
@@ -52,6 +56,23 @@ def test_a_model_of_crops_sees_windows_of_them(target: CorpusFiles, tmp_path: Pa
     found = predict_with_source("gru", OPTIONS, tmp_path / "w.safetensors", corpus, crop_s, "float32")
     assert found["probability"].shape == (len(corpus.splits), len(SOURCE_LABELS))
     assert np.isfinite(found["probability"]).all()
+
+
+def test_predicts_with_one_thread_however_many_there_are(
+    target: CorpusFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more, last digits would be others, though not those of every model on every processor."""
+    corpus, noted = target.open(), []
+    pretrained(tmp_path / "w.safetensors", corpus.n_samples)
+
+    def noting(*given: Any) -> Tensor:
+        noted.append(torch.get_num_threads())
+        return predict(*given)
+
+    monkeypatch.setattr(source_predictions, "predict", noting)
+    torch.set_num_threads(2)
+    predict_with_source("gru", OPTIONS, tmp_path / "w.safetensors", corpus, None, "float32")
+    assert noted == [1]
 
 
 def test_weights_of_another_model_are_refused(target: CorpusFiles, tmp_path: Path) -> None:

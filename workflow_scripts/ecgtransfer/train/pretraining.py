@@ -83,7 +83,8 @@ def values_to_learn(task: str, table: pd.DataFrame) -> pd.DataFrame:
 def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> Pretrained:
     """Train a model on a source: on all its records but those that validate, for a source is never tested on itself.
 
-    Where no record of it has the role of validation, its test records validate.
+    Where no record of it has the role of validation, its test records validate. Each process has one thread, as those
+    of a cell (`side_by_side`).
 
     Parameters
     ----------
@@ -102,6 +103,7 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
         If there are too few records, or none of those that train or validate has a value to learn; or if training
         diverges.
     """
+    torch.set_num_threads(1)
     train = corpus.load(corpus.outside_role(corpus.validation_role)["record_id"].tolist())
     valid = corpus.load(corpus.in_role(corpus.validation_role)["record_id"].tolist())
     if len(train) < 2 or not len(valid):

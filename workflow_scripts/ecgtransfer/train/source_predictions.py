@@ -29,7 +29,8 @@ def predict_with_source(
 ) -> dict[str, np.ndarray]:
     """Return the probabilities that the pre-trained model gives its own labels on all records of a target.
 
-    Signals are normalised by the target's training records, as they are when the weights are transferred.
+    Signals are normalised by the target's training records, as they are when the weights are transferred. Computed with
+    one thread, as all trainings are.
 
     Parameters
     ----------
@@ -54,6 +55,7 @@ def predict_with_source(
     InputError
         If the weights do not fit the model.
     """
+    torch.set_num_threads(1)
     device = training_device()
     labels = labels_in_weights(weights, model_name)
     crop_samples = corpus.samples_in(crop_s)
