@@ -12,8 +12,9 @@ from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ecgtransfer.train.svm import fit_svm
+from ecgtransfer.train.svm import SvmHeads, fit_svm
 
 COSTS = [0.01, 0.1, 1.0, 10.0]
 
@@ -137,6 +138,17 @@ def test_scores_rank_as_the_decisions_do() -> None:
     for label in range(3):
         np.testing.assert_array_equal(rankdata(scores[:, label]), rankdata(decisions[:, label]))
     np.testing.assert_array_equal(scores > 0.5, decisions > 0)
+
+
+def test_same_bytes_however_many_threads_there_are() -> None:
+    """A product of linear algebra this large differs with two threads, on processors without AVX-512."""
+    rng = np.random.default_rng(4)
+    heads = SvmHeads(np.zeros(256), np.ones(256), rng.normal(size=(26, 256)), np.zeros(26), cost=1.0)
+    features, found = rng.normal(size=(2001, 256)).astype(np.float32), []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            found.append(heads.decide(features).tobytes())
+    assert found[0] == found[1]
 
 
 def test_same_input_gives_the_same_bytes_and_no_warning() -> None:

@@ -43,7 +43,9 @@ class SvmHeads:
 
     def decide(self, features: Array) -> Array:
         """Return the decision values, float64 (records, labels): positive is on the side of the positives."""
-        decisions: Array = self._standardised(features) @ self.coefficients.T + self.intercepts
+        # Not a product of linear algebra: its last digits would depend on how many threads it has.
+        products = np.einsum("rf,lf->rl", self._standardised(features), self.coefficients)
+        decisions: Array = products + self.intercepts
         return decisions
 
     def predict(self, features: Array) -> Array:
