@@ -1,9 +1,7 @@
-"""The recurrent kernel against torch's own layers in float64, and what it does with memory and threads."""
+"""The recurrent kernel against torch's own layers in float64, and what it does with memory."""
 
 import copy
 import multiprocessing
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,13 @@ from torch.nn.parallel import DistributedDataParallel
 from ecgtransfer.train.models import recurrent_kernel
 from ecgtransfer.train.models.recurrent_kernel import CHUNK, GRU, LSTM, Memory, outputs
 
+torch.set_num_threads(1)
+
 HIDDEN, INPUTS = 10, 5
 
 Layer = nn.GRU | nn.LSTM
 kinds = pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
 both_ways = pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
-
-
-@pytest.fixture(autouse=True, params=[1, 2], ids=["one thread", "two threads"])
-def n_threads(request: pytest.FixtureRequest) -> Iterator[int]:
-    torch.set_num_threads(request.param)
-    yield request.param
-    assert torch.get_num_threads() == request.param  # whatever happened
-    torch.set_num_threads(1)
 
 
 def new_layer(kind: type[Layer], bidirectional: bool = False, gain: float = 1.0) -> Layer:
@@ -52,11 +44,8 @@ def trained(layer: Layer, x: Tensor, memory: Memory) -> tuple[Tensor, list[Tenso
 
 def trained_by_torch(layer: Layer, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, list[Tensor]]:
     layer, x = copy.deepcopy(layer).to(dtype), x.to(dtype).requires_grad_()
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # several wait for each other on a busy machine
     states = layer(x.permute(2, 0, 1))[0].permute(1, 2, 0)
     gradients = torch.autograd.grad(states, [x, *layer.parameters()], weighing(states))
-    torch.set_num_threads(n_threads)
     return states.detach(), list(gradients)
 
 
@@ -203,19 +192,9 @@ def test_copies_have_memory_of_their_own() -> None:
     assert not copy.deepcopy(memory)._idle
 
 
-def test_number_of_threads_returns_after_an_error(n_threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: Any) -> None:
-        raise ValueError("broken")
-
-    monkeypatch.setattr(recurrent_kernel, "_compiled", lambda loop: broken)
-    with pytest.raises(ValueError, match="broken"):
-        outputs(new_input(40, 5), new_layer(nn.GRU), Memory())
-    assert torch.get_num_threads() == n_threads
-
-
 @pytest.mark.parametrize("cell", [GRU, LSTM], ids=["GRU", "LSTM"])
 def test_time_loops_are_compiled(cell: recurrent_kernel.Cell) -> None:
-    """Else threads would wait for each other; a kernel that is no TorchScript any more would go unnoticed."""
+    """Else a kernel that is no TorchScript any more would be slower, and go unnoticed."""
     for loop in (cell.forward, cell.backward):
         assert isinstance(recurrent_kernel._compiled(loop), torch.jit.ScriptFunction)
 
@@ -242,17 +221,13 @@ def test_without_a_compiler_the_same_bytes(
 
 def test_every_record_is_in_one_chunk() -> None:
     for n_records in (1, 7, 16, 31, 32, 33, 64, 100, 255, 256, 257, 1000):
-        for n_directions in (1, 2):
-            for n_threads in (1, 2, 3, 16):
-                chunks = recurrent_kernel._chunks(n_records, n_directions, n_threads)
-                rows = [row for chunk in chunks for row in range(n_records)[chunk]]
-                assert rows == list(range(n_records))
-                sizes = [chunk.stop - chunk.start for chunk in chunks]
-                assert max(sizes) <= CHUNK
-                assert all(size % 8 == 0 for size in sizes[:-1])
-    assert len(recurrent_kernel._chunks(256, 1, 2)) == 2
-    assert len(recurrent_kernel._chunks(32, 1, 2)) == 2
-    assert len(recurrent_kernel._chunks(32, 2, 2)) == 1  # a thread for each direction
+        chunks = recurrent_kernel._chunks(n_records)
+        rows = [row for chunk in chunks for row in range(n_records)[chunk]]
+        assert rows == list(range(n_records))
+        sizes = [chunk.stop - chunk.start for chunk in chunks]
+        assert max(sizes) <= CHUNK
+        assert all(size % 8 == 0 for size in sizes[:-1])
+    assert len(recurrent_kernel._chunks(256)) == 1
 
 
 @kinds
@@ -275,11 +250,9 @@ def test_a_forked_process_computes_the_same(kind: type[Layer]) -> None:
     receiver, sender = context.Pipe(duplex=False)
 
     def forked() -> None:
-        torch.set_num_threads(1)  # as our workers do: OpenMP's threads do not outlive the fork
         sender.send(trained(layer, x, Memory())[0].numpy().tobytes())
 
     process = context.Process(target=forked, daemon=True)
-    time.sleep(1)  # a thread that ends, after Python has joined it, holds a lock of MKL, which a fork would keep locked
     process.start()
     assert receiver.poll(60)
     assert receiver.recv() == states.numpy().tobytes()

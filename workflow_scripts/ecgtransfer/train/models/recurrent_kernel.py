@@ -2,15 +2,13 @@
 
 torch's layers make many small operations per time step, each with a new array, and still more for the gradients. Here
 a step is one matrix product and a few operations in arrays that are ready (`gru_kernel`, `lstm_kernel`), for up to
-`CHUNK` records at a time. Chunks and directions are shared out to threads, each of which runs its time loop alone. The
-loops are compiled to TorchScript, which runs without Python's lock. Where a version of torch cannot compile them,
-Python runs the same functions: the numbers are the same, but several threads gain less.
+`CHUNK` records at a time. The time loops are compiled to TorchScript, which saves up to a fifth of their time. Where a
+version of torch cannot compile them, Python runs the same functions, and the numbers are the same.
 """
 
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -25,11 +23,8 @@ CHUNK = 256
 """Records at a time, at most: more make no step more efficient."""
 STEPS_AT_ONCE = 16
 """Time steps whose arrays are prepared together, in operations that are not the loop's."""
-SMALLEST_CHUNK = 16
-"""Fewer records are not shared out to threads: the time of a step is then that of starting its operations."""
 FLOATS_PER_CACHE_LINE = 16
 
-T = TypeVar("T")
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
@@ -118,7 +113,7 @@ def outputs(x: Tensor, layer: nn.GRU | nn.LSTM, memory: Memory) -> Tensor:
 
 @dataclass(frozen=True)
 class _Part:
-    """One direction of some records: what one thread computes at a time."""
+    """One direction of some records."""
 
     direction: int
     records: slice
@@ -148,20 +143,16 @@ class _Layer(torch.autograd.Function):
         n_directions = len(weights) // 4
         d_x = d_states.new_zeros(n_directions, *x.shape) if ctx.needs_input_grad[0] else None
         backward = _compiled(cell.backward)
-
-        def run(part: _Part) -> list[Tensor]:
+        sums: list[list[list[Tensor]]] = [[] for _ in range(n_directions)]
+        for part in parts:
             d_inputs = None if d_x is None else d_x[part.direction, :, :, part.records]
             d_outputs = d_states[:, part.states, part.records]
-            sums: list[Tensor] = backward(
-                d_outputs, part.packed, part.kept, d_inputs, STEPS_AT_ONCE, part.direction == 1
+            sums[part.direction].append(
+                backward(d_outputs, part.packed, part.kept, d_inputs, STEPS_AT_ONCE, part.direction == 1)
             )
-            return sums
-
-        sums_of_parts = _side_by_side(run, parts)
         ctx.memory.give_back([part.array for part in parts])
         gradients: list[Tensor] = []
-        for direction in range(n_directions):
-            of_parts = [some for some, part in zip(sums_of_parts, parts, strict=True) if part.direction == direction]
+        for of_parts in sums:
             gradients += cell.unpack([torch.stack(same).sum(dim=0) for same in zip(*of_parts, strict=True)])
         return (None if d_x is None else d_x.sum(dim=0), None, None, *gradients)
 
@@ -174,7 +165,7 @@ def _run(cell: Cell, x: Tensor, weights: Sequence[Tensor], memory: Memory | None
     parts = []
     for direction in range(n_directions):
         packed = cell.pack(*(weight.detach() for weight in weights[4 * direction : 4 * direction + 4]))
-        for records in _chunks(n_records, n_directions, torch.get_num_threads()):
+        for records in _chunks(n_records):
             n_kept = n_steps if memory else min(n_steps, STEPS_AT_ONCE)
             shapes = cell.kept_shapes(n_kept, n_inputs, hidden, records.stop - records.start)
             n_floats = sum(map(_padded_size, shapes))
@@ -182,21 +173,15 @@ def _run(cell: Cell, x: Tensor, weights: Sequence[Tensor], memory: Memory | None
             rows = slice(direction * hidden, (direction + 1) * hidden)
             parts.append(_Part(direction, records, rows, packed, array, _views(array, shapes)))
     forward = _compiled(cell.forward)
-
-    def run(part: _Part) -> None:
+    for part in parts:
         inputs, outputs = x[:, :, part.records], states[:, part.states, part.records]
         forward(inputs, outputs, part.packed, part.kept, STEPS_AT_ONCE, part.direction == 1)
-
-    _side_by_side(run, parts)
     return states, parts
 
 
-def _chunks(n_records: int, n_directions: int, n_threads: int) -> list[slice]:
-    """Return how records are shared out: alike for all threads, in multiples of 8 as far as possible."""
-    rounds = math.ceil(n_records * n_directions / (CHUNK * n_threads))
-    wanted = min(rounds * n_threads // n_directions, n_records // SMALLEST_CHUNK)
-    n_chunks = max(wanted, math.ceil(n_records / CHUNK))
-    size = math.ceil(n_records / n_chunks / 8) * 8
+def _chunks(n_records: int) -> list[slice]:
+    """Return how records are shared out: as few chunks as possible, of about one size, in multiples of 8."""
+    size = math.ceil(n_records / math.ceil(n_records / CHUNK) / 8) * 8
     return [slice(first, min(first + size, n_records)) for first in range(0, n_records, size)]
 
 
@@ -208,24 +193,6 @@ def _padded_size(shape: tuple[int, ...]) -> int:
 def _views(array: Tensor, shapes: list[tuple[int, int, int]]) -> list[Tensor]:
     pieces = array[: sum(map(_padded_size, shapes))].split([_padded_size(shape) for shape in shapes])
     return [piece[: math.prod(shape)].view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
-
-
-def _side_by_side(function: Callable[[_Part], T], parts: Sequence[_Part]) -> list[T]:
-    """Return what a function makes of each part; each of torch's threads takes parts, and uses no others for them."""
-    n_threads = torch.get_num_threads()
-
-    def alone(part: _Part) -> T:
-        torch.set_num_threads(1)
-        with torch.no_grad():
-            return function(part)
-
-    try:
-        if n_threads == 1 or len(parts) == 1:
-            return [alone(part) for part in parts]
-        with ThreadPoolExecutor(min(n_threads, len(parts))) as threads:
-            return list(threads.map(alone, parts))
-    finally:
-        torch.set_num_threads(n_threads)
 
 
 @cache
