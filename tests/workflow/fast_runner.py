@@ -35,7 +35,7 @@ class Fault:
         The job, from 1.
     what
         ``kill`` ends all processes of the run at once, as a power cut does. ``interrupt`` is Ctrl-C: all of them get
-        SIGINT. ``fail`` lets the job end with status 1.
+        SIGINT. ``terminate`` is SIGTERM in its place. ``fail`` lets the job end with status 1.
     when
         ``before`` its script starts; ``halfway``, when it has moved `n_files` files into place and is about to move the
         next; ``after`` its script has written everything, and before Snakemake knows.
@@ -43,7 +43,7 @@ class Fault:
 
     rule: str
     nth: int = 1
-    what: Literal["kill", "interrupt", "fail"] = "kill"
+    what: Literal["kill", "interrupt", "terminate", "fail"] = "kill"
     when: Literal["before", "halfway", "after"] = "before"
     n_files: int = 0
 

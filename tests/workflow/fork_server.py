@@ -60,6 +60,8 @@ PRELOADED = (
     "urllib3",
     "yaml",
 )
+SIGNALS = {"kill": signal.SIGKILL, "interrupt": signal.SIGINT, "terminate": signal.SIGTERM}
+"""What each fault sends to all processes of a run."""
 _LONGEST_MESSAGE = 1 << 17
 _MOST_FILES = 16
 
@@ -170,7 +172,7 @@ class _Server:
         run = self._runs.get(message.get("run", 0))
         if message["kind"] == "reached":
             if run is not None:
-                self._strike(run)
+                self._strike(run, connection)
             return
         if message["kind"] != "run" and (run is None or run.killed):
             self._close(connection)
@@ -225,12 +227,15 @@ class _Server:
         sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def _strike(self, run: _Run) -> None:
-        """Send the signal of a run's fault to all its processes."""
+    def _strike(self, run: _Run, connection: socket.socket) -> None:
+        """Send the signal of a run's fault to all its processes; where it has none, let the one go on that asks."""
         assert run.fault is not None
         run.struck = True
         run.killed = run.fault["what"] == "kill"
-        _kill_group(run, signal.SIGKILL if run.killed else signal.SIGINT)
+        if run.fault["what"] in SIGNALS:
+            _kill_group(run, SIGNALS[run.fault["what"]])
+        else:
+            self._close(connection)
 
     def _reap(self, child: _Child, descriptor: int) -> None:
         self._selector.unregister(descriptor)
@@ -352,9 +357,9 @@ def run_script(process: _Process, script: str, *arguments: str, fault: Mapping[s
 
 
 def _suffer(process: _Process, fault: Mapping[str, Any]) -> None:
-    if fault["what"] == "fail":
-        raise SystemExit("failed on demand")
     process.reached()
+    if fault["what"] not in SIGNALS:
+        raise SystemExit("failed on demand")
 
 
 def _popen_of(process: _Process) -> type[subprocess.Popen[Any]]:

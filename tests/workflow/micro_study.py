@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 from checkout import REPOSITORY, Checkout
-from fast_runner import FastRunner, Fault, Result
+from fast_runner import QUICK, FastRunner, Fault, Result
 from physionet import publish
 from safetensors.numpy import save_file
 from stand_ins import FIGURES, TRAININGS
@@ -29,7 +29,7 @@ _ADAPTER = '''"""Rule `{rule}`, with a stand-in for its work."""
 from ecgtransfer.job import job
 from ecgtransfer.stand_ins import {rule}
 
-with job(snakemake.log[0]):
+with job(snakemake):
     {rule}(snakemake)
 '''
 """What stands in place of the adapter of a rule; as all adapters call `job`."""
@@ -74,7 +74,7 @@ class MicroStudy(Checkout):
         return content | {"mirror": f"file://{self.folder}/mirror"}
 
     def write_study(self, edits: Mapping[str, Any]) -> None:
-        """Write the study that `run_quickly` runs: the micro-study with config edits, given as dotted keys."""
+        """Write the study that is run: the micro-study with config edits, given as dotted keys."""
         study = self.study()
         for key, value in edits.items():
             *parents, last = key.split(".")
@@ -84,9 +84,16 @@ class MicroStudy(Checkout):
             section[last] = value
         (self.folder / STUDY).write_text(yaml.safe_dump(study))
 
-    def run_quickly(self, runner: FastRunner, arguments: Sequence[str] = (), fault: Fault | None = None) -> Result:
-        """Run the study as it was written last; it may fail."""
+    def run_snakemake(self, runner: FastRunner, arguments: Sequence[str] = (), fault: Fault | None = None) -> Result:
+        """Run Snakemake alone on the study as it was written last; it may fail."""
         return runner.snakemake(self.folder, ["--configfile", STUDY, *arguments], fault)
+
+    def make_run(self, runner: FastRunner, arguments: Sequence[str] = (), fault: Fault | None = None) -> Result:
+        """Do what `make run` does with the study as it was written last; it may fail."""
+        locks = self.folder / ".snakemake" / "locks"
+        if locks.is_dir() and any(locks.iterdir()):
+            self.run_snakemake(runner, ["--unlock"])
+        return runner.python(self.folder, "workflow_scripts/run.py", [*QUICK, "--configfile", STUDY, *arguments], fault)
 
     def results(self, study: str = "micro") -> dict[str, bytes]:
         """Return the page and every findings table, byte for byte."""
