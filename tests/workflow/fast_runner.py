@@ -17,9 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from checkout import REPOSITORY
 from fork_server import answer_of, ask
 
-SERVER = Path(__file__).with_name("fork_server.py")
+SCRIPTS = REPOSITORY / "workflow_scripts"
+SERVER, STAND_INS = (Path(__file__).with_name(name) for name in ("fork_server.py", "stand_ins.py"))
 QUICK = ("--cores", "2", "--scheduler", "greedy")
 """Arguments of every run; the scheduler by linear programming starts a solver for every few jobs."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
@@ -72,11 +74,11 @@ class FastRunner:
         environment = {**os.environ, **ONE_THREAD}
         if hash_seed is not None:
             environment["PYTHONHASHSEED"] = str(hash_seed)
+        command = [sys.executable, SERVER, self._address, str(servers.fileno()), SCRIPTS, STAND_INS]
         with servers:
             self._server = subprocess.Popen(
-                [sys.executable, SERVER, self._address, str(servers.fileno())],
-                env=environment, pass_fds=[servers.fileno()], start_new_session=True,
-            )  # fmt: skip
+                command, env=environment, pass_fds=[servers.fileno()], start_new_session=True
+            )
         if self._link.recv(16) != b"ready":
             raise ChildProcessError("the fork server did not start")
 
