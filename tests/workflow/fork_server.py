@@ -281,6 +281,9 @@ def _end(entry: Callable[[], None]) -> NoReturn:
     except BaseException:
         traceback.print_exc()
         status = 1
+    for thread in threading.enumerate():
+        if isinstance(thread, threading.Timer):  # Snakemake leaves one of a second, in which nothing happens any more
+            thread.cancel()
     with contextlib.suppress(BaseException):
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
