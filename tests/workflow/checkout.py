@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,15 @@ _JOB_COUNT = re.compile(r"^(\w+)\s+(\d+)$", re.MULTILINE)
 
 
 class Checkout:
-    """What `git clone` would give, uncommitted changes included, with the environment of this test run as .venv."""
+    """What `git clone` would give, uncommitted changes included, with the environment of this test run as .venv.
 
-    def __init__(self, folder: Path) -> None:
+    With `parts`, only these files and folders of it.
+    """
+
+    def __init__(self, folder: Path, parts: Sequence[str] = ()) -> None:
         self.folder = folder
         listed = subprocess.run(
-            ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+            ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *parts],
             cwd=REPOSITORY, capture_output=True, text=True, check=True,
         ).stdout.splitlines()  # fmt: skip
         for name in listed:

@@ -2,25 +2,26 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from ecgtransfer.acquire.native_layouts import simulate
 from ecgtransfer.files import sha256_of
 
-SETTINGS = {
+SETTINGS: Mapping[str, Any] = {
     "layout": "ptb-xl", "n_patients": 60, "records_per_patient": 1.5, "sampling_rate_hz": 500, "noise": 1.2,
     "prevalence": {"SB": 0.2, "AF": 0.2, "LVH": 0.3},
 }  # fmt: skip
 
 
-def publish(folder: Path) -> int:
+def publish(folder: Path, settings: Mapping[str, Any] = SETTINGS) -> int:
     """Write the data set under `folder` with its RECORDS and SHA256SUMS.txt, and return the number of its records."""
     root = folder / "files" / "ptb-xl" / "1.0.3"
-    paths = simulate("ptb-xl", SETTINGS, 2, root)
+    paths = simulate("ptb-xl", settings, 2, root)
     (root / "scp_statements.csv").write_text(",description\n")
     records = [path.removesuffix(".hea") for path in sorted(paths) if path.endswith(".hea")]
     (root / "RECORDS").write_text("\n".join(records) + "\n")
