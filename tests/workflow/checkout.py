@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -62,7 +62,7 @@ class Checkout:
         return result.stdout + result.stderr
 
     @classmethod
-    def copied(cls, finished: Path, folder: Path) -> "Checkout":
+    def copied(cls, finished: Path, folder: Path) -> Self:
         """Return a copy of the checkout in a folder with all that it has made, as old as it is there."""
         shutil.copytree(finished, folder, symlinks=True)
         copy = cls.__new__(cls)

@@ -74,7 +74,7 @@ class FastRunner:
         environment = {**os.environ, **ONE_THREAD}
         if hash_seed is not None:
             environment["PYTHONHASHSEED"] = str(hash_seed)
-        command = [sys.executable, SERVER, self._address, str(servers.fileno()), SCRIPTS, STAND_INS]
+        command = [sys.executable, str(SERVER), self._address, str(servers.fileno()), str(SCRIPTS), str(STAND_INS)]
         with servers:
             self._server = subprocess.Popen(
                 command, env=environment, pass_fds=[servers.fileno()], start_new_session=True

@@ -397,7 +397,7 @@ def run_script(process: _Process, script: str, *arguments: str, fault: Mapping[s
     sys.modules["__main__"] = main
     sys.argv = [script, *arguments]
     sys.path[0] = str(Path(script).resolve().parent)
-    subprocess.Popen = _popen_of(process)  # type: ignore[misc]
+    subprocess.Popen = _popen_of(process)  # type: ignore[assignment,misc]
     exec(compile(Path(script).read_bytes(), script, "exec"), main.__dict__)
     if fault and fault["when"] == "after":
         _suffer(process, fault)

@@ -6,7 +6,7 @@ import py_compile
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import yaml
@@ -50,7 +50,7 @@ class MicroStudy(Checkout):
     folder
         Where it is to be.
     drawn
-        Whether figures are really drawn, which takes longer than all the rest.
+        Whether figures are really drawn, in some seconds more.
     """
 
     def __init__(self, folder: Path, drawn: bool = False) -> None:
@@ -68,10 +68,18 @@ class MicroStudy(Checkout):
         publish(folder / "mirror", _PUBLISHED)
         self.write_study({})
 
+    @classmethod
+    def copied(cls, finished: Path, folder: Path) -> Self:
+        """Return a copy with all that the other one has made, as old as it is there, and a mirror of its own."""
+        copy = super().copied(finished, folder)
+        study = folder / STUDY
+        study.write_text(study.read_text().replace(_address_of_mirror(finished), _address_of_mirror(folder)))
+        return copy
+
     def study(self) -> dict[str, Any]:
         """Return the content of the micro-study as it stands in the repository, with the mirror of this folder."""
         content: dict[str, Any] = yaml.safe_load((REPOSITORY / MICRO).read_text())
-        return content | {"mirror": f"file://{self.folder}/mirror"}
+        return content | {"mirror": _address_of_mirror(self.folder)}
 
     def write_study(self, edits: Mapping[str, Any]) -> None:
         """Write the study that is run: the micro-study with config edits, given as dotted keys."""
@@ -100,6 +108,10 @@ class MicroStudy(Checkout):
         folder = self.folder / "results" / study
         paths = [folder / "report" / "index.html", *sorted((folder / "findings").rglob("*.csv"))]
         return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def _address_of_mirror(folder: Path) -> str:
+    return f"file://{folder}/mirror"
 
 
 def _write_ward(own: Path) -> None:

@@ -43,7 +43,7 @@ def pretrain(job: Job) -> None:
     task = task_of(source)
     splits = _read_splits(job.input.splits)
     values = join_records(source, job.input.values)
-    columns = {"age": ["age_years"], "masked": []}.get(task, [name for name in values if name != "record_id"])
+    columns = {"age": ["age_years"], "masked": []}.get(task, [str(name) for name in values if name != "record_id"])
     n_valid = int((splits["role"] == "valid").sum())
     settings = dict(job.params.settings)
     seed = settings.pop("seed")
@@ -232,9 +232,10 @@ def _read_splits(path: str) -> pd.DataFrame:
 
 def _probabilities(labels: pd.DataFrame, record_ids: Sequence[str], rng: np.random.Generator) -> Array:
     """Return probabilities that go a little with the labels of some records, where these are known."""
-    signs = 2 * labels.loc[record_ids].to_numpy(dtype=float, na_value=0.5) - 1
-    logits = np.nan_to_num(signs) + rng.normal(scale=1.0, size=signs.shape)
-    return (1 / (1 + np.exp(-logits))).astype(np.float32)
+    signs: Array = 2 * labels.loc[list(record_ids)].to_numpy(dtype=float, na_value=0.5) - 1
+    logits: Array = np.nan_to_num(signs) + rng.normal(size=signs.shape)
+    probabilities: Array = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    return probabilities
 
 
 def _history(rng: np.random.Generator) -> pd.DataFrame:
