@@ -4,7 +4,7 @@
 def start_of_run():
     """Write down what is asked of every job, and stop if Snakemake takes for up to date what is not."""
     remove_leftovers(Path(RESULTS))
-    plan = plan_of(workflow.dag.toposorted(), RESULTS)
+    plan = plan_of(workflow.dag, RESULTS)
     plan.write(PLAN)
     running = {job.output.get("record") for job in workflow.dag.needrun_jobs()}
     try:

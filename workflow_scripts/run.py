@@ -25,9 +25,19 @@ def main(*arguments: str) -> None:
                 print(f"report: {Path(asked.plan.results, 'report', 'index.html')}")
             return
         sys.stdout.flush()
-        if subprocess.run([sys.executable, "-m", "snakemake", *targets, *arguments]).returncode:
+        if _run([sys.executable, "-m", "snakemake", *targets, *arguments]):
             sys.exit(1)
     sys.exit("error: files that the study rests on change while it runs; run again when nothing edits them")
+
+
+def _run(command: list[str]) -> int:
+    """Run a command to its end and return its status. It holds the lock of `make run`, too, and hears of Ctrl-C itself."""
+    with subprocess.Popen(command, close_fds=False) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue
 
 
 if __name__ == "__main__":

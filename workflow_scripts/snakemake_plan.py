@@ -50,5 +50,5 @@ def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
         sys.exit(1)
     if not workflows:
         return None
-    plan = plan_of(workflows[0].dag.toposorted(), workflows[0].globals["RESULTS"])
+    plan = plan_of(workflows[0].dag, workflows[0].globals["RESULTS"])
     return Asked(plan, not (parsed.targets or parsed.until or parsed.omit_from), str(parsed.configfile[0]))

@@ -1,19 +1,23 @@
 """From Snakemake's graph of jobs to a plan."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from ecgtransfer.provenance.plan import Plan, PlannedJob
 from ecgtransfer.provenance.record import param_digests
 
 
-def plan_of(levels: Iterable[Iterable[Any]], results: str) -> Plan:
-    """Return the plan of Snakemake's jobs, which come level by level from the first to the last.
+def plan_of(graph: Any, results: str) -> Plan:
+    """Return the plan of the jobs in Snakemake's graph that its targets need.
 
     Jobs without record, as that of the rule ``all``, are left out.
     """
-    jobs = (job for level in levels for job in level)
-    return Plan(results, tuple(_planned(job) for job in jobs if job.output.get("record")))
+    waiting, needed = list(graph.targetjobs), set(graph.targetjobs)  # with --until, the graph holds more
+    while waiting:
+        found = set(graph.dependencies[waiting.pop()]) - needed
+        needed |= found
+        waiting += found
+    in_order = (job for level in graph.toposorted() for job in level if job in needed and job.output.get("record"))
+    return Plan(results, tuple(map(_planned, in_order)))
 
 
 def _planned(job: Any) -> PlannedJob:

@@ -90,7 +90,9 @@ class Judge:
         first = job.outputs[0]
         if record is None:
             there = any(self.digests.of(path) is not None for path in job.outputs)
-            return State.STALE, f"{first}: {'its record is missing or damaged' if there else 'is missing'}"
+            if there and self.rests_on_current(job):
+                return State.LOST, f"{first}: its record {job.record} is missing or damaged"
+            return State.STALE, f"{first}: is missing, or its record is"
         misfit = self.misfit(job, record)
         if misfit:
             return State.STALE, f"{first}: {misfit}"

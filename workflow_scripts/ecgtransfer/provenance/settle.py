@@ -44,8 +44,8 @@ def to_make(plan: Plan, verdicts: Sequence[Verdict], is_whole: bool) -> list[str
     """Return what Snakemake is to be told beside the user's own arguments; nothing if all is current.
 
     Snakemake does not make a missing file again whose successors are there, so the last ones missing are named. Of a
-    whole study, first only what got lost is made again, and what trainings rest on: where it comes out as it was, no
-    training is repeated.
+    whole study, first what got lost is made again alone, then what trainings rest on: where it comes out as it was,
+    nothing that follows is repeated.
     """
     first = _first(verdicts) if is_whole else []
     jobs = plan.upstream_of(first).jobs if first else plan.jobs
@@ -56,6 +56,9 @@ def to_make(plan: Plan, verdicts: Sequence[Verdict], is_whole: bool) -> list[str
 
 
 def _first(verdicts: Sequence[Verdict]) -> list[str]:
+    lost = [verdict.job.outputs[0] for verdict in verdicts if verdict.state is State.LOST]
+    if lost:
+        return lost
     makers = {path: verdict for verdict in verdicts for path in verdict.job.outputs}
     rests_on = {
         path
@@ -64,8 +67,7 @@ def _first(verdicts: Sequence[Verdict]) -> list[str]:
         for path in verdict.job.inputs
         if path in makers and makers[path].state is not State.CURRENT and makers[path].job.rule not in TRAININGS
     }
-    lost = {verdict.job.outputs[0] for verdict in verdicts if verdict.state is State.LOST}
-    return sorted(lost | rests_on)
+    return sorted(rests_on)
 
 
 def forget_set_aside(plan: Plan) -> None:
