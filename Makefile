@@ -7,7 +7,6 @@ CONFIG = config/config.yaml
 CORES = all
 ARGS =
 OPTIONS = --cores $(CORES) --configfile $(CONFIG) $(ARGS)
-SNAKEMAKE = $(BIN)/snakemake $(OPTIONS)
 
 .PHONY: help run plan verify test bench lint format .venv
 .DEFAULT_GOAL := help
@@ -32,15 +31,8 @@ help: ## list the targets
 	.venv/peers/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
 	@touch $@
 
-# A killed run leaves Snakemake's lock behind, and perhaps jobs that still write. So runs take a lock of the system,
-# which ends with the last process that holds it; whoever has it may remove Snakemake's.
 run: .venv/installed ## run the study CONFIG to its report; only what changed is run again
-	@mkdir -p .snakemake; exec 9>.snakemake/run.lock; \
-	if command -v flock >/dev/null && ! flock --nonblock 9; then \
-	  echo "waiting for another run in this folder, or for the last jobs of a killed one"; flock 9; \
-	fi; \
-	if [ -n "$$(ls -A .snakemake/locks 2>/dev/null)" ]; then $(SNAKEMAKE) --unlock; fi; \
-	$(BIN)/python workflow_scripts/run.py $(OPTIONS)
+	@$(BIN)/python workflow_scripts/run.py $(OPTIONS)
 
 verify: .venv/installed ## read all that the study CONFIG rests on, and name what is damaged or stale
 	@$(BIN)/python workflow_scripts/verify.py $(OPTIONS)

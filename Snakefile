@@ -19,16 +19,7 @@ include: "rules/report.smk"
 include: "rules/provenance.smk"
 
 
-# Without output and benchmark, so that it runs, and looks whether all of it fits, each time.
 rule all:
     default_target: True
     input:
-        **PROMISED,
-    log:
-        "<logs>/all.log",
-    conda:
-        "envs/prepare.yaml"
-    params:
-        plan=PLAN,
-    script:
-        "workflow_scripts/all.py"
+        promised(),

@@ -1,36 +1,50 @@
-# What a study promises, and whether it is what the config, the code and the files of now make.
+# What a study promises, and whether it is what the config, the code and the files of now make. Snakemake goes by dates
+# and by its own notes, which know nothing of copied, damaged or back-dated files.
 
 
-def start_of_run():
-    """Write down what is asked of every job, and stop if Snakemake takes for up to date what is not."""
-    remove_leftovers(Path(RESULTS))
-    plan = plan_of(workflow.dag, RESULTS)
-    plan.write(PLAN)
-    running = {job.output.get("record") for job in workflow.dag.needrun_jobs()}
+def plan_of_now():
+    """Return what the config, the tables and the code of now ask of every job of this run."""
+    return plan_of(workflow.dag, RESULTS)
+
+
+def stop_if_stale(running=()):
+    """End with one line if what no `running` job makes is not what is asked."""
     try:
-        require_current(plan, Digests(MEMORY), running)
+        require_current(plan_of_now(), Digests(MEMORY), running)
     except InputError as stale:
         sys.exit(f"error: {stale}")
 
 
-# Snakemake goes by dates and by its own notes, which know nothing of copied, damaged or back-dated files.
 onstart:
-    start_of_run()
+    remove_leftovers(Path(RESULTS))
+    plan_of_now().write(PLAN)
+    stop_if_stale({job.output.get("record") for job in workflow.dag.needrun_jobs()})
 
 
-localrules:
-    all,
+def looked_after(execute):
+    """Return Snakemake's way to run a workflow, with a look at what came out, also where nothing is to be done."""
+
+    def execute_and_look(*given, **settings):
+        execute(*given, **settings)
+        if workflow.is_main_process and not workflow.dryrun:
+            stop_if_stale()
+
+    return execute_and_look
 
 
-PROMISED = {
-    "page": rules.report.output.page,
-    "findings": [
-        rules.compare.output,
-        rules.compare_predictions.output,
-        rules.compare_sources.output,
-    ],
-    "figures": rules.plot_findings.output,
-    "recordings": [*drawn_recordings("svg"), *drawn_recordings("png")],
-    "quality": expand(rules.plot_quality.output, dataset=studied_datasets(config)),
-    "leakage": rules.audit_leakage.output.leakage,
-}
+workflow.execute = looked_after(workflow.execute)
+
+
+def promised():
+    """Return everything that a study promises; what lies between is made where it is needed."""
+    return [
+        rules.report.output.page,
+        rules.audit_leakage.output.leakage,
+        *rules.compare.output,
+        *rules.compare_predictions.output,
+        *rules.compare_sources.output,
+        *rules.plot_findings.output,
+        *drawn_recordings("svg"),
+        *drawn_recordings("png"),
+        *expand(rules.plot_quality.output, dataset=studied_datasets(config)),
+    ]

@@ -154,50 +154,50 @@ class TestSettle:
     def test_what_fits_is_dated_in_the_order_of_the_graph(self, plan: Plan) -> None:
         os.utime("table.csv", ns=(3 * 10**18, 3 * 10**18))
         os.utime("results/c", ns=(0, 0))
-        settle(plan, ALL)
+        settle(plan, ALL, is_whole=True)
         dates = [Path(path).stat().st_mtime_ns for path in ("table.csv", "results/a", "results/b", "results/c")]
         assert dates == sorted(dates)
-        assert to_make(plan, settle(plan, ALL), is_whole=True) == []
+        assert to_make(plan, settle(plan, ALL, is_whole=True), is_whole=True) == []
 
     def test_what_does_not_fit_is_set_aside_and_what_follows_waits(self, plan: Plan) -> None:
         changed = with_job(plan, 1, replace(plan.jobs[1], params={"value": "2"}))
-        verdicts = settle(changed, ALL)
+        verdicts = settle(changed, ALL, is_whole=True)
         assert not Path("results/b").exists() and Path("results/c").exists()
         assert to_make(changed, verdicts, is_whole=True) == ["--forcerun", "results/b"]
 
     def test_an_edit_taken_back_puts_back(self, plan: Plan) -> None:
         changed = with_job(plan, 1, replace(plan.jobs[1], params={"value": "2"}))
         for _ in range(2):
-            settle(changed, ALL)
-        settle(plan, ALL)
+            settle(changed, ALL, is_whole=True)
+        settle(plan, ALL, is_whole=True)
         assert states(plan) == "ccc"
 
     def test_what_was_set_aside_is_not_put_back_on_other_inputs(self, plan: Plan) -> None:
         changed = with_job(plan, 1, replace(plan.jobs[1], params={"value": "2"}))
-        settle(changed, ALL)
+        settle(changed, ALL, is_whole=True)
         Path("table.csv").write_text("2")
         make(plan.jobs[0])
-        settle(plan, ALL)
+        settle(plan, ALL, is_whole=True)
         assert not Path("results/b").exists()
 
     def test_what_was_set_aside_is_forgotten_in_the_end(self, plan: Plan) -> None:
-        settle(with_job(plan, 1, replace(plan.jobs[1], params={"value": "2"})), ALL)
+        settle(with_job(plan, 1, replace(plan.jobs[1], params={"value": "2"})), ALL, is_whole=True)
         assert Path("results/set-aside").is_dir()
         forget_set_aside(plan)
         assert not Path("results/set-aside").exists()
 
     def test_artefacts_without_record_are_not_trusted(self, plan: Plan) -> None:
         Path(plan.jobs[0].record).unlink()
-        settle(plan, ALL)
+        settle(plan, ALL, is_whole=True)
         assert not Path("results/a").exists()
 
     def test_only_the_last_of_missing_ones_are_named(self, plan: Plan) -> None:
         stale = replace(plan, jobs=tuple(replace(one, code="new") for one in plan.jobs))
-        assert to_make(stale, settle(stale, ALL), is_whole=True) == ["--forcerun", "results/c"]
+        assert to_make(stale, settle(stale, ALL, is_whole=True), is_whole=True) == ["--forcerun", "results/c"]
 
     def test_what_got_lost_is_made_again_alone(self, plan: Plan) -> None:
         Path("results/a").unlink()
-        verdicts = settle(plan, ALL)
+        verdicts = settle(plan, ALL, is_whole=True)
         assert to_make(plan, verdicts, is_whole=True) == ["results/a", "--forcerun", "results/a"]
         assert to_make(plan, verdicts, is_whole=False) == ["--forcerun", "results/a"]
 
@@ -206,8 +206,17 @@ class TestSettle:
         make(trained)
         with_training = with_job(plan, 2, trained)
         Path("table.csv").write_text("2")
-        verdicts = settle(with_training, ALL)
+        verdicts = settle(with_training, ALL, is_whole=True)
         assert to_make(with_training, verdicts, is_whole=True) == ["results/b", "--forcerun", "results/a"]
+
+    def test_findings_that_the_study_has_no_more(self, plan: Plan) -> None:
+        other = Path("results/findings/quality/other.csv")
+        other.parent.mkdir(parents=True)
+        other.touch()
+        settle(plan, ALL, is_whole=False)
+        assert other.exists()
+        settle(plan, ALL, is_whole=True)
+        assert not other.exists()
 
     def test_leftovers(self, plan: Plan) -> None:
         leftover, kept = Path("results/.a.svg.0123abcd.part"), Path("results/a.part")

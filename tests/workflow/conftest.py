@@ -1,7 +1,7 @@
 import pytest
 from checkout import Checkout
 
-from ecgtransfer.acquire.exclusive import exclusive
+from ecgtransfer.locks import exclusive
 
 
 @pytest.fixture(scope="session")

@@ -98,9 +98,6 @@ class MicroStudy(Checkout):
 
     def make_run(self, runner: FastRunner, arguments: Sequence[str] = (), fault: Fault | None = None) -> Result:
         """Do what `make run` does with the study as it was written last; it may fail."""
-        locks = self.folder / ".snakemake" / "locks"
-        if locks.is_dir() and any(locks.iterdir()):
-            self.run_snakemake(runner, ["--unlock"])
         return runner.python(self.folder, "workflow_scripts/run.py", [*QUICK, "--configfile", STUDY, *arguments], fault)
 
     def results(self, study: str = "micro") -> dict[str, bytes]:

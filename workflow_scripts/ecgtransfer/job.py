@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.locks import JOBS_LOCK, shared
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.record import Record, param_digests
 
@@ -25,7 +26,7 @@ def job(snakemake: Any) -> Iterator[None]:
     snakemake
         The object of that name in a script of Snakemake.
     """
-    with logged(snakemake.log[0]):
+    with logged(snakemake.log[0]), shared(JOBS_LOCK):
         digests = Digests(MEMORY)
         read = _read_by(snakemake, digests)
         yield

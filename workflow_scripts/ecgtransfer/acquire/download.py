@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.acquire.exclusive import exclusive
 from ecgtransfer.acquire.listings import READERS, Published
 from ecgtransfer.acquire.manifest import (
     RECORDS_NAME,
@@ -25,6 +24,7 @@ from ecgtransfer.acquire.space import full_disk_in_words
 from ecgtransfer.acquire.transfer import bring, fetch_verified, part_of
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import sha256_of
+from ecgtransfer.locks import exclusive
 
 logger = logging.getLogger(__name__)
 

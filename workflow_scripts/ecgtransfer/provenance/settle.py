@@ -18,12 +18,15 @@ TRAININGS = ("pretrain", "scratch", "finetune")
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
 
-def settle(plan: Plan, digests: Digests) -> list[Verdict]:
+def settle(plan: Plan, digests: Digests, is_whole: bool) -> list[Verdict]:
     """Make files say to Snakemake, which knows dates alone, what records say; return how the artefacts stood.
 
     Artefacts that do not fit are moved away, so that they are missing. If the edit is taken back before a run has
-    ended, they are put back. Those that fit are dated in the order of the graph.
+    ended, they are put back. Those that fit are dated in the order of the graph. With the plan of a whole study,
+    findings and figures that it does not have are removed.
     """
+    if is_whole:
+        _remove_others(plan)
     judge, verdicts = Judge(plan, digests), []
     for job in plan.jobs:
         verdict = judge.verdict(job)
@@ -81,6 +84,15 @@ def remove_leftovers(results: Path) -> None:
         if _LEFTOVER.fullmatch(path.name):
             logger.info(f"{path}: left by a killed job, removed")
             path.unlink(missing_ok=True)
+
+
+def _remove_others(plan: Plan) -> None:
+    """Remove findings and figures that the study had before an edit, so that nobody takes them for those of now."""
+    planned = {Path(path) for job in plan.jobs for path in job.outputs}
+    for shown in ("findings", "figures"):
+        for path in Path(plan.results, shown).rglob("*"):
+            if path.is_file() and path not in planned:
+                path.unlink()
 
 
 def _aside(path: str, plan: Plan) -> Path:
