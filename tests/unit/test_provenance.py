@@ -29,7 +29,9 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
 
 def job(name: str, *inputs: str, rule: str = "rule", value: int = 1) -> PlannedJob:
-    return PlannedJob(f"results/records/{name}.json", rule, "code", {"value": str(value)}, inputs, (f"results/{name}",))
+    return PlannedJob(
+        f"results/records/{name}.json", rule, "code", {"value": str(value)}, inputs, (f"results/{name}",), "none"
+    )
 
 
 def make(one: PlannedJob, content: str = "") -> None:
@@ -135,7 +137,7 @@ class TestJudge:
     def test_files_of_a_manifest(self, tmp_path: Path, plan: Plan) -> None:
         Path("data").mkdir()
         Path("data/x").write_text("x")
-        raw = PlannedJob("results/records/raw.json", "download", "code", {}, (), ("results/raw.csv",), "data")
+        raw = PlannedJob("results/records/raw.json", "download", "code", {}, (), ("results/raw.csv",), "none", "data")
         write_csv(manifest_of(["x"], "data"), "results/raw.csv")
         Record("download", "code", {}, {}, {"results/raw.csv": sha256_of("results/raw.csv")}).write(raw.record)
         with_data = replace(plan, jobs=(*plan.jobs, raw))

@@ -29,5 +29,6 @@ def _planned(job: Any) -> PlannedJob:
         params=param_digests(job.params.items()),
         inputs=tuple(dict.fromkeys(map(str, job.input))),
         outputs=tuple(path for path in map(str, job.output) if path != record),
+        benchmark=str(job.benchmark),
         folder=job.params.folder if job.output.get("manifest") else None,
     )

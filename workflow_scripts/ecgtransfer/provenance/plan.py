@@ -12,7 +12,8 @@ from ecgtransfer.files import read_json, write_json
 class PlannedJob:
     """A job of the study, as the config, the tables and the code of now want it.
 
-    `folder` is where the files of a manifest lie that this job writes, else None.
+    `benchmark` is the file with what it took, which has a date that counts. `folder` is where the files of a manifest
+    lie that this job writes, else None.
     """
 
     record: str
@@ -21,6 +22,7 @@ class PlannedJob:
     params: Mapping[str, str]
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
+    benchmark: str
     folder: str | None = None
 
 

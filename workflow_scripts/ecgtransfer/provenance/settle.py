@@ -125,6 +125,6 @@ def _move(path: Path, target: Path) -> None:
 def _date(job: PlannedJob, digests: Digests) -> None:
     """Let no input be newer than an output."""
     newest = max((Path(path).stat().st_mtime_ns for path in job.inputs), default=0)
-    for path in (*job.outputs, job.record):
-        if Path(path).stat().st_mtime_ns < newest:
+    for path in (*job.outputs, job.record, job.benchmark):
+        if Path(path).exists() and Path(path).stat().st_mtime_ns < newest:
             digests.redate(path, newest)
