@@ -1,7 +1,5 @@
 """The harness of random tests of a whole study: quick, the same bytes in every folder, and struck where it is told."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,63 +7,44 @@ from checkout import Checkout
 from fast_runner import FastRunner, Fault
 from micro_study import STUDY, MicroStudy
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fork server needs Linux")
 
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[FastRunner]:
-    with FastRunner(hash_seed=1) as fast:
-        yield fast
-
-
-@pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> MicroStudy:
-    """A micro-study that no test runs: copies of it are run."""
-    return MicroStudy(tmp_path_factory.mktemp("new") / "checkout")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, new: MicroStudy, runner: FastRunner) -> MicroStudy:
-    """A micro-study that has been run to its page. Tests leave it as it is."""
-    study = MicroStudy.copied(new.folder, tmp_path_factory.mktemp("finished") / "checkout")
-    result = study.make_run(runner)
-    assert result.returncode == 0, result.output
-    return study
-
-
-def test_every_rule_runs_and_nothing_runs_again(finished: MicroStudy, runner: FastRunner) -> None:
-    rules = {path.name.removesuffix(".log") for path in (finished.folder / "results/micro/logs").iterdir()}
-    listed = {path.stem for path in (finished.folder / "workflow_scripts").glob("*.py") if "job(" in path.read_text()}
-    assert rules - {"all"} == listed
-    assert "Nothing to be done" in finished.make_run(runner).output
+def test_every_rule_runs_and_nothing_runs_again(finished_micro: MicroStudy, runner: FastRunner) -> None:
+    rules = {path.name.removesuffix(".log") for path in (finished_micro.folder / "results/micro/logs").iterdir()}
+    listed = {
+        path.stem for path in (finished_micro.folder / "workflow_scripts").glob("*.py") if "job(" in path.read_text()
+    }
+    assert rules == listed
+    assert "Nothing to be done" in finished_micro.make_run(runner).output
 
 
 def test_another_folder_and_other_hashes_give_the_same_bytes(
-    tmp_path: Path, new: MicroStudy, finished: MicroStudy
+    tmp_path: Path, new_micro: MicroStudy, finished_micro: MicroStudy
 ) -> None:
-    other = MicroStudy.copied(new.folder, tmp_path / "elsewhere")
+    other = MicroStudy.copied(new_micro.folder, tmp_path / "elsewhere")
     with FastRunner(hash_seed=2) as fast:
         result = other.run_snakemake(fast)
     assert result.returncode == 0, result.output
-    assert other.results() == finished.results()
+    assert other.results() == finished_micro.results()
 
 
-def test_processes_of_their_own_give_the_same_bytes_as_forked_ones(tmp_path: Path, finished: MicroStudy) -> None:
-    study = MicroStudy.copied(finished.folder, tmp_path / "slow")
+def test_processes_of_their_own_give_the_same_bytes_as_forked_ones(tmp_path: Path, finished_micro: MicroStudy) -> None:
+    study = MicroStudy.copied(finished_micro.folder, tmp_path / "slow")
     Checkout.run(study, STUDY, "--forcerun", "audit_leakage", "compare")
-    assert study.results() == finished.results()
+    assert study.results() == finished_micro.results()
 
 
-def test_edit_and_its_undoing_end_with_the_same_bytes(tmp_path: Path, finished: MicroStudy, runner: FastRunner) -> None:
-    study = MicroStudy.copied(finished.folder, tmp_path / "edited")
+def test_edit_and_its_undoing_end_with_the_same_bytes(
+    tmp_path: Path, finished_micro: MicroStudy, runner: FastRunner
+) -> None:
+    study = MicroStudy.copied(finished_micro.folder, tmp_path / "edited")
     study.write_study({"compare.confidence": 0.5})
     assert study.make_run(runner).returncode == 0
     edited = study.results()
     for changed in ("findings/verdicts.csv", "report/index.html"):
-        assert edited[changed] != finished.results()[changed]
+        assert edited[changed] != finished_micro.results()[changed]
     study.write_study({})
     assert study.make_run(runner).returncode == 0
-    assert study.results() == finished.results()
+    assert study.results() == finished_micro.results()
 
 
 @pytest.mark.parametrize(
@@ -80,20 +59,20 @@ def test_edit_and_its_undoing_end_with_the_same_bytes(tmp_path: Path, finished: 
     ids=lambda fault: f"{fault.what}-{fault.rule}-{fault.when}",
 )
 def test_struck_run_followed_by_another_ends_with_the_same_bytes(
-    tmp_path: Path, new: MicroStudy, finished: MicroStudy, runner: FastRunner, fault: Fault
+    tmp_path: Path, new_micro: MicroStudy, finished_micro: MicroStudy, runner: FastRunner, fault: Fault
 ) -> None:
-    study = MicroStudy.copied(new.folder, tmp_path / "struck")
+    study = MicroStudy.copied(new_micro.folder, tmp_path / "struck")
     struck = study.make_run(runner, fault=fault)
     assert struck.struck, struck.output
     assert struck.returncode == {"kill": -9, "interrupt": 1, "terminate": -15, "fail": 1}[fault.what], struck.output
     assert not (study.folder / "results/micro/report/index.html").exists()
     again = study.make_run(runner)
     assert again.returncode == 0, again.output
-    assert study.results() == finished.results()
+    assert study.results() == finished_micro.results()
 
 
-def test_run_that_takes_too_long_is_killed(tmp_path: Path, new: MicroStudy, runner: FastRunner) -> None:
-    study = MicroStudy.copied(new.folder, tmp_path / "stuck")
+def test_run_that_takes_too_long_is_killed(tmp_path: Path, new_micro: MicroStudy, runner: FastRunner) -> None:
+    study = MicroStudy.copied(new_micro.folder, tmp_path / "stuck")
     (study.folder / "stuck.py").write_text("import signal\nsignal.pause()\n")
     with pytest.raises(TimeoutError):
         runner.python(study.folder, "stuck.py", timeout_s=0.1)

@@ -6,17 +6,13 @@ those of CI.
 
 import os
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 from changing_world import DAY_NS, World, damage, products
-from fast_runner import FastRunner, Fault, Result
+from fast_runner import FastRunner, Fault
 from micro_study import MicroStudy
-
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fork server needs Linux")
 
 FIRST, END = map(int, os.environ.get("STALE_SEEDS", "0:8").split(":"))
 RULES = [
@@ -25,12 +21,6 @@ RULES = [
     "pretrain", "import_weights", "scratch", "finetune", "predict_with_source", "score_run", "compare",
     "compare_predictions", "compare_sources", "plot_findings", "plot_recordings", "plot_quality", "report",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[FastRunner]:
-    with FastRunner(hash_seed=1) as fast:
-        yield fast
 
 
 class Story:
@@ -175,26 +165,11 @@ class Story:
         return str(path.relative_to(self.study.folder))
 
 
-@pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> MicroStudy:
-    """A micro-study that has not been run."""
-    return MicroStudy(tmp_path_factory.mktemp("new") / "checkout")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, new: MicroStudy, runner: FastRunner) -> MicroStudy:
-    """A micro-study that has run to its page."""
-    study = MicroStudy.copied(new.folder, tmp_path_factory.mktemp("finished") / "checkout")
-    result: Result = study.make_run(runner)
-    assert result.returncode == 0, result.output
-    return study
-
-
 @pytest.mark.parametrize("seed", range(FIRST, END))
 def test_whatever_happens_a_run_ends_as_a_fresh_one(
-    seed: int, tmp_path: Path, new: MicroStudy, finished: MicroStudy, runner: FastRunner
+    seed: int, tmp_path: Path, new_micro: MicroStudy, finished_micro: MicroStudy, runner: FastRunner
 ) -> None:
-    story = Story(seed, tmp_path, new, finished, runner)
+    story = Story(seed, tmp_path, new_micro, finished_micro, runner)
     try:
         for _ in range(story.random.randint(2, 6)):
             story.happen()

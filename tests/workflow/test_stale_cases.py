@@ -3,9 +3,7 @@
 import os
 import re
 import shutil
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,36 +12,14 @@ from changing_world import DAY_NS, TEXTS
 from fast_runner import FastRunner, Fault, Result
 from micro_study import STUDY, MicroStudy
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fork server needs Linux")
-
 _JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):$", re.MULTILINE)
 MADE_AGAIN = "`make run` makes it again"
 
 
-@pytest.fixture(scope="module")
-def runner() -> Iterator[FastRunner]:
-    with FastRunner(hash_seed=1) as fast:
-        yield fast
-
-
-@pytest.fixture(scope="module")
-def new(tmp_path_factory: pytest.TempPathFactory) -> MicroStudy:
-    """A micro-study that has not been run."""
-    return MicroStudy(tmp_path_factory.mktemp("new") / "checkout")
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, new: MicroStudy, runner: FastRunner) -> MicroStudy:
-    """A micro-study that has run to its page."""
-    study = MicroStudy.copied(new.folder, tmp_path_factory.mktemp("finished") / "checkout")
-    assert run(study, runner)
-    return study
-
-
 @pytest.fixture
-def study(tmp_path: Path, finished: MicroStudy) -> MicroStudy:
+def study(tmp_path: Path, finished_micro: MicroStudy) -> MicroStudy:
     """A copy of the finished study."""
-    return MicroStudy.copied(finished.folder, tmp_path / "checkout")
+    return MicroStudy.copied(finished_micro.folder, tmp_path / "checkout")
 
 
 def run(study: MicroStudy, runner: FastRunner) -> Counter[str]:
@@ -64,9 +40,9 @@ def last_line(result: Result) -> str:
     return next(line for line in reversed(result.output.splitlines()) if line.startswith("error"))
 
 
-def fresh(new: MicroStudy, study: MicroStudy, runner: FastRunner, folder: Path) -> dict[str, bytes]:
+def fresh(new_micro: MicroStudy, study: MicroStudy, runner: FastRunner, folder: Path) -> dict[str, bytes]:
     """Return what a run in an empty folder gives with the config, the tables and the recordings of a study."""
-    other = MicroStudy.copied(new.folder, folder)
+    other = MicroStudy.copied(new_micro.folder, folder)
     for name in (STUDY, *TEXTS, *(str(path.relative_to(study.folder)) for path in study.folder.glob("own/ward/*"))):
         shutil.copyfile(study.folder / name, other.folder / name)
     assert run(other, runner)
@@ -80,7 +56,7 @@ class TestInterruptedRun:
 
     @pytest.mark.parametrize("what", ["interrupt", "kill", "until"])
     def test_after_some_descriptions(
-        self, study: MicroStudy, new: MicroStudy, runner: FastRunner, tmp_path: Path, what: str
+        self, study: MicroStudy, new_micro: MicroStudy, runner: FastRunner, tmp_path: Path, what: str
     ) -> None:
         study.write_study(self.EDIT)
         if what == "until":
@@ -91,10 +67,10 @@ class TestInterruptedRun:
         planned = run(study, runner)
         assert planned["prepare_signals"] == 2
         assert planned["scratch"] == 2
-        assert study.results() == fresh(new, study, runner, tmp_path / "fresh")
+        assert study.results() == fresh(new_micro, study, runner, tmp_path / "fresh")
 
     def test_download_that_fails_beside_an_edited_table(
-        self, study: MicroStudy, new: MicroStudy, runner: FastRunner, tmp_path: Path
+        self, study: MicroStudy, new_micro: MicroStudy, runner: FastRunner, tmp_path: Path
     ) -> None:
         edit_text(study, "own/ward.csv")
         shutil.rmtree(study.folder / "data" / "ptb-xl")
@@ -103,7 +79,7 @@ class TestInterruptedRun:
         assert "does not exist" in line and "mirror" in line
         (study.folder / "away").rename(study.folder / "mirror")
         run(study, runner)
-        assert study.results() == fresh(new, study, runner, tmp_path / "fresh")
+        assert study.results() == fresh(new_micro, study, runner, tmp_path / "fresh")
 
 
 def edit_text(study: MicroStudy, name: str, age_ns: int = 0) -> None:
@@ -119,7 +95,7 @@ class TestSnakemakesNotes:
     """What Snakemake noted of earlier runs may be lost."""
 
     def test_an_edit_without_notes(
-        self, study: MicroStudy, new: MicroStudy, runner: FastRunner, tmp_path: Path
+        self, study: MicroStudy, new_micro: MicroStudy, runner: FastRunner, tmp_path: Path
     ) -> None:
         shutil.rmtree(study.folder / ".snakemake")
         study.write_study({"compare.confidence": 0.8, "finetune.epochs": 2})
@@ -128,7 +104,7 @@ class TestSnakemakesNotes:
         assert "results/micro/" in last_line(result)
         ran = run(study, runner)
         assert ran["finetune"] > 0 and "scratch" not in ran
-        assert study.results() == fresh(new, study, runner, tmp_path / "fresh")
+        assert study.results() == fresh(new_micro, study, runner, tmp_path / "fresh")
 
     def test_nothing_runs_again_without_notes(self, study: MicroStudy, runner: FastRunner) -> None:
         shutil.rmtree(study.folder / ".snakemake")
@@ -165,19 +141,19 @@ class TestSharedData:
     """Raw files are shared by studies, and change after they were checked."""
 
     def test_two_studies_with_a_corpus_of_one_name(
-        self, study: MicroStudy, runner: FastRunner, finished: MicroStudy
+        self, study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy
     ) -> None:
         study.write_study({"study": "other", "simulate.clinic.noise": 2.0})
         assert study.make_run(runner, ["--until", "prepare_signals"]).returncode == 0
         study.write_study({})
         shutil.rmtree(study.folder / "results/micro/signals")
         assert set(run(study, runner)) == {"prepare_signals"}
-        assert study.results() == finished.results()
+        assert study.results() == finished_micro.results()
 
     @pytest.mark.parametrize("corpus", ["clinic", "ptb-xl"])
     @pytest.mark.parametrize("damage", ["missing", "flipped"])
     def test_damaged_after_its_check(
-        self, study: MicroStudy, runner: FastRunner, finished: MicroStudy, corpus: str, damage: str
+        self, study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy, corpus: str, damage: str
     ) -> None:
         path = sorted((study.folder / "data" / corpus).rglob("*.dat"))[3]
         content = path.read_bytes()
@@ -187,10 +163,10 @@ class TestSharedData:
         assert MADE_AGAIN in last_line(study.run_snakemake(runner))
         assert sum(run(study, runner).values()) == 1, "its raw files alone are made again"
         assert path.read_bytes() == content
-        assert study.results() == finished.results()
+        assert study.results() == finished_micro.results()
 
     def test_own_recording_replaced_under_its_name(
-        self, study: MicroStudy, new: MicroStudy, runner: FastRunner, tmp_path: Path
+        self, study: MicroStudy, new_micro: MicroStudy, runner: FastRunner, tmp_path: Path
     ) -> None:
         path = sorted(study.folder.glob("own/ward/*.npy"))[2]
         dated = path.stat().st_mtime_ns
@@ -198,16 +174,18 @@ class TestSharedData:
         os.utime(path, ns=(dated, dated))
         ran = run(study, runner)
         assert ran["inventory"] == 1 and ran["prepare_signals"] == 1
-        assert study.results() == fresh(new, study, runner, tmp_path / "fresh")
+        assert study.results() == fresh(new_micro, study, runner, tmp_path / "fresh")
 
-    def test_own_recording_that_comes_later(self, study: MicroStudy, runner: FastRunner, finished: MicroStudy) -> None:
+    def test_own_recording_that_comes_later(
+        self, study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy
+    ) -> None:
         path = sorted(study.folder.glob("own/ward/*.npy"))[2]
         path.rename(study.folder / "late.npy")
         run(study, runner)
         assert path.name in (study.folder / "results/micro/records/ward.rejected.csv").read_text()
         (study.folder / "late.npy").rename(path)
         run(study, runner)
-        assert study.results() == finished.results()
+        assert study.results() == finished_micro.results()
 
 
 class TestDates:
@@ -215,21 +193,21 @@ class TestDates:
 
     @pytest.mark.parametrize("name", [name for name in TEXTS if name.endswith(".csv")])
     def test_an_edit_that_is_older_than_the_results(
-        self, study: MicroStudy, new: MicroStudy, runner: FastRunner, tmp_path: Path, name: str
+        self, study: MicroStudy, new_micro: MicroStudy, runner: FastRunner, tmp_path: Path, name: str
     ) -> None:
         edit_text(study, name, age_ns=DAY_NS)
         assert MADE_AGAIN in last_line(study.run_snakemake(runner))
         assert run(study, runner)
-        assert study.results() == fresh(new, study, runner, tmp_path / "fresh")
+        assert study.results() == fresh(new_micro, study, runner, tmp_path / "fresh")
 
     def test_touched_after_an_edit(
-        self, study: MicroStudy, new: MicroStudy, runner: FastRunner, tmp_path: Path
+        self, study: MicroStudy, new_micro: MicroStudy, runner: FastRunner, tmp_path: Path
     ) -> None:
         study.write_study({"signals.crop": "centre"})
         study.run_snakemake(runner, ["--touch"])
         assert MADE_AGAIN in last_line(study.run_snakemake(runner))
         assert run(study, runner)["prepare_signals"] == 4
-        assert study.results() == fresh(new, study, runner, tmp_path / "fresh")
+        assert study.results() == fresh(new_micro, study, runner, tmp_path / "fresh")
 
     def test_a_copy_with_other_dates(self, study: MicroStudy, runner: FastRunner, tmp_path: Path) -> None:
         elsewhere = MicroStudy.copied(study.folder, tmp_path / "elsewhere")
@@ -252,7 +230,7 @@ class TestProducts:
             "figures/quality/clinic.png", "figures/recordings/clinic/1.svg", "audit/leakage.csv", "report/index.html",
         ],
     )  # fmt: skip
-    def test_lost(self, study: MicroStudy, runner: FastRunner, finished: MicroStudy, name: str) -> None:
+    def test_lost(self, study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy, name: str) -> None:
         lost = study.folder / "results/micro" / name
         content = lost.read_bytes()
         lost.unlink()
@@ -260,7 +238,7 @@ class TestProducts:
         assert lost.read_bytes() == content
         lost.unlink()
         assert study.run_snakemake(runner).returncode == 0, "Snakemake itself makes what was promised"
-        assert study.results() == finished.results()
+        assert study.results() == finished_micro.results()
 
     @pytest.mark.parametrize(
         "pattern",
@@ -270,7 +248,7 @@ class TestProducts:
             "scores/clinic/gru/scratch/1.0.csv", "findings/verdicts.csv", "provenance/scratch/clinic/gru/1.0.json",
         ],
     )  # fmt: skip
-    def test_damaged(self, study: MicroStudy, runner: FastRunner, finished: MicroStudy, pattern: str) -> None:
+    def test_damaged(self, study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy, pattern: str) -> None:
         path = next((study.folder / "results/micro").glob(pattern))
         content, dated = path.read_bytes(), path.stat().st_mtime_ns
         path.write_bytes(content[: len(content) * 2 // 3])
@@ -282,9 +260,11 @@ class TestProducts:
         assert f"`make run CONFIG={STUDY}` makes it again" in verified.output
         assert sum(run(study, runner).values()) == 1
         assert path.read_bytes() == content
-        assert study.results() == finished.results()
+        assert study.results() == finished_micro.results()
 
-    def test_predictions_of_two_arms_swapped(self, study: MicroStudy, runner: FastRunner, finished: MicroStudy) -> None:
+    def test_predictions_of_two_arms_swapped(
+        self, study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy
+    ) -> None:
         scratch, other = (
             next((study.folder / "results/micro/runs/clinic/gru").glob(f"{arm}/1.0/predictions.npz"))
             for arm in ("scratch", "finetune-*")
@@ -293,7 +273,7 @@ class TestProducts:
         other.rename(scratch)
         Path("aside").rename(other)
         assert run(study, runner) == Counter(scratch=1, finetune=1)
-        assert study.results() == finished.results()
+        assert study.results() == finished_micro.results()
 
     def test_leftovers_of_a_killed_job_are_removed(self, study: MicroStudy, runner: FastRunner) -> None:
         leftover = study.folder / "results/micro/figures/.curves.svg.0a1b2c3d.part"
@@ -303,12 +283,12 @@ class TestProducts:
         assert not leftover.exists()
 
     def test_lost_data_come_back_and_nothing_else_runs(
-        self, study: MicroStudy, runner: FastRunner, finished: MicroStudy
+        self, study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy
     ) -> None:
         shutil.rmtree(study.folder / "data")
         assert MADE_AGAIN in last_line(study.run_snakemake(runner))
         assert run(study, runner) == Counter(simulate=2, download=1)
-        assert study.results() == finished.results()
+        assert study.results() == finished_micro.results()
 
 
 def test_adding_a_target_with_plain_snakemake_trains_no_source_again(study: MicroStudy, runner: FastRunner) -> None:

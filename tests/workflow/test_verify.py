@@ -1,8 +1,6 @@
 """`make verify` finds every damage to what a study rests on, of any kind, and none where there is none."""
 
-import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
@@ -15,24 +13,7 @@ from ecgtransfer.provenance.digests import Digests
 from ecgtransfer.provenance.judge import State, judge
 from ecgtransfer.provenance.plan import Plan
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the fork server needs Linux")
-
 N_DAMAGES = 200
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[FastRunner]:
-    with FastRunner(hash_seed=1) as fast:
-        yield fast
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, runner: FastRunner) -> MicroStudy:
-    """A micro-study that has run to its page."""
-    study = MicroStudy(tmp_path_factory.mktemp("finished") / "checkout")
-    result = study.make_run(runner)
-    assert result.returncode == 0, result.output
-    return study
 
 
 def verify(study: MicroStudy, runner: FastRunner) -> Result:
@@ -46,18 +27,18 @@ def artefacts(study: MicroStudy) -> list[Path]:
     return paths + [path for path in products(study, "data") if path.name not in unlisted and path.suffix != ".lock"]
 
 
-def test_nothing_on_a_clean_study(finished: MicroStudy, runner: FastRunner) -> None:
-    result = verify(finished, runner)
+def test_nothing_on_a_clean_study(finished_micro: MicroStudy, runner: FastRunner) -> None:
+    result = verify(finished_micro, runner)
     assert result.returncode == 0, result.output
     assert result.output.splitlines()[-1].endswith("every byte is what the config, the code and the files of now make")
 
 
-def test_every_damage_is_found(finished: MicroStudy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(finished.folder)
+def test_every_damage_is_found(finished_micro: MicroStudy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(finished_micro.folder)
     plan = Plan.read("results/micro/provenance/plan.json")
     kinds = defaultdict(list)
-    for path in artefacts(finished):
-        kinds[path.relative_to(finished.folder).parts[:3], path.suffix].append(path)
+    for path in artefacts(finished_micro):
+        kinds[path.relative_to(finished_micro.folder).parts[:3], path.suffix].append(path)
     assert len(kinds) > 30
     random, missed = Random(1), []
     for number in range(N_DAMAGES):
@@ -75,13 +56,13 @@ def test_every_damage_is_found(finished: MicroStudy, monkeypatch: pytest.MonkeyP
     assert {one.state for one in judge(plan, Digests(None))} == {State.CURRENT}
 
 
-def test_the_line_names_the_artefact_and_what_heals_it(finished: MicroStudy, runner: FastRunner) -> None:
-    path = finished.folder / "results/micro/scores/clinic/gru/scratch/1.0.csv"
+def test_the_line_names_the_artefact_and_what_heals_it(finished_micro: MicroStudy, runner: FastRunner) -> None:
+    path = finished_micro.folder / "results/micro/scores/clinic/gru/scratch/1.0.csv"
     content = path.read_bytes()
     path.write_bytes(content.replace(b"0.", b"1.", 1))
-    result = verify(finished, runner)
+    result = verify(finished_micro, runner)
     path.write_bytes(content)
     assert result.returncode == 1
-    name = path.relative_to(finished.folder)
+    name = path.relative_to(finished_micro.folder)
     line = f"{name}: is damaged, its bytes are not those that were written; `make run CONFIG={STUDY}` makes it again"
     assert line in result.output.splitlines()
