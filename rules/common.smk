@@ -19,6 +19,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.prepare.corpora import (
     datasets_of,
+    is_shuffled,
     task_of,
     without_shuffling,
     without_task,

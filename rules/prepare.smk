@@ -100,7 +100,7 @@ rule harmonize_labels:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=label_settings(),
+        settings=label_settings,
         code=code_of("harmonize_labels"),
     script:
         "../workflow_scripts/harmonize_labels.py"

@@ -43,17 +43,17 @@ def described_entry(wildcards):
     """Return what decides how a data set is described; how it is fetched and what reports say of it is left out."""
     entry = dataset_entry(wildcards.dataset)
     if wildcards.dataset in config["own"]:
-        return entry
+        # Whether there is a table of labels, which `index_records` reads.
+        return {**entry, "label_table": bool(entry.get("label_table"))}
     return {key: entry[key] for key in ("reader", "unit", "leads") if key in entry}
 
 
-def label_settings():
-    """Return the section `labels` without the views, which are inputs."""
-    return {
-        key: value
-        for key, value in config["labels"].items()
-        if key not in ("view", "views")
-    }
+def label_settings(wildcards):
+    """Return what of the section `labels` decides the labels of a corpus; views are inputs."""
+    keys = ["include", "top", "min_records"]
+    if is_shuffled(wildcards.corpus):
+        keys.append("shuffle_seed")
+    return {key: config["labels"][key] for key in keys}
 
 
 def datasets_of_joined(wildcards):
