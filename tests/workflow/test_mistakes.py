@@ -1,11 +1,14 @@
 """A user's mistake ends in one clear line, never in a traceback."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 from checkout import TINY, Checkout
 from physionet import publish
+
+from ecgtransfer.files import sha256_of
 
 
 @pytest.fixture
@@ -56,17 +59,20 @@ def test_wrong_checksum_and_bad_recordings(checkout: Checkout, tmp_path: Path) -
     assert "00001_hr.dat" in line
     assert "sha256" in line
 
-    victim.write_bytes(content)
-    checkout.run(config, "--", "results/tiny/raw/ptb-xl.csv")
-    data = checkout.folder / "data" / "ptb-xl" / "records500" / "00000"
-    (data / "00001_hr.dat").write_bytes(content[:-2])
-    (data / "00002_hr.hea").unlink()
-    header = (data / "00003_hr.hea").read_text().splitlines()
-    (data / "00003_hr.hea").write_text("\n".join([header[0].replace(" 12 ", " 11 "), *header[1:12]]) + "\n")
+    victim.write_bytes(content[:-2])
+    headers = [victim.with_name(f"0000{number}_hr.hea") for number in (2, 3)]
+    headers[0].write_text("nothing\n")
+    header = headers[1].read_text().splitlines()
+    headers[1].write_text("\n".join([header[0].replace(" 12 ", " 11 "), *header[1:12]]) + "\n")
+    sums = (root / "SHA256SUMS.txt").read_text()
+    for path in (victim, *headers):
+        name = str(path.relative_to(root))
+        sums = re.sub(rf"^.* {re.escape(name)}$", f"{sha256_of(path)} {name}", sums, flags=re.MULTILINE)
+    (root / "SHA256SUMS.txt").write_text(sums)
     checkout.run(config, "--", target)
     rejected = (checkout.folder / "results/tiny/records/ptb-xl.rejected.csv").read_text().splitlines()[1:]
     assert len(rejected) == 2
-    for line, reason in zip(rejected, ("truncated", "header is missing"), strict=True):
+    for line, reason in zip(rejected, ("truncated", "record line 'nothing'"), strict=True):
         assert reason in line
     described = (checkout.folder / target).read_text()
     assert "00001_hr" not in described
