@@ -14,7 +14,8 @@ SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from ecgtransfer.code_fingerprint import code_fingerprint
-from ecgtransfer.config import check_config, check_paths, in_key_order
+from ecgtransfer.config import check_config, in_key_order
+from ecgtransfer.config_paths import check_paths
 from ecgtransfer.errors import InputError
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.prepare.corpora import (
@@ -25,6 +26,7 @@ from ecgtransfer.prepare.corpora import (
     without_task,
 )
 from ecgtransfer.prepare.layouts import LAYOUTS
+from ecgtransfer.locks import as_snakemake
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.graph import plan_of
 from ecgtransfer.provenance.judge import require_current
@@ -63,7 +65,7 @@ VIEWS = sorted(
 try:
     options = {model: entry.options for model, entry in REGISTRY.items()}
     check_config(config, read_yaml("config/schema.yaml"), DATASETS, options, VIEWS)
-    check_paths(config)
+    check_paths(config, RESULTS)
 except InputError as mistakes:
     sys.exit(f"error in the config: {mistakes}")
 sections = in_key_order(config)

@@ -25,8 +25,10 @@ def looked_after(execute):
     """Return Snakemake's way to run a workflow, with a look at what came out, also where nothing is to be done."""
 
     def execute_and_look(*given, **settings):
-        execute(*given, **settings)
-        if workflow.is_main_process and not workflow.dryrun:
+        if not workflow.is_main_process or workflow.dryrun:
+            return execute(*given, **settings)
+        with as_snakemake():
+            execute(*given, **settings)
             stop_if_stale()
 
     return execute_and_look

@@ -3,6 +3,7 @@
 from ecgtransfer.acquire.inventory import inventory
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
+from ecgtransfer.prepare.formats.wfdb_headers import signal_files
 
 with job(snakemake):
-    write_csv(inventory(snakemake.params.entry, snakemake.threads), snakemake.output.manifest)
+    write_csv(inventory(snakemake.params.entry, signal_files, snakemake.threads), snakemake.output.manifest)

@@ -5,10 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ecgtransfer.locks import JOBS_LOCK, RUN_LOCK, exclusive
+from ecgtransfer.errors import InputError
+from ecgtransfer.locks import alone_in_this_folder
 from ecgtransfer.provenance.digests import MEMORY, Digests
+from ecgtransfer.provenance.judge import State, judge
 from ecgtransfer.provenance.settle import forget_set_aside, settle, to_make
-from snakemake_plan import asked_of_snakemake
+from snakemake_plan import Asked, asked_of_snakemake, is_dry_run
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 SNAKEMAKES_LOCKS = Path(".snakemake", "locks")
@@ -18,9 +20,12 @@ ROUNDS = 6  # so many times what a run rests on may change under its hands
 def main(*arguments: str) -> None:
     """Run Snakemake with its arguments, alone in this folder; a dry run, a report and the like are passed through."""
     logging.basicConfig(format="%(message)s")
-    with exclusive(RUN_LOCK, "another run in this folder"):
-        with exclusive(JOBS_LOCK, "the last jobs of a killed run"):
-            pass
+    if is_dry_run(arguments):
+        asked = asked_of_snakemake(arguments)
+        if asked is not None:
+            _say_what_snakemake_does_not_see(asked)
+        return
+    with alone_in_this_folder():
         if SNAKEMAKES_LOCKS.is_dir() and any(SNAKEMAKES_LOCKS.iterdir()):  # of a killed run, for this one is alone
             _run([*SNAKEMAKE, "--unlock", *arguments])
         _run_until_settled(arguments)
@@ -32,8 +37,9 @@ def _run_until_settled(arguments: tuple[str, ...]) -> None:
         if asked is None:
             return
         targets = to_make(asked.plan, settle(asked.plan, Digests(MEMORY), asked.is_whole), asked.is_whole)
-        if not targets:
-            print("Nothing to be done: all of it is what the config, the code and the files of now make.")
+        if not targets and not asked.is_forced:
+            of_what = "all of it" if asked.is_whole else "what was asked for"
+            print(f"Nothing to be done: {of_what} is what the config, the code and the files of now make.")
             if asked.is_whole:
                 forget_set_aside(asked.plan)
                 print(f"report: {Path(asked.plan.results, 'report', 'index.html')}")
@@ -41,7 +47,16 @@ def _run_until_settled(arguments: tuple[str, ...]) -> None:
         sys.stdout.flush()
         if _run([*SNAKEMAKE, *targets, *arguments]):
             sys.exit(1)
+        if asked.is_forced:
+            return
     sys.exit("error: files that the study rests on change while it runs; run again when nothing edits them")
+
+
+def _say_what_snakemake_does_not_see(asked: Asked) -> None:
+    verdicts = judge(asked.plan, Digests(MEMORY), asked.running)
+    unseen = [verdict.reason for verdict in verdicts if verdict.state in (State.STALE, State.LOST)]
+    if unseen:
+        print(f"Beside this, {asked.make_run} would make again, with what rests on it:", *unseen, sep="\n")
 
 
 def _run(command: list[str]) -> int:
@@ -58,4 +73,11 @@ def _run(command: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except InputError as mistake:
+        sys.exit(f"error: {mistake}")
+    except OSError as error:
+        sys.exit(f"error: {error.filename}: {error.strerror}; mend what is there, or its permissions")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -2,6 +2,7 @@
 
 import sys
 
+from ecgtransfer.errors import InputError
 from ecgtransfer.provenance.digests import Digests
 from ecgtransfer.provenance.judge import State, judge
 from snakemake_plan import asked_of_snakemake
@@ -13,15 +14,17 @@ def main(*arguments: str) -> None:
     if asked is None:
         return
     verdicts = judge(asked.plan, Digests(None))
-    heal = f"`make run CONFIG={asked.config_file}` makes it again"
     for verdict in verdicts:
         if verdict.state in (State.STALE, State.LOST):
-            print(f"{verdict.reason}; {heal}")
+            print(f"{verdict.reason}; {asked.make_run} makes it again")
     n_waiting = sum(verdict.state is State.WAITING for verdict in verdicts)
     if any(verdict.state is not State.CURRENT for verdict in verdicts):
-        sys.exit(f"error: artefacts do not fit, and {n_waiting} jobs rest on them; {heal}")
+        sys.exit(f"error: not all artefacts fit, and {n_waiting} jobs rest on those; {asked.make_run} makes them again")
     print(f"{len(verdicts)} jobs: every byte is what the config, the code and the files of now make")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except InputError as mistake:
+        sys.exit(f"error: {mistake}")

@@ -202,6 +202,9 @@ def test_only_a_leaky_study_is_laid_beside_a_clean_one() -> None:
     assert mistakes_of(beside) == [
         "`compare.beside` lays a clean study beside a leaky one, and nothing leaks in this one; set it to null"
     ]
+    assert mistakes_of(set_to("compare/beside", "default")) == [
+        "`compare.beside`: 'default' is this study; name another one, or set it to null"
+    ]
 
 
 def band(rate: int, low: float, high: float) -> Callable[[dict[str, Any]], None]:

@@ -11,6 +11,7 @@ from ecgtransfer.acquire.inventory import inventory
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import files_there, sha256_of
 from ecgtransfer.leads import LEADS
+from ecgtransfer.prepare.formats.wfdb_headers import signal_files
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.records import describe_records
 
@@ -26,7 +27,7 @@ def own(folder: Path, text: str, **keys: Any) -> dict[str, Any]:
 
 def described(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """Return the described table and the reasons by record id, through the inventory of the folder."""
-    records, rejected = describe_records(entry, Path(entry["folder"]), files_there(inventory(entry)))
+    records, rejected = describe_records(entry, Path(entry["folder"]), files_there(inventory(entry, signal_files)))
     return records, dict(zip(rejected["record_id"], rejected["reason"], strict=True))
 
 
@@ -113,7 +114,7 @@ class TestWhatIsSaid:
         write_record(folder, "x/2", rate="250")
         table = "record,patient,file,labels,rate,fold\n1,7.0,x/1,426783006,500,3.0\n2,7,x/2.hea,426783006,500,\n"
         entry = own(folder, table)
-        assert sorted(inventory(entry)["path"]) == ["x/1.dat", "x/1.hea", "x/2.dat", "x/2.hea"]
+        assert sorted(inventory(entry, signal_files)["path"]) == ["x/1.dat", "x/1.hea", "x/2.dat", "x/2.hea"]
         records, rejected = described(entry)
         row = records.iloc[0]
         assert (row["path"], row["sampling_rate_hz"], row["n_samples"]) == ("x/1.hea", 500, N_SAMPLES)
@@ -177,7 +178,7 @@ class TestRejected:
         text = "record,file,row,labels,unit,month,fold\n" + "".join(f"{name},{row}\n" for name, row in rows.items())
         text += ",a.npy,1,426783006,mV,,\ngood,a.npy,1,426783006,mV,,\n"
         entry = own(folder, text, sampling_rate_hz=500, leads=list(LEADS))
-        records, rejected = describe_records(entry, folder, files_there(inventory(entry)))
+        records, rejected = describe_records(entry, folder, files_there(inventory(entry, signal_files)))
         assert records["record_id"].tolist() == ["good", "twin"]
         assert len(records) + len(rejected) == len(rows) + 2
         told = dict(zip(rejected["record_id"], rejected["reason"], strict=True))
@@ -210,12 +211,21 @@ class TestInventory:
         np.save(folder / "a.npy", np.zeros(3))
         np.save(folder / "unnamed.npy", np.zeros(3))
         entry = own(folder, "record,file,labels\n1,b,1\n2,a.npy,1\n3,./a.npy,1\n4,gone.npy,1\n5,../table.csv,1\n")
-        manifest = inventory(entry, n_threads=2)
+        manifest = inventory(entry, signal_files, n_threads=2)
         there = ["a.npy", "b.dat", "b.hea"]
         assert files_there(manifest) == there
         assert manifest["path"].tolist() == [*there, "gone.npy"]
         assert manifest["bytes"].tolist() == [*((folder / path).stat().st_size for path in there), ""]
         assert manifest["sha256"].tolist() == [*(sha256_of(folder / path) for path in there), ""]
+
+    def test_signal_files_are_those_that_the_reader_finds(self, folder: Path) -> None:
+        write_record(folder, "b")
+        (folder / "sub").mkdir()
+        (folder / "b.dat").rename(folder / "sub/bé.dat")
+        header = (folder / "b.hea").read_text().replace("b.dat", "sub/bé.dat")
+        (folder / "b.hea").write_text(header, encoding="latin-1")
+        manifest = inventory(own(folder, "record,file,labels\n1,b,1\n"), signal_files)
+        assert files_there(manifest) == ["b.hea", "sub/bé.dat"]
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -231,14 +241,14 @@ class TestInventory:
     )
     def test_mistakes(self, folder: Path, text: str, message: str) -> None:
         with pytest.raises(InputError, match=message):
-            inventory(own(folder, text))
+            inventory(own(folder, text), signal_files)
 
     def test_no_folder_or_no_table(self, folder: Path) -> None:
         entry = own(folder, "record,file,labels\n")
         with pytest.raises(InputError, match="nowhere: no such folder"):
-            inventory({**entry, "folder": "nowhere"})
+            inventory({**entry, "folder": "nowhere"}, signal_files)
         with pytest.raises(InputError, match=r"other\.csv: cannot be read"):
-            inventory({**entry, "table": "other.csv"})
+            inventory({**entry, "table": "other.csv"}, signal_files)
 
 
 def test_a_mutated_table_never_breaks_the_reading(folder: Path) -> None:
@@ -276,7 +286,7 @@ def test_a_mutated_table_never_breaks_the_reading(folder: Path) -> None:
             content = content[:place] + odd[rng.integers(len(odd))] + content[place + length :]
         Path(entry["table"]).write_bytes(content)
         try:
-            records, rejected = describe_records(entry, folder, files_there(inventory(entry)))
+            records, rejected = describe_records(entry, folder, files_there(inventory(entry, signal_files)))
         except InputError as error:
             assert "\n" not in str(error)
             outcomes.add("refused")

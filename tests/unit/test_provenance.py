@@ -1,6 +1,7 @@
 """Records, what they say of the files of now, and how a run is settled by them; and who remembers digests, and when."""
 
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -130,9 +131,9 @@ class TestJudge:
         running = {one.record for one in plan.jobs}
         require_current(plan, ALL, running)
 
-    def test_an_input_that_no_rule_makes_any_more(self, plan: Plan) -> None:
-        shorter = replace(plan, jobs=plan.jobs[1:])
-        assert judge(shorter, ALL)[0].reason == "results/b: rests on results/a, which no rule makes any more"
+    def test_a_file_that_no_rule_makes_any_more(self, plan: Plan) -> None:
+        with pytest.raises(InputError, match="results/page: no rule can make it now, because a table or another file"):
+            require_current(replace(plan, unmade=("results/page",)), ALL)
 
     def test_files_of_a_manifest(self, tmp_path: Path, plan: Plan) -> None:
         Path("data").mkdir()
@@ -154,11 +155,13 @@ class TestSettle:
     """What a run finds done, and what it has to do."""
 
     def test_what_fits_is_dated_in_the_order_of_the_graph(self, plan: Plan) -> None:
-        os.utime("table.csv", ns=(3 * 10**18, 3 * 10**18))
+        os.utime("table.csv")
+        os.utime("results/b", ns=(3 * 10**18, 3 * 10**18))
         os.utime("results/c", ns=(0, 0))
         settle(plan, ALL, is_whole=True)
         dates = [Path(path).stat().st_mtime_ns for path in ("table.csv", "results/a", "results/b", "results/c")]
         assert dates == sorted(dates)
+        assert dates[-1] <= time.time_ns()
         assert to_make(plan, settle(plan, ALL, is_whole=True), is_whole=True) == []
 
     def test_what_does_not_fit_is_set_aside_and_what_follows_waits(self, plan: Plan) -> None:
@@ -192,6 +195,7 @@ class TestSettle:
         Path(plan.jobs[0].record).unlink()
         settle(plan, ALL, is_whole=True)
         assert not Path("results/a").exists()
+        assert Path("results/set-aside/a").exists()
 
     def test_only_the_last_of_missing_ones_are_named(self, plan: Plan) -> None:
         stale = replace(plan, jobs=tuple(replace(one, code="new") for one in plan.jobs))
@@ -212,13 +216,20 @@ class TestSettle:
         assert to_make(with_training, verdicts, is_whole=True) == ["results/b", "--forcerun", "results/a"]
 
     def test_findings_that_the_study_has_no_more(self, plan: Plan) -> None:
-        other = Path("results/findings/quality/other.csv")
-        other.parent.mkdir(parents=True)
-        other.touch()
+        of_user = Path("results/findings/mine.csv")
+        former = replace(job("former"), outputs=("results/findings/former.csv",), record="results/provenance/f.json")
+        make(former)
+        of_user.touch()
         settle(plan, ALL, is_whole=False)
-        assert other.exists()
+        assert Path(former.outputs[0]).exists()
         settle(plan, ALL, is_whole=True)
-        assert not other.exists()
+        assert not Path(former.outputs[0]).exists()
+        assert of_user.exists()
+
+    def test_a_table_of_the_future(self, plan: Plan) -> None:
+        os.utime("table.csv", ns=(3 * 10**18, 3 * 10**18))
+        with pytest.raises(InputError, match=r"table.csv: is dated \d+\.\d hours in the future, .*`touch` it"):
+            settle(plan, ALL, is_whole=True)
 
     def test_leftovers(self, plan: Plan) -> None:
         leftover, kept = Path("results/.a.svg.0123abcd.part"), Path("results/a.part")
@@ -287,7 +298,7 @@ class TestDigests:
         (tmp_path / "y").write_text("z")
         assert digests.first_unlike(manifest, tmp_path) == "y"
         (tmp_path / "y").write_text("y")
-        digests.remember_as_listed(manifest, tmp_path)
+        assert digests.first_unlike(manifest, tmp_path) is None
         listed = sha256_of(manifest)
         monkeypatch.setattr(
             "ecgtransfer.provenance.digests.sha256_of", lambda path: listed if path == manifest else "read again"

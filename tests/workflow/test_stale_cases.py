@@ -131,6 +131,20 @@ class TestPathsInTheConfig:
             kind = "folder" if key.endswith("folder") else "file"
             assert last_line(result) == f"error in the config: `{key}`: {named} is no {kind}; mend the path"
 
+    def test_among_the_results(self, study: MicroStudy, runner: FastRunner) -> None:
+        shutil.copyfile(study.folder / "own/ward.csv", study.folder / "results/micro/ward.csv")
+        study.write_study({"own.ward.table": "results/micro/ward.csv"})
+        assert "`own.ward.table`: results/micro/ward.csv lies in results/micro/" in last_line(study.make_run(runner))
+
+    @pytest.mark.parametrize(
+        "name", ["workflow_scripts/ecgtransfer/report/page.html.j2", *(name for name in TEXTS if "labels" in name)]
+    )
+    def test_of_the_workflow_that_is_gone(self, study: MicroStudy, runner: FastRunner, name: str) -> None:
+        (study.folder / name).unlink()
+        study.write_study({"compare.margin": 0.02})
+        for result in (study.make_run(runner), study.run_snakemake(runner)):
+            assert "no rule can make it now" in last_line(result) and "`git status`" in last_line(result)
+
     def test_a_fraction_that_python_writes_with_an_exponent(self, study: MicroStudy, runner: FastRunner) -> None:
         study.write_study({"transfer.fractions": [0.00001, 1.0]})
         result = study.run_snakemake(runner, ["--dry-run", "--quiet", "rules"])
@@ -197,6 +211,9 @@ class TestDates:
     ) -> None:
         edit_text(study, name, age_ns=DAY_NS)
         assert MADE_AGAIN in last_line(study.run_snakemake(runner))
+        said = study.make_run(runner, ["-n", "--quiet", "rules"])
+        assert said.returncode == 0
+        assert f"was made from another content of {name}" in said.output
         assert run(study, runner)
         assert study.results() == fresh(new_micro, study, runner, tmp_path / "fresh")
 

@@ -1,7 +1,6 @@
 """Checks of a study's config before any job starts; every mistake becomes one line that names the key."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError
@@ -17,7 +16,7 @@ from ecgtransfer.prepare.corpora import (
     without_shuffling,
     without_task,
 )
-from ecgtransfer.study import corpora_of, drawn_datasets, is_outside, leaks, sources_of, trained_sources
+from ecgtransfer.study import corpora_of, is_outside, leaks, sources_of, trained_sources
 
 _TYPES = {
     "string": "text",
@@ -76,37 +75,6 @@ def check_config(
     mistakes = mistakes or list(_inconsistencies(config, published, models, list(views)))
     if mistakes:
         raise InputError("\n".join(mistakes))
-
-
-def check_paths(config: Mapping[str, Any]) -> None:
-    """Check that the files and folders exist that a study names and uses; relative ones start at the working folder.
-
-    Raises
-    ------
-    InputError
-        With one line per path that does not.
-    """
-    mistakes = [
-        f"`{key}`: {path} is no {kind}; mend the path"
-        for key, path, kind in _paths_named(config)
-        if not (Path(path).is_dir() if kind == "folder" else Path(path).is_file())
-    ]
-    if mistakes:
-        raise InputError("\n".join(mistakes))
-
-
-def _paths_named(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Yield the key, the path and what should be there."""
-    for dataset in drawn_datasets(config):
-        own = config["own"].get(dataset, {})
-        kinds = {"folder": "folder", "table": "file", "label_table": "file"}
-        yield from ((f"own.{dataset}.{key}", own[key], kind) for key, kind in kinds.items() if own.get(key))
-    for source in filter(lambda name: is_outside(config, name), config["transfer"]["sources"]):
-        weights, key = config["outside_weights"][source], f"outside_weights.{source}"
-        files = {model: path for model, path in weights["files"].items() if model in config["transfer"]["models"]}
-        yield from ((f"{key}.files.{model}", path, "file") for model, path in files.items())
-        if "names" in weights:
-            yield f"{key}.names", weights["names"], "file"
 
 
 def _in_words(error: ValidationError) -> str:
@@ -185,7 +153,9 @@ def _inconsistencies(
     yield from _wrong_band(config["signals"])
     yield from _wrong_crops(config)
     yield from _wrong_pretrainings(config["transfer"])
-    if config["compare"]["beside"] and not leaks(config):
+    if config["compare"]["beside"] == config["study"]:
+        yield f"`compare.beside`: '{config['study']}' is this study; name another one, or set it to null"
+    elif config["compare"]["beside"] and not leaks(config):
         yield "`compare.beside` lays a clean study beside a leaky one, and nothing leaks in this one; set it to null"
 
 

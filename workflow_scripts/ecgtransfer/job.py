@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.locks import JOBS_LOCK, shared
+from ecgtransfer.locks import as_job
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.record import Record, param_digests
 
@@ -26,7 +26,7 @@ def job(snakemake: Any) -> Iterator[None]:
     snakemake
         The object of that name in a script of Snakemake.
     """
-    with logged(snakemake.log[0]), shared(JOBS_LOCK):
+    with logged(snakemake.log[0]), as_job():
         digests = Digests(MEMORY)
         read = _read_by(snakemake, digests)
         yield
@@ -73,8 +73,6 @@ def _require_same(before: dict[str, str | None], after: dict[str, str | None]) -
 
 def _record(snakemake: Any, read: dict[str, str | None], digests: Digests) -> Record:
     written = {str(path): digests.of(path) for path in snakemake.output if path != snakemake.output.record}
-    if snakemake.output.get("manifest"):
-        digests.remember_as_listed(snakemake.output.manifest, snakemake.params.folder)
     return Record(
         rule=snakemake.rule,
         code=snakemake.params.code,

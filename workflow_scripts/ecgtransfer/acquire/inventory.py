@@ -1,7 +1,7 @@
 """What lies in a folder of your own: the files that its table names, with their checksums."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,7 +17,9 @@ logger = logging.getLogger(__name__)
 COLUMNS = ["path", "bytes", "sha256"]
 
 
-def inventory(entry: Mapping[str, Any], n_threads: int = 1) -> pd.DataFrame:
+def inventory(
+    entry: Mapping[str, Any], signal_files: Callable[[Path], Iterable[str]], n_threads: int = 1
+) -> pd.DataFrame:
     """Return ``path, bytes, sha256`` of the files that a table of your own names, sorted by path.
 
     A WFDB header stands for its signal files, too. Files are read where they lie. A file that is missing is counted in
@@ -28,6 +30,8 @@ def inventory(entry: Mapping[str, Any], n_threads: int = 1) -> pd.DataFrame:
     ----------
     entry
         An entry of the config's section ``own``: `folder`, `table` and, if need be, `columns`.
+    signal_files
+        Returns the files that a WFDB header names, relative to its folder.
     n_threads
         Files read at a time.
 
@@ -49,7 +53,7 @@ def inventory(entry: Mapping[str, Any], n_threads: int = 1) -> pd.DataFrame:
         )
     if len(there) < len(named):
         logger.warning(f"{folder}: {len(named) - len(there)} of the {len(named)} files of the table are missing")
-    paths = sorted({*named, *_signal_files(folder, there)})
+    paths = sorted({*named, *_beside_headers(folder, there, signal_files)})
     with ThreadPoolExecutor(n_threads) as pool:
         rows = list(pool.map(lambda path: _row(folder, path), paths))
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -63,16 +67,11 @@ def _files_named(entry: Mapping[str, Any]) -> Iterator[str]:
             continue  # rejected, with this reason, when the records are described
 
 
-def _signal_files(folder: Path, paths: Iterable[str]) -> Iterator[str]:
-    """Yield the files that WFDB headers name at the start of their signal lines."""
+def _beside_headers(folder: Path, paths: Iterable[str], signal_files: Callable[[Path], Iterable[str]]) -> Iterator[str]:
+    """Yield the signal files of the WFDB headers among `paths`."""
     for path in paths:
-        if not path.endswith(".hea"):
-            continue
-        lines = (folder / path).read_text(encoding="utf-8", errors="replace").splitlines()
-        fields = [line.split() for line in lines if line.strip() and not line.lstrip().startswith("#")]
-        for name in dict.fromkeys(words[0] for words in fields[1:]):
-            if PurePosixPath(name).name == name:
-                yield str(PurePosixPath(path).with_name(name))
+        if path.endswith(".hea"):
+            yield from (str(PurePosixPath(path).parent / name) for name in signal_files(folder / path))
 
 
 def _is_file(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -36,26 +35,29 @@ class Digests:
     def of(self, path: str | os.PathLike[str]) -> str | None:
         """Return a file's SHA-256 as 64 hexadecimal digits, or None if there is no such file."""
         try:
+            if not Path(path).is_file():
+                return None
             if Path(path).stat().st_size <= SMALL_BYTES:
                 return sha256_of(path)
             stamp = _stamp(path)
             known = self._recall(path)
-            if known is None or known["stamp"] != stamp:
-                known = {"stamp": stamp, "sha256": sha256_of(path)}
-                self._keep(path, known)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            if known is not None and known[0] == stamp:
+                return known[1]
+            sha256 = sha256_of(path)
+            self._keep(path, stamp, sha256)
+        except FileNotFoundError:
             return None
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error.strerror}); mend its permissions or the disk") from error
-        return known["sha256"]
+        return sha256
 
     def redate(self, path: str | os.PathLike[str], mtime_ns: int) -> None:
         """Give a file another time of change; what is remembered of it still holds."""
         known = self._recall(path)
-        fits = known is not None and known["stamp"] == _stamp(path)
+        holds = known is not None and known[0] == _stamp(path)
         os.utime(path, ns=(mtime_ns, mtime_ns))
-        if known is not None and fits:
-            self._keep(path, {**known, "stamp": _stamp(path)})
+        if known is not None and holds:
+            self._keep(path, _stamp(path), known[1])
 
     def first_unlike(self, manifest: str | os.PathLike[str], folder: str | os.PathLike[str]) -> str | None:
         """Return the first file that is not as its manifest says, or None.
@@ -69,38 +71,40 @@ class Digests:
         """
         listed = list(_listed(manifest))
         stamp = _stamp_of_all(listed, Path(folder), sha256_of(manifest))
-        known = self._recall(manifest)
-        if known is not None and known["stamp"] == stamp:
+        files = f"{manifest} and its files"
+        if self._recall(files) == (stamp, ""):
             return None
         with ThreadPoolExecutor() as pool:
             unlike = pool.map(lambda row: _is_unlike(Path(folder, row[0]), row[1]), listed)
-            found = next((row[0] for row, is_unlike in zip(listed, unlike, strict=True) if is_unlike), None)
-        if found is None:
-            self._keep(manifest, {"stamp": stamp, "sha256": ""})
-        return found
-
-    def remember_as_listed(self, manifest: str | os.PathLike[str], folder: str | os.PathLike[str]) -> None:
-        """Take the files of a manifest as they are now for those that it was made from, because they just were read."""
-        stamp = _stamp_of_all(list(_listed(manifest)), Path(folder), sha256_of(manifest))
-        self._keep(manifest, {"stamp": stamp, "sha256": ""})
+            for (path, _), is_unlike in zip(listed, unlike, strict=True):
+                if is_unlike:
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    return path
+        self._keep(files, stamp, "")
+        return None
 
     def _place(self, path: str | os.PathLike[str]) -> Path | None:
         name = hashlib.sha256(str(Path(path).absolute()).encode(errors="surrogateescape")).hexdigest()
         return self.memory and self.memory / name
 
-    def _recall(self, path: str | os.PathLike[str]) -> dict[str, str] | None:
+    def _recall(self, path: str | os.PathLike[str]) -> tuple[str, str] | None:
+        """Return the stamp of a file and its digest when it was read, if that is remembered."""
         place = self._place(path)
         try:
-            known = json.loads(place.read_text(encoding="utf-8")) if place else None
+            stamp, sha256, checksum = (place.read_text(encoding="utf-8") if place else "").splitlines()
         except (OSError, ValueError):
             return None
-        return known if isinstance(known, dict) and known.keys() == {"stamp", "sha256"} else None
+        return (stamp, sha256) if checksum == _checksum(stamp, sha256) else None
 
-    def _keep(self, path: str | os.PathLike[str], known: dict[str, str]) -> None:
+    def _keep(self, path: str | os.PathLike[str], stamp: str, sha256: str) -> None:
         place = self._place(path)
         if place:
             with written_whole(place) as temporary:
-                temporary.write_text(json.dumps(known), encoding="utf-8")
+                temporary.write_text("\n".join((stamp, sha256, _checksum(stamp, sha256))), encoding="utf-8")
+
+
+def _checksum(stamp: str, sha256: str) -> str:
+    return hashlib.sha256(f"{stamp} {sha256}".encode()).hexdigest()
 
 
 def _stamp(path: str | os.PathLike[str]) -> str:
@@ -129,6 +133,6 @@ def _listed(manifest: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
 
 def _is_unlike(path: Path, sha256: str) -> bool:
     try:
-        return sha256_of(path) != sha256
+        return (sha256_of(path) if path.is_file() else "") != sha256
     except OSError:
         return sha256 != ""

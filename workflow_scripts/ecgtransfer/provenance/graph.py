@@ -17,7 +17,10 @@ def plan_of(graph: Any, results: str) -> Plan:
         needed |= found
         waiting += found
     in_order = (job for level in graph.toposorted() for job in level if job in needed and job.output.get("record"))
-    return Plan(results, tuple(map(_planned, in_order)))
+    jobs = tuple(map(_planned, in_order))
+    asked_for = {str(path) for job in needed for path in job.input} | set(map(str, graph.targetfiles))
+    unmade = asked_for - {path for job in jobs for path in (*job.outputs, job.record)}
+    return Plan(results, jobs, tuple(sorted(path for path in unmade if path.startswith(f"{results}/"))))
 
 
 def _planned(job: Any) -> PlannedJob:

@@ -38,10 +38,19 @@ class Judge:
         What the config, the tables and the code of now want. Its jobs are judged in its order.
     digests
         The files of now.
+
+    Raises
+    ------
+    InputError
+        If the plan asks for a file that no rule makes.
     """
 
     def __init__(self, plan: Plan, digests: Digests) -> None:
-        self.results = plan.results
+        if plan.unmade:
+            raise InputError(
+                f"{plan.unmade[0]}: no rule can make it now, because a table or another file of the workflow that its"
+                " rule reads is gone; bring that back, `git status` lists it"
+            )
         self.digests = digests
         self.states: dict[str, State] = {}
         self._digest_of_input = cache(digests.of)  # a table is an input of many jobs
@@ -73,8 +82,6 @@ class Judge:
         if set(record.outputs) != set(job.outputs):
             return f"was made with other files of the rule {job.rule}"
         for path in job.inputs:
-            if path not in self.states and path.startswith(f"{self.results}/"):
-                return f"rests on {path}, which no rule makes any more"
             if self._is_known(path) and self._digest_of_input(path) != record.inputs[path]:
                 return f"was made from another content of {path}"
         return ""

@@ -2,8 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 
 from ecgtransfer.files import read_json, write_json
 
@@ -28,10 +27,15 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of a study, each after those whose files it reads, and the folder of all that they write."""
+    """The jobs of a study, each after those whose files it reads, and the folder of all that they write.
+
+    `unmade` are files in that folder that are asked for and that no job makes: Snakemake takes a file that is there for
+    one of the user's where a table that its rule reads is gone.
+    """
 
     results: str
     jobs: tuple[PlannedJob, ...]
+    unmade: tuple[str, ...] = ()
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the plan as JSON."""
@@ -42,7 +46,7 @@ class Plan:
         """Return a plan that was written."""
         content = read_json(path)
         jobs = ({**job, "inputs": tuple(job["inputs"]), "outputs": tuple(job["outputs"])} for job in content["jobs"])
-        return cls(content["results"], tuple(PlannedJob(**job) for job in jobs))
+        return cls(content["results"], tuple(PlannedJob(**job) for job in jobs), tuple(content["unmade"]))
 
     def upstream_of(self, paths: Iterable[str]) -> "Plan":
         """Return the plan of the jobs that files rest on, directly or not."""
@@ -52,9 +56,4 @@ class Plan:
             if not wanted.isdisjoint(job.outputs):
                 kept.append(job)
                 wanted.update(job.inputs)
-        return Plan(self.results, tuple(reversed(kept)))
-
-
-def plan_path(results: str) -> Path:
-    """Return where the plan of a study lies."""
-    return Path(results, "provenance", "plan.json")
+        return replace(self, jobs=tuple(reversed(kept)))

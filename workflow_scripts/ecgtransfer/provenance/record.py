@@ -36,7 +36,7 @@ class Record:
             content = read_json(path)
             checksum = content.pop("sha256")
             return cls(**content) if checksum == _checksum(content) else None
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
 

@@ -3,9 +3,11 @@
 import logging
 import re
 import shutil
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from ecgtransfer.errors import InputError
 from ecgtransfer.provenance.digests import Digests
 from ecgtransfer.provenance.judge import Judge, State, Verdict
 from ecgtransfer.provenance.plan import Plan, PlannedJob
@@ -14,6 +16,8 @@ from ecgtransfer.provenance.record import Record
 logger = logging.getLogger(__name__)
 
 TRAININGS = ("pretrain", "scratch", "finetune")
+
+_CLOCKS_DIFFER_S = 5
 
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
@@ -24,7 +28,13 @@ def settle(plan: Plan, digests: Digests, is_whole: bool) -> list[Verdict]:
     Artefacts that do not fit are moved away, so that they are missing. If the edit is taken back before a run has
     ended, they are put back. Those that fit are dated in the order of the graph. With the plan of a whole study,
     findings and figures that it does not have are removed.
+
+    Raises
+    ------
+    InputError
+        If a file of the user's is dated in the future, or the plan asks for a file that no rule makes.
     """
+    _require_past(plan)
     if is_whole:
         _remove_others(plan)
     judge, verdicts = Judge(plan, digests), []
@@ -88,11 +98,27 @@ def remove_leftovers(results: Path) -> None:
 
 def _remove_others(plan: Plan) -> None:
     """Remove findings and figures that the study had before an edit, so that nobody takes them for those of now."""
-    planned = {Path(path) for job in plan.jobs for path in job.outputs}
-    for shown in ("findings", "figures"):
-        for path in Path(plan.results, shown).rglob("*"):
-            if path.is_file() and path not in planned:
-                path.unlink()
+    planned = {path for job in plan.jobs for path in (*job.outputs, job.record)}
+    shown = (path for name in ("findings", "figures") for path in Path(plan.results, name).rglob("*"))
+    others = {str(path) for path in shown if path.is_file()} - planned
+    if not others:
+        return
+    for path in Path(plan.results, "provenance").rglob("*.json"):
+        record = Record.read(path) if str(path) not in planned else None
+        if record is not None and others & record.outputs.keys():  # else it is the user's own
+            for output in (*record.outputs, str(path)):
+                Path(output).unlink(missing_ok=True)
+
+
+def _require_past(plan: Plan) -> None:
+    made = {path for job in plan.jobs for path in job.outputs}
+    for path in {path for job in plan.jobs for path in job.inputs} - made:
+        ahead_s = Path(path).stat().st_mtime - time.time() if Path(path).exists() else 0
+        if ahead_s > _CLOCKS_DIFFER_S:
+            raise InputError(
+                f"{path}: is dated {ahead_s / 3600:.1f} hours in the future, and Snakemake would take it for newer than"
+                " all that is made from it; `touch` it, or set the clock of this machine"
+            )
 
 
 def _aside(path: str, plan: Plan) -> Path:
@@ -100,13 +126,13 @@ def _aside(path: str, plan: Plan) -> Path:
 
 
 def _set_aside(job: PlannedJob, plan: Plan) -> None:
-    """Move the artefacts of a job away; without a record nobody would know what they are, so they are removed."""
-    keep = Record.read(job.record) is not None
+    """Move the artefacts of a job away, in place of what was set aside of it before."""
+    if not any(Path(path).exists() for path in (*job.outputs, job.record)):
+        return
+    _aside(job.record, plan).unlink(missing_ok=True)
     for path in (*job.outputs, job.record):  # the record last: killed in between, the next run does the rest
-        if keep:
-            _move(Path(path), _aside(path, plan))
-        else:
-            Path(path).unlink(missing_ok=True)
+        _aside(path, plan).unlink(missing_ok=True)
+        _move(Path(path), _aside(path, plan))
 
 
 def _put_back(job: PlannedJob, plan: Plan) -> None:
@@ -115,16 +141,16 @@ def _put_back(job: PlannedJob, plan: Plan) -> None:
 
 
 def _move(path: Path, target: Path) -> None:
-    """Move a file in place of another; where there is none, nothing stays there."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.unlink(missing_ok=True)
+    """Move a file, if there is one, in place of another, be it on another disk."""
     if path.exists():
-        path.replace(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(path, target)
 
 
 def _date(job: PlannedJob, digests: Digests) -> None:
-    """Let no input be newer than an output."""
-    newest = max((Path(path).stat().st_mtime_ns for path in job.inputs), default=0)
+    """Let no input be newer than an output, and no output be of the future, as Snakemake wants it."""
+    now = time.time_ns()
+    newest = max((max(Path(path).lstat().st_mtime_ns, Path(path).stat().st_mtime_ns) for path in job.inputs), default=0)
     for path in (*job.outputs, job.record, job.benchmark):
-        if Path(path).exists() and Path(path).stat().st_mtime_ns < newest:
-            digests.redate(path, newest)
+        if Path(path).exists() and not newest <= Path(path).stat().st_mtime_ns <= now:
+            digests.redate(path, max(newest, min(Path(path).stat().st_mtime_ns, now)))

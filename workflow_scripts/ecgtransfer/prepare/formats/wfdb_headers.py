@@ -72,6 +72,14 @@ def read_header(path: str | Path) -> Header:
     return _parse(content, name)
 
 
+def signal_files(path: Path) -> tuple[str, ...]:
+    """Return the signal files that a header names, each once and relative to its folder; none if it is no header."""
+    try:
+        return tuple(dict.fromkeys(read_header(path).file_names))
+    except InputError:
+        return ()
+
+
 def _parse(content: bytes, path: str) -> Header:
     lines = [line for line in map(bytes.strip, content.splitlines()) if line]
     comments: tuple[str, ...] = ()
