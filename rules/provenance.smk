@@ -25,11 +25,12 @@ def looked_after(execute):
     """Return Snakemake's way to run a workflow, with a look at what came out, also where nothing is to be done."""
 
     def execute_and_look(*given, **settings):
-        if not workflow.is_main_process or workflow.dryrun:
+        if not workflow.is_main_process:
             return execute(*given, **settings)
         with as_snakemake():
             execute(*given, **settings)
-            stop_if_stale()
+            if not workflow.dryrun:
+                stop_if_stale()
 
     return execute_and_look
 

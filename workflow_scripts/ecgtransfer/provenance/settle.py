@@ -34,10 +34,10 @@ def settle(plan: Plan, digests: Digests, is_whole: bool) -> list[Verdict]:
     InputError
         If a file of the user's is dated in the future, or the plan asks for a file that no rule makes.
     """
+    judge, verdicts = Judge(plan, digests), []
     _require_past(plan)
     if is_whole:
         _remove_others(plan)
-    judge, verdicts = Judge(plan, digests), []
     for job in plan.jobs:
         verdict = judge.verdict(job)
         if verdict.state in (State.STALE, State.LOST):
