@@ -1,10 +1,11 @@
 """The fingerprint of a rule's code: what changes it and what does not."""
 
+import ast
 from pathlib import Path
 
 import pytest
 
-from ecgtransfer.code_fingerprint import _fingerprint, _normalized, code_fingerprint
+from ecgtransfer.code_fingerprint import _fingerprint, _normalized, code_fingerprint, in_words
 
 ADAPTER = """
 \"\"\"Rule `work`.\"\"\"
@@ -148,3 +149,14 @@ def test_where_the_workflow_lies_does_not_matter(root: Path, tmp_path_factory: p
     assert (moved := fingerprint(other))
     other.rename(root)
     assert fingerprint(root) == moved
+
+
+def test_code_in_words_has_nothing_that_a_version_of_python_decides() -> None:
+    tree = ast.parse("""f'{x!r:>{w}}' + "it's"\ndef f(a, *, b: int = 1): return a[b]\n""")
+    assert in_words(tree) == (
+        "Module(body=[Expr(value=BinOp(left=JoinedStr(values=[FormattedValue(value=Name(id='x'), conversion=114, "
+        "format_spec=JoinedStr(values=[Constant(value='>'), FormattedValue(value=Name(id='w'), conversion=-1)]))]), "
+        "op=Add(), right=Constant(value=\"it's\"))), FunctionDef(name='f', args=arguments(args=[arg(arg='a')], "
+        "kwonlyargs=[arg(arg='b', annotation=Name(id='int'))], kw_defaults=[Constant(value=1)]), "
+        "body=[Return(value=Subscript(value=Name(id='a'), slice=Name(id='b')))])])"
+    )

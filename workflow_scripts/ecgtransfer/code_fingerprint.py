@@ -79,7 +79,21 @@ def _normalized(path: Path) -> tuple[str, tuple[str, ...]]:
             imported += [origin, *(f"{origin}{'.' if node.module else ''}{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
-    return ast.unparse(tree), tuple(imported)
+    return in_words(tree), tuple(imported)
+
+
+def in_words(node: object) -> str:
+    """Return a syntax tree as text that is the same in every version of Python; `ast.unparse` and `ast.dump` differ."""
+    if isinstance(node, ast.JoinedStr):  # Python 3.12 puts empty text at the end of some
+        node.values = [value for value in node.values if not (isinstance(value, ast.Constant) and value.value == "")]
+    if isinstance(node, ast.AST):
+        said = [
+            f"{name}={in_words(value)}"
+            for name, value in ast.iter_fields(node)
+            if value not in (None, []) and name not in ("ctx", "kind", "type_comment")
+        ]
+        return f"{type(node).__name__}({', '.join(said)})"
+    return f"[{', '.join(map(in_words, node))}]" if isinstance(node, list) else repr(node)
 
 
 def _is_text(statement: ast.stmt) -> bool:
