@@ -1,6 +1,7 @@
 """Records, what they say of the files of now, and how a run is settled by them; and who remembers digests, and when."""
 
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -42,6 +43,11 @@ def make(one: PlannedJob, content: str = "") -> None:
         Path(path).write_text(content or "+".join(Path(name).read_text() for name in one.inputs) + one.rule)
     read, written = ({path: sha256_of(path) for path in paths} for paths in (one.inputs, one.outputs))
     Record(one.rule, one.code, one.params, read, written).write(one.record)
+
+
+def _move_and_die(path: Path, target: Path) -> None:
+    path.rename(target)
+    raise KeyboardInterrupt
 
 
 def states(plan: Plan) -> str:
@@ -174,6 +180,19 @@ class TestSettle:
         changed = with_job(plan, 1, replace(plan.jobs[1], params={"value": "2"}))
         for _ in range(2):
             settle(changed, ALL, is_whole=True)
+        settle(plan, ALL, is_whole=True)
+        assert states(plan) == "ccc"
+
+    @pytest.mark.parametrize("put_back", [False, True])
+    def test_killed_while_it_moves_files(self, plan: Plan, put_back: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        changed = with_job(plan, 1, replace(plan.jobs[1], params={"value": "2"}))
+        if put_back:
+            settle(changed, ALL, is_whole=True)
+        with monkeypatch.context() as killed:
+            killed.setattr(shutil, "move", _move_and_die)
+            with pytest.raises(KeyboardInterrupt):
+                settle(plan if put_back else changed, ALL, is_whole=True)
+        settle(plan, ALL, is_whole=True)
         settle(plan, ALL, is_whole=True)
         assert states(plan) == "ccc"
 

@@ -131,7 +131,6 @@ def _set_aside(job: PlannedJob, plan: Plan) -> None:
         return
     _aside(job.record, plan).unlink(missing_ok=True)
     for path in (*job.outputs, job.record):  # the record last: killed in between, the next run does the rest
-        _aside(path, plan).unlink(missing_ok=True)
         _move(Path(path), _aside(path, plan))
 
 
