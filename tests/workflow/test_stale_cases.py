@@ -326,3 +326,19 @@ def test_a_table_that_changes_while_it_is_read_stops_the_job(study: MicroStudy, 
     result = study.make_run(runner)
     assert "error: own/ward.csv: has changed while it was read; run again" in result.output
     assert result.returncode
+
+
+def test_no_page_on_what_was_damaged_meanwhile(
+    study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy
+) -> None:
+    adapter = study.folder / "workflow_scripts/compare_sources.py"
+    code = adapter.read_text()
+    adapter.write_text(code + "\nopen('results/micro/splits/clinic.csv', 'a').write('?')\n")
+    result = study.run_snakemake(runner)
+    line = "error: results/micro/splits/clinic.csv: is damaged, its bytes are not those that were written; "
+    assert line + MADE_AGAIN in result.output.splitlines()
+    assert result.returncode == 1
+    assert not (study.folder / "results/micro/report/index.html").exists()
+    adapter.write_text(code)
+    run(study, runner)
+    assert study.results() == finished_micro.results()
