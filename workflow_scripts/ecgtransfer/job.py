@@ -26,7 +26,7 @@ def job(snakemake: Any) -> Iterator[None]:
     snakemake
         The object of that name in a script of Snakemake.
     """
-    with logged(snakemake.log[0]), as_job():
+    with _logged(snakemake.log[0]), as_job():
         digests = Digests(MEMORY)
         read = _read_by(snakemake, digests)
         yield
@@ -35,8 +35,7 @@ def job(snakemake: Any) -> Iterator[None]:
 
 
 @contextmanager
-def logged(log_path: str) -> Iterator[None]:
-    """Run the block with its progress in `log_path`, as `job` does, without a record."""
+def _logged(log_path: str) -> Iterator[None]:
     to_file = logging.FileHandler(log_path, mode="w", encoding="utf-8")
     to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
     to_terminal = logging.StreamHandler()
