@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from checkout import REPOSITORY
-from fork_server import answer_of, ask
+from forked_program import answer_of, ask
 
 SCRIPTS = REPOSITORY / "workflow_scripts"
 SERVER, STAND_INS = (Path(__file__).with_name(name) for name in ("fork_server.py", "stand_ins.py"))
