@@ -342,3 +342,10 @@ def test_no_page_on_what_was_damaged_meanwhile(
     adapter.write_text(code)
     run(study, runner)
     assert study.results() == finished_micro.results()
+
+
+def test_a_batch_of_the_study_removes_no_finding(
+    study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy
+) -> None:
+    study.make_run(runner, ["--batch", "compare=1/2"])
+    assert study.results() == finished_micro.results()
