@@ -208,6 +208,21 @@ def drawn_recordings(form):
     ]
 
 
+def notices_on_page():
+    """Return the tables of what data sets and corpora gave and the study did not use."""
+    drawn, studied, corpora = (
+        drawn_datasets(config),
+        studied_datasets(config),
+        corpora_of(config),
+    )
+    return [
+        *expand("<results>/notices/describe_records/{dataset}.csv", dataset=drawn),
+        *expand("<results>/notices/index_records/{dataset}.csv", dataset=drawn),
+        *expand("<results>/notices/prepare_signals/{dataset}.csv", dataset=studied),
+        *expand("<results>/notices/split_records/{corpus}.csv", corpus=corpora),
+    ]
+
+
 def pretraining_facts():
     """Return the facts of every pre-training that some cell starts from."""
     starts = [

@@ -8,6 +8,7 @@ rule describe_records:
     output:
         described="<results>/records/{dataset}.described.csv",
         rejected="<results>/records/{dataset}.rejected.csv",
+        notices="<results>/notices/describe_records/{dataset}.csv",
         record="<results>/provenance/describe_records/{dataset}.json",
     log:
         "<logs>/describe_records/{dataset}.log",
@@ -34,6 +35,7 @@ rule index_records:
         label_table=label_table_of,
     output:
         records="<results>/records/{dataset}.csv",
+        notices="<results>/notices/index_records/{dataset}.csv",
         record="<results>/provenance/index_records/{dataset}.json",
     log:
         "<logs>/index_records/{dataset}.log",
@@ -61,6 +63,7 @@ rule prepare_signals:
         signals="<results>/signals/{dataset}.npy",
         quality="<results>/signals/{dataset}.csv",
         recipe="<results>/signals/{dataset}.json",
+        notices="<results>/notices/prepare_signals/{dataset}.csv",
         record="<results>/provenance/prepare_signals/{dataset}.json",
     log:
         "<logs>/prepare_signals/{dataset}.log",
@@ -114,6 +117,7 @@ rule split_records:
         labels="<results>/labels/{corpus}.csv",
     output:
         splits="<results>/splits/{corpus}.csv",
+        notices="<results>/notices/split_records/{corpus}.csv",
         record="<results>/provenance/split_records/{corpus}.json",
     log:
         "<logs>/split_records/{corpus}.log",

@@ -139,6 +139,7 @@ rule report:
         rejected=expand(
             "<results>/records/{dataset}.rejected.csv", dataset=drawn_datasets(config)
         ),
+        notices=notices_on_page(),
         recipes=expand(
             "<results>/signals/{dataset}.json", dataset=studied_datasets(config)
         ),

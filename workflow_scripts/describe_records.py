@@ -6,10 +6,11 @@ import pandas as pd
 
 from ecgtransfer.files import files_there, write_csv
 from ecgtransfer.job import job
+from ecgtransfer.notices import tell
 from ecgtransfer.prepare.records import describe_records
 
 with job(snakemake):
-    described, rejected = describe_records(
+    described, rejected, notices = describe_records(
         snakemake.params.entry,
         Path(snakemake.params.folder),
         files_there(pd.read_csv(snakemake.input.manifest, dtype=str, keep_default_na=False)),
@@ -18,3 +19,4 @@ with job(snakemake):
     described = described.head(snakemake.params.limit) if snakemake.params.limit else described
     write_csv(described, snakemake.output.described)
     write_csv(rejected, snakemake.output.rejected)
+    tell(snakemake.wildcards.dataset, notices, snakemake.output.notices)

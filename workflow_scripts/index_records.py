@@ -4,10 +4,12 @@ import pandas as pd
 
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
+from ecgtransfer.notices import tell
 from ecgtransfer.prepare.statements import index_records, read_label_table
 
 with job(snakemake):
     described = pd.read_csv(snakemake.input.described, dtype=str)
     label_table = read_label_table(snakemake.input.label_table)
-    records = index_records(described, label_table, snakemake.params.min_likelihood)
+    records, notices = index_records(described, label_table, snakemake.params.min_likelihood)
     write_csv(records, snakemake.output.records)
+    tell(snakemake.wildcards.dataset, notices, snakemake.output.notices)

@@ -6,7 +6,8 @@ import pandas as pd
 
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
-from ecgtransfer.prepare.signals import COLUMNS_READ, prepare_signals, recipe
+from ecgtransfer.notices import tell
+from ecgtransfer.prepare.signals import COLUMNS_READ, notices_of, prepare_signals, recipe
 
 with job(snakemake):
     quality = prepare_signals(
@@ -17,4 +18,5 @@ with job(snakemake):
         snakemake.threads,
     )
     write_csv(quality, snakemake.output.quality)
+    tell(snakemake.wildcards.dataset, notices_of(quality, snakemake.params.settings), snakemake.output.notices)
     write_json(recipe(quality, snakemake.params.settings), snakemake.output.recipe)

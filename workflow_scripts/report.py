@@ -6,6 +6,7 @@ import pandas as pd
 
 from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
+from ecgtransfer.notices import read_notices
 from ecgtransfer.prepare.corpora import read_tables
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.judge import require_current
@@ -34,6 +35,7 @@ with job(snakemake):
         rejected=read_tables(plan.drawn, files.rejected),
         quality_figures={name: png_uri(path) for name, path in zip(plan.studied, files.quality_figures, strict=True)},
         leakage=pd.read_csv(files.leakage, dtype=str, keep_default_na=False),
+        notices=read_notices(files.notices),
         recipes=dict(zip(plan.studied, map(read_json, files.recipes), strict=True)),
         label_names=read_names(snomed),
         labels=read_tables(plan.corpora, files.labels),

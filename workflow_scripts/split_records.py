@@ -8,8 +8,9 @@ import pandas as pd
 from ecgtransfer.audit.groups import duplicate_groups, redundant
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
+from ecgtransfer.notices import tell
 from ecgtransfer.prepare.corpora import ids_in_corpus, join_records
-from ecgtransfer.prepare.splits import split_records
+from ecgtransfer.prepare.splits import notices_of, split_records
 
 with job(snakemake):
     corpus = snakemake.wildcards.corpus
@@ -27,3 +28,4 @@ with job(snakemake):
         corpus,
     )
     write_csv(splits, snakemake.output.splits)
+    tell(corpus, notices_of(records[usable], splits), snakemake.output.notices)

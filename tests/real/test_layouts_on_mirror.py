@@ -45,7 +45,7 @@ def describe(name: str) -> tuple[pd.DataFrame, pd.DataFrame, set[str]]:
     folder = MIRROR / entry["path"]
     roots = [folder / root for root in entry["folders"]]
     headers = {f"{record}.hea" for record in listed(folder) if any((folder / record).is_relative_to(r) for r in roots)}
-    described, rejected = describe_records(entry, folder, [*sorted(headers), *entry["tables"]])
+    described, rejected, _ = describe_records(entry, folder, [*sorted(headers), *entry["tables"]])
     return described, rejected, headers
 
 
@@ -81,7 +81,7 @@ def test_ptb_diagnostic_knows_its_patients() -> None:
 def test_sph_sample() -> None:
     folder = MIRROR / "samples/sph"
     paths = sorted(path.name for path in folder.iterdir())
-    described, rejected = describe_records(DATASETS["sph"], folder, paths)
+    described, rejected, _ = describe_records(DATASETS["sph"], folder, paths)
     table = pd.read_csv(folder / "metadata.csv")
     assert [f"{record}.h5" for record in described["record_id"]] == table["ECG_ID"].tolist()
     assert described["n_samples"].tolist() == table["N"].tolist()
@@ -93,7 +93,9 @@ def test_sph_sample() -> None:
 
 def test_code15_sample() -> None:
     folder = MIRROR / "samples/code15"
-    described, rejected = describe_records(DATASETS["code-15"], folder, sorted(path.name for path in folder.iterdir()))
+    described, rejected, _ = describe_records(
+        DATASETS["code-15"], folder, sorted(path.name for path in folder.iterdir())
+    )
     assert rejected.empty
     assert set(described["path"]) == {f"{path.name}#feats" for path in folder.glob("*.mat")}
     assert sorted(described["n_samples"]) == [2934] * 3 + [4096] * 3

@@ -289,7 +289,7 @@ def judge_table(table: Table) -> Callable[[Path], bool]:
         entry = {"reader": table.reader, "table": str(folder / table.name), **table.entry}
         paths = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
         try:
-            described, rejected = describe_records(entry, folder, paths)
+            described, rejected, _ = describe_records(entry, folder, paths)
         except InputError as error:
             return refusal(error)
         if list(described) != DESCRIBED_COLUMNS or list(rejected) != REJECTED_COLUMNS:

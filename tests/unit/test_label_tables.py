@@ -239,7 +239,7 @@ class TestPtbXl:
                 "statements": ["|".join(f"{s}@{p:g}" for s, p in r.items()) for r in stated],
             }
         )
-        records = index_records(described, read_label_table(TABLES / "scp.csv"), min_likelihood)
+        records, _ = index_records(described, read_label_table(TABLES / "scp.csv"), min_likelihood)
         labels = labels_of(records["codes"].tolist(), name)
         assert [set(labels.columns[row == 1]) for row in labels.to_numpy()] == rows
         assert labels.sum().to_dict() == Counter(label for row in rows for label in row)
@@ -258,7 +258,7 @@ def test_aha_codes_against_the_pairs_in_a_copy_of_sph() -> None:
     table = read_label_table(TABLES / "aha.csv")
     pairs = pd.read_csv(MIRROR / "samples/sph/metadata.csv", dtype=str)
     for statements, codes in zip(pairs["AHA_Code"], pairs["SNOMEDCTCode"], strict=True):
-        found = index_records(pd.DataFrame({"statements": [statements.replace(";", "|")]}), table)["codes"][0]
+        found = index_records(pd.DataFrame({"statements": [statements.replace(";", "|")]}), table)[0]["codes"][0]
         assert found.replace("164854000", "426783006").split("|") == codes.split(",")
 
 

@@ -28,7 +28,7 @@ class TestSph:
         paths = [f"records/A0000{number}.h5" for number in (1, 2, 3, 4)]
         for path in paths:
             write_hdf5(tmp_path / path, ecg=TWELVE.astype(np.float16))
-        records, rejected = describe_records({"reader": "sph"}, tmp_path, ["metadata.csv", *paths])
+        records, rejected, _ = describe_records({"reader": "sph"}, tmp_path, ["metadata.csv", *paths])
         assert records["record_id"].tolist() == ["A00001", "A00002"]
         assert records["patient_id"].tolist() == ["S00001", "S00002"]
         assert records["path"].tolist() == ["records/A00001.h5#ecg", "records/A00002.h5#ecg"]
@@ -46,7 +46,7 @@ class TestSph:
             "ECG_ID,AHA_Code,Patient_ID,Age,Sex,N,Date\nB.h5,1,S1,63,M,30,2020-07-16\n"
         )
         (tmp_path / "B.h5").write_bytes(b"no HDF5")
-        records, rejected = describe_records({"reader": "sph"}, tmp_path, ["B.h5", "metadata.csv"])
+        records, rejected, _ = describe_records({"reader": "sph"}, tmp_path, ["B.h5", "metadata.csv"])
         assert records.empty
         assert rejected["record_id"].tolist() == ["B"]
         assert str(tmp_path) not in rejected["reason"][0]
@@ -70,7 +70,7 @@ class TestCodeTest:
 
     def test_records(self, tmp_path: Path) -> None:
         self.write(tmp_path)
-        records, rejected = describe_records(self.entry, tmp_path, self.paths)
+        records, rejected, _ = describe_records(self.entry, tmp_path, self.paths)
         assert rejected.empty
         assert records["record_id"].tolist() == records["patient_id"].tolist() == ["0", "1", "2"]
         assert records["path"][2] == "data/ecg_tracings.hdf5#tracings[2]"
@@ -123,7 +123,7 @@ class TestCode15:
         return ["exams.csv", *parts]
 
     def test_records(self, tmp_path: Path) -> None:
-        records, rejected = describe_records(self.entry, tmp_path, self.write(tmp_path))
+        records, rejected, _ = describe_records(self.entry, tmp_path, self.write(tmp_path))
         assert records["record_id"].tolist() == ["9", "7", "5"]
         assert records["path"].tolist() == [
             "exams_part0.hdf5#tracings[0]",
@@ -143,7 +143,7 @@ class TestCode15:
 
     def test_exams_of_parts_that_were_not_fetched_are_no_candidates(self, tmp_path: Path) -> None:
         self.write(tmp_path)
-        records, rejected = describe_records(self.entry, tmp_path, ["exams.csv", "exams_part1.hdf5"])
+        records, rejected, _ = describe_records(self.entry, tmp_path, ["exams.csv", "exams_part1.hdf5"])
         assert records["record_id"].tolist() == ["5"]
         assert rejected["record_id"].tolist() == ["0"]
 

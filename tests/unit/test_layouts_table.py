@@ -27,7 +27,7 @@ def own(folder: Path, text: str, **keys: Any) -> dict[str, Any]:
 
 def described(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
     """Return the described table and the reasons by record id, through the inventory of the folder."""
-    records, rejected = describe_records(entry, Path(entry["folder"]), files_there(inventory(entry, signal_files)))
+    records, rejected, _ = describe_records(entry, Path(entry["folder"]), files_there(inventory(entry, signal_files)))
     return records, dict(zip(rejected["record_id"], rejected["reason"], strict=True))
 
 
@@ -178,7 +178,7 @@ class TestRejected:
         text = "record,file,row,labels,unit,month,fold\n" + "".join(f"{name},{row}\n" for name, row in rows.items())
         text += ",a.npy,1,426783006,mV,,\ngood,a.npy,1,426783006,mV,,\n"
         entry = own(folder, text, sampling_rate_hz=500, leads=list(LEADS))
-        records, rejected = describe_records(entry, folder, files_there(inventory(entry, signal_files)))
+        records, rejected, _ = describe_records(entry, folder, files_there(inventory(entry, signal_files)))
         assert records["record_id"].tolist() == ["good", "twin"]
         assert len(records) + len(rejected) == len(rows) + 2
         told = dict(zip(rejected["record_id"], rejected["reason"], strict=True))
@@ -286,7 +286,7 @@ def test_a_mutated_table_never_breaks_the_reading(folder: Path) -> None:
             content = content[:place] + odd[rng.integers(len(odd))] + content[place + length :]
         Path(entry["table"]).write_bytes(content)
         try:
-            records, rejected = describe_records(entry, folder, files_there(inventory(entry, signal_files)))
+            records, rejected, _ = describe_records(entry, folder, files_there(inventory(entry, signal_files)))
         except InputError as error:
             assert "\n" not in str(error)
             outcomes.add("refused")

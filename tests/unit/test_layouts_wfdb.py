@@ -22,7 +22,7 @@ class TestPtbDiagnostic:
             write_record(tmp_path, "patient001/s0014lre", ["age: n/a", "Reason for admission: n/a"]),
             write_record(tmp_path, "patient104/s0306lre", ["Reason for admission: Healthy control", "sex: male"]),
         ]
-        records, rejected = describe_records({"reader": "ptbdb"}, tmp_path, paths)
+        records, rejected, _ = describe_records({"reader": "ptbdb"}, tmp_path, paths)
         assert records["record_id"].tolist() == ["s0010_re", "s0306lre"]
         assert records["patient_id"].tolist() == ["patient001", "patient104"]
         assert records["statements"].tolist() == [
@@ -61,7 +61,7 @@ class TestMimic:
             "1/s2/2",
         ]
         paths = [write_record(tmp_path, f"files/p1000/p{study}") for study in studies]
-        records, rejected = describe_records({"reader": "mimic_iv_ecg"}, tmp_path, paths)
+        records, rejected, _ = describe_records({"reader": "mimic_iv_ecg"}, tmp_path, paths)
         assert records["record_id"].tolist() == ["40689238", "49036311"]
         assert records["patient_id"].tolist() == ["10000032", "10000032"]
         assert records["statements"].tolist() == ["Sinus rhythm|a, b / c|Borderline ECG", "Normal ECG"]

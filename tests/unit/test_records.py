@@ -44,7 +44,7 @@ class TestPtbXl:
         self, folder: Path, paths: list[str], rows: Sequence[str] = PTBXL_ROWS
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         (folder / "ptbxl_database.csv").write_text("\n".join([PTBXL_HEADER, *rows]) + "\n")
-        return describe_records({"reader": "ptbxl"}, folder, ["ptbxl_database.csv", *paths])
+        return describe_records({"reader": "ptbxl"}, folder, ["ptbxl_database.csv", *paths])[:2]
 
     def test_records(self, tmp_path: Path) -> None:
         paths = [write_record(tmp_path, f"records500/0000{i}_hr") for i in (1, 2, 3, 4)]
@@ -101,7 +101,7 @@ class TestChallenge:
     """Everything stands in the header's comments."""
 
     def index(self, folder: Path, paths: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        return describe_records({"reader": "challenge2021"}, folder, paths)
+        return describe_records({"reader": "challenge2021"}, folder, paths)[:2]
 
     def test_records(self, tmp_path: Path) -> None:
         comments = [
@@ -154,7 +154,7 @@ class TestLudb:
             "Left ventricular hypertrophy. ",
         ]
         path = write_record(tmp_path, "data/1", comments)
-        records, rejected = describe_records({"reader": "ludb"}, tmp_path, [path])
+        records, rejected, _ = describe_records({"reader": "ludb"}, tmp_path, [path])
         assert rejected.empty
         row = records.iloc[0]
         assert (row["record_id"], row["patient_id"], row["age_years"], row["sex"]) == ("1", "1", 51, "F")
@@ -164,7 +164,7 @@ class TestLudb:
 
     def test_a_record_without_diagnoses_stays(self, tmp_path: Path) -> None:
         path = write_record(tmp_path, "data/2", ["<age>: >89", "<sex>: M"])
-        records, _ = describe_records({"reader": "ludb"}, tmp_path, [path])
+        records, _, _ = describe_records({"reader": "ludb"}, tmp_path, [path])
         assert records["statements"].tolist() == [""]
         assert records["age_years"].isna().all()
 
@@ -180,7 +180,7 @@ def test_every_header_is_in_one_of_the_tables_once(tmp_path: Path) -> None:
     (tmp_path / "g1/gone.dat").unlink()
     (tmp_path / "g1/empty.hea").write_text("")
     manifest = [*paths, "g1/absent.hea", *(path.replace(".hea", ".dat") for path in paths), "RECORDS"]
-    records, rejected = describe_records({"reader": "challenge2021"}, tmp_path, manifest)
+    records, rejected, _ = describe_records({"reader": "challenge2021"}, tmp_path, manifest)
     assert sorted([*records["path"], *rejected["path"]]) == sorted([*paths, "g1/absent.hea"])
     assert records["path"].tolist() == ["g1/good.hea", "g1/Good2.hea", "g1/eleven.hea"]
     told = reasons(rejected)
@@ -203,7 +203,7 @@ def test_an_unknown_reader(tmp_path: Path) -> None:
 
 
 def test_an_empty_data_set_has_empty_tables(tmp_path: Path) -> None:
-    records, rejected = describe_records({"reader": "challenge2021"}, tmp_path, [])
+    records, rejected, _ = describe_records({"reader": "challenge2021"}, tmp_path, [])
     assert records.columns.tolist() == DESCRIBED_COLUMNS
     assert rejected.columns.tolist() == REJECTED_COLUMNS
     assert len(records) == len(rejected) == 0

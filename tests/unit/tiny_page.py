@@ -133,6 +133,7 @@ def make_results(source="georgia", target="ptb-xl", replicates=6, n_patients=400
             source: pd.DataFrame({"reason": ["no '#Dx:' comment"] * 3 + ["11 leads"]}),
             target: pd.DataFrame({"reason": pd.Series(dtype=str)}),
         },
+        notices=[f"{source}: 3 diagnostic statements less likely than 50 % are left out"],
         recipes={
             source: {"records": n_patients, "usable": n_patients, "not_usable": {}},
             target: {"records": n_patients, "usable": n_patients - 2, "not_usable": {"7 leads are flat": 2}},

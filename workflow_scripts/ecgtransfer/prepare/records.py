@@ -1,6 +1,7 @@
 """The index of a data set: which recordings can be used, whose they are, what they show; and which cannot, and why."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.layouts import LAYOUTS, Described, Layout, Rejected
+from ecgtransfer.prepare.layouts import LAYOUTS, Described, Layout, Notice, Rejected
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ REJECTED_COLUMNS = ["record_id", "path", "reason"]
 
 def describe_records(
     entry: Mapping[str, Any], folder: Path, manifest_paths: Iterable[str]
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
     """Return the usable records of a data set and the rejected ones; every recording found is in one of them.
 
     Parameters
@@ -41,6 +42,8 @@ def describe_records(
         The columns `DESCRIBED_COLUMNS`; ``statements`` are the data set's own, joined by ``|``.
     rejected : pandas.DataFrame
         The columns `REJECTED_COLUMNS`.
+    notices : list of str
+        What else the data set gave that could not be used, one sentence each.
 
     Raises
     ------
@@ -49,8 +52,13 @@ def describe_records(
     """
     columns: dict[str, list[Any]] = {name: [] for name in DESCRIBED_COLUMNS}
     rejected: list[Rejected] = []
+    notices: list[str] = []
+    unread = defaultdict[str, list[str]](list)
     path_of: dict[str, str] = {}
     for recording in _layout(entry["reader"])(entry, folder, list(manifest_paths)):
+        if isinstance(recording, Notice):
+            notices.append(recording.text)
+            continue
         if isinstance(recording, Described) and recording.record_id in path_of:
             of_other = f"record id {recording.record_id} is also that of {path_of[recording.record_id]}"
             recording = Rejected(recording.record_id, recording.path, of_other)
@@ -58,17 +66,25 @@ def describe_records(
             rejected.append(recording)
             continue
         path_of[recording.record_id] = recording.path
+        for what, cell in recording.unread:
+            unread[what].append(cell)
         for name, values in columns.items():
             values.append(getattr(recording, name))
         columns["statements"][-1] = "|".join(recording.statements)
     logger.info("%d records can be used", len(path_of))
     if rejected:
         logger.warning("%d records rejected, the first: %s: %s", len(rejected), rejected[0].path, rejected[0].reason)
+    notices += [
+        f"the {what} of {len(cells)} of {len(path_of)} recordings is not understood and left empty, the first is"
+        f" {cells[0][:40]!r}"
+        for what, cells in unread.items()
+    ]
     table = pd.DataFrame(columns)
     reasons = [(recording.record_id, recording.path, " ".join(recording.reason.split())) for recording in rejected]
     return (
         table.astype({"age_years": "float64", "fold": "Int64"}),
         pd.DataFrame(reasons, columns=REJECTED_COLUMNS),
+        notices,
     )
 
 

@@ -236,6 +236,11 @@ def prepare_signals(
     quality.insert(0, "record_id", described["record_id"].to_numpy())
     quality["reason"] = [reasons.get(row, "") for row in range(len(quality))]
     logger.info("%d records prepared, %d of them usable", len(quality), quality["usable"].sum())
+    for reason, count in Counter(quality.loc[quality["usable"] == 0, "reason"]).most_common(1):
+        n_unusable = len(quality) - quality["usable"].sum()
+        logger.warning(
+            "%s: %d of %d recordings are not used, %d of them: %s", folder, n_unusable, len(quality), count, reason
+        )
     return quality
 
 
@@ -355,6 +360,18 @@ def stated_gain(folder: str, record: Record) -> float | None:
     except (InputError, ValueError):
         return None
     return gains.pop() if len(gains) == 1 else None
+
+
+def notices_of(quality: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
+    """Return what of a data set's signals should not be taken on trust, one sentence each."""
+    found = []
+    n_implausible = int(implausible(quality["gain_ratio"].to_numpy(), settings["implausible_gain"]["ratio"]).sum())
+    if n_implausible:
+        found.append(
+            f"{n_implausible} of {len(quality)} recordings have an amplitude out of line with the others"
+            f" (signals.implausible_gain.action: {settings['implausible_gain']['action']})"
+        )
+    return found
 
 
 def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -77,6 +77,14 @@ def split_records(
     return table
 
 
+def notices_of(records: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
+    """Return that usable records have no role, because their patient has one that comes first, if any have none."""
+    n_left_out = len(records) - len(splits)
+    if not n_left_out:
+        return []
+    return [f"{n_left_out} of {len(records)} recordings are left out, their patients occur in another role"]
+
+
 def _roles_by_record(n_records: int, test_share: float, seed: int) -> npt.NDArray[np.str_]:
     """Return a role per record: a random share of them tests, rounded up, and all others train."""
     n_test = math.ceil(round(test_share * n_records, 9))  # rounded, for 0.07 * 100 is a little more than 7

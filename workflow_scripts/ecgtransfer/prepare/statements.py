@@ -4,7 +4,6 @@ A code may carry a refinement, ``164934002:NDT``, where SNOMED CT has no code fo
 nearest concept. It counts as that concept unless a table names the refined code itself.
 """
 
-import logging
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -16,8 +15,6 @@ import pandas as pd
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
 
-logger = logging.getLogger(__name__)
-
 CODE = re.compile(r"[1-9][0-9]{5,17}(:[^|:]+)?")
 """A SNOMED CT code (6 to 18 digits), perhaps refined."""
 
@@ -25,7 +22,7 @@ _WITH_LIKELIHOOD = re.compile(r"(.+)@([0-9]+(?:\.[0-9]+)?)")
 _MODIFIED = "+"
 _FOR_READING = ("unit", "leads")
 _IF_ANY = ("site", "month")
-_MOST_NAMED = 100
+_MOST_NAMED = 10
 
 
 def base_code(code: str) -> str:
@@ -49,10 +46,12 @@ class LabelTable:
     not_diagnostic: frozenset[str] = frozenset()
 
 
-def index_records(described: pd.DataFrame, label_table: LabelTable, min_likelihood: float = 0.0) -> pd.DataFrame:
+def index_records(
+    described: pd.DataFrame, label_table: LabelTable, min_likelihood: float = 0.0
+) -> tuple[pd.DataFrame, list[str]]:
     """Return the described records with SNOMED CT ``codes``, joined by ``|``, in place of ``statements``.
 
-    A statement is looked up as in `look_up`. What the label table does not have is left out; the log counts it.
+    A statement is looked up as in `look_up`. What the label table does not have is left out.
     Columns that only reading needs go, and ``site`` and ``month`` where no record has one.
 
     Parameters
@@ -64,6 +63,12 @@ def index_records(described: pd.DataFrame, label_table: LabelTable, min_likeliho
     min_likelihood
         Percent. A diagnostic statement that carries a likelihood needs at least so much of it; statements of form and
         rhythm stay, for PTB-XL gives them none.
+
+    Returns
+    -------
+    records : pandas.DataFrame
+    notices : list of str
+        What was left out, one sentence each.
     """
     codes_of = {_key(statement): codes for statement, codes in label_table.codes_by_statement.items()}
     not_diagnostic = {_key(statement) for statement in label_table.not_diagnostic}
@@ -84,20 +89,20 @@ def index_records(described: pd.DataFrame, label_table: LabelTable, min_likeliho
             else:
                 codes += found.split("|")
         cells.append("|".join(dict.fromkeys(codes)))
+    notices = []
     if unknown:
         counts = ", ".join(f"{statement} ({n})" for statement, n in unknown.most_common(_MOST_NAMED))
         more = len(unknown) - _MOST_NAMED
-        logger.info(
-            "statements without a SNOMED CT code in the label table, left out: %s%s",
-            counts,
-            f" and {more} rarer ones" if more > 0 else "",
+        notices.append(
+            f"{unknown.total()} statements are not in the label table and left out: {counts}"
+            + (f" and {more} rarer ones" if more > 0 else "")
         )
     if unlikely:
-        logger.info("diagnostic statements less likely than %g %%, left out: %d", min_likelihood, unlikely)
+        notices.append(f"{unlikely} diagnostic statements less likely than {min_likelihood:g} % are left out")
     column = pd.Series(cells, index=described.index, dtype=str)
     empty = [name for name in _IF_ANY if name in described and not described[name].fillna("").astype(bool).any()]
     records = described.assign(statements=column).rename(columns={"statements": "codes"})
-    return records.drop(columns=[*_FOR_READING, *empty], errors="ignore")
+    return records.drop(columns=[*_FOR_READING, *empty], errors="ignore"), notices
 
 
 def _meaning(

@@ -39,6 +39,7 @@ class StudyResults:
     rejected: Mapping[str, pd.DataFrame]
     quality_figures: Mapping[str, str]  # data set -> data URI; studied data sets only
     leakage: pd.DataFrame
+    notices: Sequence[str]  # what the data sets gave that is not used
     recipes: Mapping[str, Mapping[str, Any]]  # data set -> what was done to its signals; studied data sets only
     label_names: Mapping[str, str]  # abbreviation -> name
     labels: Mapping[str, pd.DataFrame]  # corpus -> labels table
@@ -99,6 +100,7 @@ def render_page(template: str, results: StudyResults) -> str:
         dataset_table=tables.dataset_table(results.published, results.records, results.rejected, results.recipes),
         patients_unknown=any(map(patients_unknown, results.published.values())),
         rejections=list(tables.rejections(results.rejected, results.recipes)),
+        notices=results.notices,
         quality_figures=results.quality_figures,
         leakage_table=tables.leakage_table(results.leakage),
         role_table=tables.role_table(results.splits),

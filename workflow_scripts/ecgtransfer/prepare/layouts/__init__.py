@@ -1,8 +1,8 @@
 """One module per layout of a data set: which recordings there are, whose they are and what they show.
 
 A layout is a function that takes the data set's entry, its folder and its verified files, and yields a `Described` or a
-`Rejected` for each recording that it finds. Layouts of WFDB records go through the headers (`from_headers`), others
-through rows of a table or of an array.
+`Rejected` for each recording that it finds, and a `Notice` where there is more to say. Layouts of WFDB records go
+through the headers (`from_headers`), others through rows of a table or of an array.
 """
 
 import re
@@ -28,6 +28,8 @@ class Description:
     fold: int | None = None
     site: str = ""
     month: str = ""
+    unread: tuple[tuple[str, str], ...] = ()
+    """What could not be understood and was left empty: ``age`` or ``sex``, and the cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,14 @@ class Rejected:
     reason: str
 
 
-Recordings = Iterator[Described | Rejected]
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One sentence on what the data set gave that is not used, or must not be taken on trust."""
+
+    text: str
+
+
+Recordings = Iterator[Described | Rejected | Notice]
 Layout = Callable[[Mapping[str, Any], Path, Sequence[str]], Recordings]
 
 LAYOUTS = __name__

@@ -1,0 +1,15 @@
+"""What was not used is said on the terminal, and comes back in order for the page."""
+
+import logging
+
+from ecgtransfer.notices import read_notices, tell
+
+
+def test_notices_are_said_and_read_back_in_order(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        tell("ward", ["3 ages are empty", "NA", "3 ages are empty"], tmp_path / "a.csv")
+        tell("clinic+ward", ["the word 'x, y'\nis unknown"], tmp_path / "b.csv")
+        tell("quiet", [], tmp_path / "c.csv")
+    read = read_notices([tmp_path / "b.csv", tmp_path / "c.csv", tmp_path / "a.csv"])
+    assert read == ["clinic+ward: the word 'x, y' is unknown", "ward: 3 ages are empty", "ward: NA"]
+    assert sorted(record.getMessage() for record in caplog.records) == sorted(read)
