@@ -1,0 +1,206 @@
+"""What must come of a spelling, from the truth alone, and whether it did."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from diagnoses import Empty
+from numpy.typing import NDArray
+from people import AGE_LEFT_EMPTY, SEX_LEFT_EMPTY
+from spelling import Choice, DataSet, Expected, expected_of, way_of
+from stages import Outcome
+from truth import Recording, labels_of, prepared
+from ways import Cells
+
+_AGE_TOLERANCE = 0.02
+"""In years: a year has not quite 365 days, nor 52 weeks."""
+_ROUNDING_UV = 0.52
+"""Half a step of the array, and what single precision adds in the filter."""
+_LEFT_EMPTY = {"age": AGE_LEFT_EMPTY, "sex": SEX_LEFT_EMPTY}
+
+
+def faults_of(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> list[str]:
+    """Return what is wrong with an outcome, one line each; none if all is as expected."""
+    expected = expected_of(choice)
+    reasons = [outcome.refused, *outcome.rejected.values()]
+    if expected.refused:
+        if any(re.search(line, reason) for line in expected.refused for reason in reasons if reason):
+            return _not_one_line(outcome.refused)
+        if expected.must_be_refused or any(reasons):
+            return [f"not refused with {' or '.join(expected.refused)}, but {_seen(outcome)}"]
+    elif any(reasons):
+        return [_seen(outcome)]
+    return [
+        fault
+        for some in (
+            _of_signals(recordings, data, outcome),
+            _of_cells(choice, recordings, data, outcome),
+            _of_labels(choice, recordings, data, outcome),
+            _of_roles(choice, recordings, data, outcome),
+            _of_notices(choice, recordings, expected, data, outcome),
+        )
+        for fault in some
+    ]
+
+
+def _seen(outcome: Outcome) -> str:
+    rejected = next((f"{record}: {reason}" for record, reason in outcome.rejected.items()), "")
+    parts = [f"refused: {outcome.refused}" if outcome.refused else "taken"]
+    if rejected:
+        parts.append(f"{len(outcome.rejected)} rejected, the first {rejected}")
+    return ", ".join(parts)
+
+
+def _not_one_line(line: str) -> list[str]:
+    return [f"not one line: {line!r}"] if "\n" in line else []
+
+
+def _of_signals(recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
+    """Yield what is wrong with signals, where they were read in this run."""
+    if outcome.raw is None or outcome.signals is None:
+        return
+    held = data.written.microvolts[list(data.order)]
+    if outcome.raw.shape != held.shape:
+        yield f"signals of shape {outcome.raw.shape} in place of {held.shape}"
+        return
+    absent = np.isnan(held)
+    if not np.array_equal(np.isnan(outcome.raw), absent):
+        yield "other leads are missing than in the files"
+    error = np.nanmax(np.abs(outcome.raw - held) / (1e-6 * np.abs(held) + 1e-3), axis=(1, 2))
+    if error.max() > 1:
+        worst = int(error.argmax())
+        yield f"{int((error > 1).sum())} signals are not read as written, the worst that of row {worst}"
+    off = np.abs(outcome.signals - prepared(_with_all_leads(held))).max(axis=(1, 2))
+    if off.max() > _ROUNDING_UV:
+        yield f"{int((off > _ROUNDING_UV).sum())} signals are not prepared right, by up to {off.max():.4g} µV"
+
+
+def _with_all_leads(held: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return signals with the limb leads that are missing, made of those that are there."""
+    whole = held.copy()
+    of_one_and_two = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]])
+    there = np.flatnonzero(~np.isnan(held[0, :6, 0]))
+    one_and_two = np.linalg.pinv(of_one_and_two[there[:2]]) @ held[:, there[:2]]
+    for lead in set(range(6)) - set(there.tolist()):
+        whole[:, lead] = np.tensordot(of_one_and_two[lead], one_and_two, axes=(0, 1))
+    return whole
+
+
+def _of_cells(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
+    """Yield what is wrong with ids, patients, sites, months, folds, ages and sexes."""
+    assert outcome.records is not None
+    read = outcome.records
+    in_order = [recordings[number] for number in data.order]
+    record_ids = [_text(data, "record", recording) for recording in in_order]
+    names = {"record": "record_id", "patient": "patient_id", "age": "age_years"}
+    for axis, column in data.cells.items():
+        way: Cells = way_of(choice, axis)
+        if way.read:
+            wanted = [way.read(recording) for recording in in_order]
+        else:
+            wanted = [_text(data, axis, recording) for recording in in_order]
+        if axis == "patient":  # one that is not known is a patient of its own
+            wanted = [record if patient is None else patient for patient, record in zip(wanted, record_ids, strict=True)]
+        name = names.get(axis, axis)
+        found = read[name].tolist() if name in read else [""] * len(read)
+        if column is None and axis == "record":
+            raise AssertionError("every table has ids")
+        wrong = [
+            (theirs, ours)
+            for theirs, ours in zip(found, wanted, strict=True)
+            if not _same(axis, theirs, ours) and not (way.or_unread and theirs == "")
+        ]
+        if wrong:
+            yield f"{axis} of {len(wrong)} recordings wrong, the first {wrong[0][0]!r} in place of {wrong[0][1]!r}"
+
+
+def _text(data: DataSet, axis: str, recording: Recording) -> str:
+    column = data.cells[axis]
+    return "" if column is None else column[recording.number].strip()
+
+
+def _same(axis: str, found: str, wanted: Any) -> bool:
+    if wanted is None or found == "":
+        return found == "" and wanted in (None, "")
+    if axis in ("age", "fold"):
+        try:
+            return abs(float(found) - float(wanted)) <= (_AGE_TOLERANCE if axis == "age" else 0)
+        except ValueError:
+            return False
+    return bool(found == wanted)
+
+
+def _of_labels(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
+    assert outcome.labels is not None
+    empty: Empty = way_of(choice, "no label")
+    in_order = [recordings[number] for number in data.order]
+    known = [bool(recording.codes) or empty.means_none for recording in in_order]
+    names, wanted = labels_of([recording.codes for recording in in_order if recording.codes or empty.means_none])
+    table = outcome.labels
+    if table["record_id"].tolist() != [_text(data, "record", recording) for recording in in_order]:
+        yield "labels have other record ids than the table"
+    if table.columns[1:].tolist() != names:
+        yield f"labels are {', '.join(table.columns[1:])} in place of {', '.join(names)}"
+        return
+    found = table[names].to_numpy()
+    expected = np.full(found.shape, "", dtype=object)
+    expected[np.array(known)] = wanted.astype(str)
+    if (wrong := found != expected).any():
+        label = names[int(wrong.any(axis=0).argmax())]
+        yield f"labels of {int(wrong.any(axis=1).sum())} recordings wrong, {label} among them"
+
+
+def _of_roles(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
+    """Yield what is wrong with roles: by published folds, or by the sites or months that the config names."""
+    assert outcome.splits is not None and outcome.records is not None
+    roles = way_of(choice, "roles")
+    in_order = [recordings[number] for number in data.order]
+    units = [roles.unit(recording) for recording in in_order]
+    if roles.by == "patient":
+        read = way_of(choice, "fold").read
+        units = [int(fold) if (fold := read(recording)) else 0 for recording in in_order]
+    wanted = ["test" if unit in roles.test else "valid" if unit in roles.valid else "train" for unit in units]
+    patients = outcome.records["patient_id"].tolist()  # right, or a fault already
+    before = {"test": 0, "valid": 1, "train": 2}
+    first = pd.Series([before[role] for role in wanted]).groupby(patients).transform("min")
+    kept = [before[role] == least for role, least in zip(wanted, first, strict=True)]
+    splits = outcome.splits
+    ids = [record for record, keep in zip(outcome.records["record_id"], kept, strict=True) if keep]
+    if splits["record_id"].tolist() != ids:
+        yield f"{len(splits)} recordings have a role in place of {len(ids)}, or they are others"
+        return
+    found = splits["role"].tolist()
+    expected = [(role, unit) for role, unit, keep in zip(wanted, units, kept, strict=True) if keep]
+    wrong = sum(theirs != ours for theirs, (ours, unit) in zip(found, expected, strict=True) if unit or roles.by != "patient")
+    if wrong:
+        yield f"roles of {wrong} recordings are wrong"
+    if (splits.groupby("patient_id")["role"].nunique() > 1).any():
+        yield "a patient has two roles"
+
+
+def _of_notices(
+    choice: Choice, recordings: Sequence[Recording], expected: Expected, data: DataSet, outcome: Outcome
+) -> Iterator[str]:
+    """Yield what was not said, what was said without reason, and counts that are wrong."""
+    assert outcome.records is not None
+    missing = [line for line in expected.told if not any(re.search(line, notice) for notice in outcome.notices)]
+    if missing:
+        yield f"not told: {' and '.join(missing)}; said is {outcome.notices}"
+    allowed = list(expected.told)
+    for axis, line in _LEFT_EMPTY.items():
+        way: Cells = way_of(choice, axis)
+        name = {"age": "age_years"}.get(axis, axis)
+        n_empty = int((outcome.records[name] == "").sum())
+        n_unknown = sum(way.read(recording) is None for recording in recordings) if way.read else 0
+        counted = [int(found[1]) for notice in outcome.notices if (found := re.search(line, notice))]
+        if way.or_unread:
+            allowed.append(line)
+            if n_empty > n_unknown and not counted:
+                yield f"{n_empty} recordings have no {axis}, which is not told"
+        if counted and counted[0] not in (n_empty, n_empty - n_unknown):
+            yield f"the {axis} of {counted[0]} recordings is said to be left empty, it is that of {n_empty}"
+    surplus = [notice for notice in outcome.notices if not any(re.search(line, notice) for line in allowed)]
+    if surplus:
+        yield f"said without reason: {surplus}"

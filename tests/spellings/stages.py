@@ -1,0 +1,213 @@
+"""The stages from a folder and a table to labels and splits, in this process: the adapters of the rules themselves.
+
+What an adapter finds in the object `snakemake` is put there as the rules do. Around its call there is no record, lock
+or log: an `InputError` comes here.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import CodeType, SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from truth import LABELS, REPOSITORY, SIGNALS
+
+from ecgtransfer.audit.duplicates import PAIR_COLUMNS
+from ecgtransfer.errors import InputError
+from ecgtransfer.files import write_csv
+from ecgtransfer.notices import read_notices
+from ecgtransfer.prepare.recordings import read_recording
+
+_SCRIPTS = REPOSITORY / "workflow_scripts"
+_NAME = "spelt"
+"""Of the data set."""
+_AS_READ = ["path", "sampling_rate_hz", "n_samples", "unit", "leads"]
+
+
+@dataclass
+class Outcome:
+    """What came of a data set; tables hold text, as far as they were written.
+
+    Attributes
+    ----------
+    refused
+        The line with which it was refused, empty where it went through.
+    rejected
+        Reason by record that was left out when the records were described.
+    notices
+        What was said on terminal and page.
+    signals
+        Rows as in `records`, shape (records, 12, samples), µV per step; None where they are those of an earlier run.
+    raw
+        The signals as read, in µV, shape (records, 12, samples); None like `signals`.
+    """
+
+    refused: str = ""
+    rejected: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    records: pd.DataFrame | None = None
+    quality: pd.DataFrame | None = None
+    labels: pd.DataFrame | None = None
+    splits: pd.DataFrame | None = None
+    signals: NDArray[np.int16] | None = None
+    raw: NDArray[np.float64] | None = None
+
+
+class Stages:
+    """Runs the stages for data sets that share their files: signals that were prepared are not prepared again."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._known: dict[frozenset[tuple[str, ...]], pd.DataFrame] = {}
+
+    def run(self, entry: Mapping[str, Any], splits: Mapping[str, Any]) -> Outcome:
+        """Return what comes of a data set under an entry of the section `own` and a section `splits`."""
+        outcome, notices = Outcome(), []
+        for old in self._place.glob("*"):
+            old.unlink()
+        try:
+            self._describe(entry, outcome)
+            self._prepare(entry, outcome)
+            self._index(entry)
+            outcome.records = read_text(self._at("records"))
+            self._harmonize()
+            outcome.labels = read_text(self._at("labels"))
+            self._split(splits)
+            outcome.splits = read_text(self._at("splits"))
+        except InputError as error:
+            outcome.refused = str(error)
+        written = [path for rule in _TELLING if (path := self._at(f"{rule}.notices")).exists()]
+        notices = read_notices(written)
+        outcome.notices = [notice.removeprefix(f"{_NAME}: ") for notice in notices]
+        return outcome
+
+    def _at(self, name: str) -> Path:
+        return self._place / f"{name}.csv"
+
+    def _describe(self, entry: Mapping[str, Any], outcome: Outcome) -> None:
+        listed = {key: entry.get(key, {}) for key in ("folder", "table", "columns")}
+        _run("inventory", {"entry": listed}, {"table": entry["table"]}, {"manifest": self._at("raw")})
+        _run(
+            "describe_records",
+            {
+                "entry": {"reader": "table", **entry, "label_table": bool(entry.get("label_table"))},
+                "folder": entry["folder"], "limit": None,
+            },
+            {"manifest": self._at("raw"), "own_table": entry["table"]},
+            {
+                "described": self._at("described"), "rejected": self._at("rejected"),
+                "notices": self._at("describe_records.notices"),
+            },
+        )  # fmt: skip
+        rejected = read_text(self._at("rejected"))
+        outcome.rejected = dict(zip(rejected["record_id"], rejected["reason"], strict=True))
+
+    def _prepare(self, entry: Mapping[str, Any], outcome: Outcome) -> None:
+        """Prepare the signals, or take over what is known of the same files, read in the same way."""
+        described = read_text(self._at("described"))
+        rows = [tuple(row) for row in described[_AS_READ].itertuples(index=False)]
+        known = self._known.get(frozenset(rows))
+        if known is None:
+            known = self._prepared(entry, rows, outcome)
+            if known["row"].is_unique:
+                self._known[frozenset(rows)] = known
+        quality = known.loc[rows].drop(columns="row").reset_index(drop=True)
+        quality.insert(0, "record_id", described["record_id"].to_numpy())
+        write_csv(quality, self._at("quality"))
+        outcome.quality = read_text(self._at("quality"))
+
+    def _prepared(self, entry: Mapping[str, Any], rows: list[tuple[str, ...]], outcome: Outcome) -> pd.DataFrame:
+        signals = self._place / "signals.npy"
+        _run(
+            "prepare_signals",
+            {"folder": entry["folder"], "settings": SIGNALS},
+            {"manifest": self._at("raw"), "described": self._at("described")},
+            {
+                "signals": signals, "quality": self._at("quality"), "recipe": self._at("recipe"),
+                "notices": self._at("prepare_signals.notices"),
+            },
+        )  # fmt: skip
+        outcome.signals = np.load(signals)
+        recordings = [read_recording(entry["folder"], row[0], row[3], row[4]) for row in rows]
+        outcome.raw = 1000 * np.array(recordings, dtype=float)
+        quality = read_text(self._at("quality")).drop(columns="record_id")
+        return quality.assign(row=range(len(rows))).set_axis(pd.Index(rows, tupleize_cols=False))
+
+    def _index(self, entry: Mapping[str, Any]) -> None:
+        _run(
+            "index_records",
+            {"min_likelihood": 0},
+            {"described": self._at("described"), "label_table": entry.get("label_table", [])},
+            {"records": self._at("records"), "notices": self._at("index_records.notices")},
+        )
+
+    def _harmonize(self) -> None:
+        tables = REPOSITORY / "config/labels"
+        _run(
+            "harmonize_labels",
+            {"settings": LABELS},
+            {
+                "records": [str(self._at("records"))], "view": [], "snomed": tables / "snomed.csv",
+                "equivalent": tables / "equivalent.csv",
+            },
+            {"labels": self._at("labels"), "notices": self._at("harmonize_labels.notices")},
+        )  # fmt: skip
+
+    def _split(self, splits: Mapping[str, Any]) -> None:
+        write_csv(pd.DataFrame(columns=PAIR_COLUMNS), self._at("duplicates"))
+        _run(
+            "split_records",
+            {"settings": splits, "n_replicates": 2},
+            {
+                "records": [str(self._at("records"))], "quality": [str(self._at("quality"))],
+                "duplicates": self._at("duplicates"), "labels": self._at("labels"),
+            },
+            {"splits": self._at("splits"), "notices": self._at("split_records.notices")},
+        )  # fmt: skip
+
+
+_TELLING = ("describe_records", "prepare_signals", "index_records", "harmonize_labels", "split_records")
+
+def read_text(path: Path) -> pd.DataFrame:
+    """Return a table of the workflow as the text that it holds."""
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+@cache
+def _script(rule: str) -> CodeType:
+    path = _SCRIPTS / f"{rule}.py"
+    return compile(path.read_text(encoding="utf-8"), str(path), "exec")
+
+
+def _run(rule: str, params: Mapping[str, Any], given: Mapping[str, Any], output: Mapping[str, Any]) -> None:
+    snakemake = SimpleNamespace(
+        rule=rule,
+        input=SimpleNamespace(**{name: str(path) if isinstance(path, Path) else path for name, path in given.items()}),
+        output=SimpleNamespace(**{name: str(path) for name, path in output.items()}),
+        params=SimpleNamespace(**params),
+        wildcards=SimpleNamespace(own=_NAME, dataset=_NAME, corpus=_NAME),
+        threads=1,
+    )
+    with patch("ecgtransfer.job.job", _bare), _quiet():
+        exec(_script(rule), {"snakemake": snakemake, "__name__": "__main__"})
+
+
+@contextmanager
+def _bare(_: Any) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
