@@ -163,11 +163,11 @@ DIAGNOSES = {
     "German words, decomposed in the table": _translated(_german, in_table=_nfd),
     "punctuation": _translated(_punctuated),
     "bars in words": _translated(lambda code: f"{_NAME[code]}|found", joined_by=";", key=";"),
-    "numbers for words": _translated(lambda code: f"{int(code) % 97}.10"),
+    "numbers for words": _translated(lambda code: f"{len(_NAME[code])}.{list(_NAME).index(code)}0"),
     "unknown ones": _translated(more=_unknown_now_and_then, told=(_UNKNOWN_STATEMENTS,)),
     "another table": Diagnoses(
         cell=lambda codes, _: "|".join(map(_short, codes)), table=[("normal ECG", "426783006")],
-        refused=r"(?i)not in the label table|no label is in and out",
+        refused=r"not in the label table|no label is in and out",
     ),
     "two codes in a row of the table": Diagnoses(
         cell=lambda codes, _: "|".join(codes if len(codes) < 2 else ["_".join(codes[:2]), *codes[2:]]),

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from ways import NotWritable, Way
 
 _UMLAUT = "\u00e4\u00f6\u00fc \u00df \u00e9"
-_MISSING = r"(?i)missing|none of the \d+ files|no file"
+_MISSING = r"missing|none of the \d+ files|no file"
 
 
 def _same(name: str, _: Path) -> str:
@@ -79,12 +79,12 @@ NAMINGS = {
         cell=lambda path, place: str(place.absolute() / _without_suffix(path, place)), needs={"format": "wfdb 16"}
     ),
     "absolute elsewhere": Naming(
-        cell=lambda path, _: f"/nowhere/{path}", refused=r"(?i)is not (a path )?(with)?in the folder|outside"
+        cell=lambda path, _: f"/nowhere/{path}", refused=r"is not (a path )?(with)?in the folder|outside"
     ),
     "backslashes": Naming(path=lambda name: f"2020/a/{name}", cell=lambda path, _: path.replace("/", "\\")),
     "backslashes behind a dot": Naming(path=lambda name: f"a/{name}", cell=lambda path, _: f".\\{path}".replace("/", "\\")),
     "from a drive": Naming(
-        cell=lambda path, _: "D:\\ecg\\" + path.replace("/", "\\"), refused=rf"(?i)is not (a path )?(with)?in|{_MISSING}"
+        cell=lambda path, _: "D:\\ecg\\" + path.replace("/", "\\"), refused=rf"is not (a path )?(with)?in|{_MISSING}"
     ),
     "./": Naming(path=lambda name: f"a/{name}", cell=lambda path, _: f"./{path}"),
     "double slashes": Naming(path=lambda name: f"a/b/{name}", cell=lambda path, _: path.replace("/", "//")),

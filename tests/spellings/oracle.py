@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from diagnoses import Empty
 from numpy.typing import NDArray
 from people import AGE_LEFT_EMPTY, SEX_LEFT_EMPTY
@@ -23,10 +22,12 @@ _LEFT_EMPTY = {"age": AGE_LEFT_EMPTY, "sex": SEX_LEFT_EMPTY}
 
 def faults_of(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> list[str]:
     """Return what is wrong with an outcome, one line each; none if all is as expected."""
+    if outcome.traceback:
+        return [f"traceback: {outcome.traceback}"]
     expected = expected_of(choice)
     reasons = [outcome.refused, *outcome.rejected.values()]
     if expected.refused:
-        if any(re.search(line, reason) for line in expected.refused for reason in reasons if reason):
+        if any(_says(reason, line) for line in expected.refused for reason in reasons if reason):
             return _not_one_line(outcome.refused)
         if expected.must_be_refused or any(reasons):
             return [f"not refused with {' or '.join(expected.refused)}, but {_seen(outcome)}"]
@@ -43,6 +44,10 @@ def faults_of(choice: Choice, recordings: Sequence[Recording], data: DataSet, ou
         )
         for fault in some
     ]
+
+
+def _says(said: str, line: str) -> re.Match[str] | None:
+    return re.search(line, said, re.IGNORECASE)
 
 
 def _seen(outcome: Outcome) -> str:
@@ -90,12 +95,11 @@ def _with_all_leads(held: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _of_cells(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
     """Yield what is wrong with ids, patients, sites, months, folds, ages and sexes."""
-    assert outcome.records is not None
     read = outcome.records
     in_order = [recordings[number] for number in data.order]
     record_ids = [_text(data, "record", recording) for recording in in_order]
     names = {"record": "record_id", "patient": "patient_id", "age": "age_years"}
-    for axis, column in data.cells.items():
+    for axis in data.cells:
         way: Cells = way_of(choice, axis)
         if way.read:
             wanted = [way.read(recording) for recording in in_order]
@@ -104,9 +108,7 @@ def _of_cells(choice: Choice, recordings: Sequence[Recording], data: DataSet, ou
         if axis == "patient":  # one that is not known is a patient of its own
             wanted = [record if patient is None else patient for patient, record in zip(wanted, record_ids, strict=True)]
         name = names.get(axis, axis)
-        found = read[name].tolist() if name in read else [""] * len(read)
-        if column is None and axis == "record":
-            raise AssertionError("every table has ids")
+        found = read.get(name, [""] * len(in_order))
         wrong = [
             (theirs, ours)
             for theirs, ours in zip(found, wanted, strict=True)
@@ -133,18 +135,17 @@ def _same(axis: str, found: str, wanted: Any) -> bool:
 
 
 def _of_labels(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
-    assert outcome.labels is not None
     empty: Empty = way_of(choice, "no label")
     in_order = [recordings[number] for number in data.order]
     known = [bool(recording.codes) or empty.means_none for recording in in_order]
     names, wanted = labels_of([recording.codes for recording in in_order if recording.codes or empty.means_none])
     table = outcome.labels
-    if table["record_id"].tolist() != [_text(data, "record", recording) for recording in in_order]:
+    if table["record_id"] != [_text(data, "record", recording) for recording in in_order]:
         yield "labels have other record ids than the table"
-    if table.columns[1:].tolist() != names:
-        yield f"labels are {', '.join(table.columns[1:])} in place of {', '.join(names)}"
+    if list(table)[1:] != names:
+        yield f"labels are {', '.join(list(table)[1:])} in place of {', '.join(names)}"
         return
-    found = table[names].to_numpy()
+    found = np.array([table[name] for name in names], dtype=object).T
     expected = np.full(found.shape, "", dtype=object)
     expected[np.array(known)] = wanted.astype(str)
     if (wrong := found != expected).any():
@@ -154,29 +155,32 @@ def _of_labels(choice: Choice, recordings: Sequence[Recording], data: DataSet, o
 
 def _of_roles(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
     """Yield what is wrong with roles: by published folds, or by the sites or months that the config names."""
-    assert outcome.splits is not None and outcome.records is not None
     roles = way_of(choice, "roles")
     in_order = [recordings[number] for number in data.order]
-    units = [roles.unit(recording) for recording in in_order]
+    units: list[int | None] = [roles.unit(recording) for recording in in_order]
     if roles.by == "patient":
         read = way_of(choice, "fold").read
-        units = [int(fold) if (fold := read(recording)) else 0 for recording in in_order]
+        units = [int(fold) if (fold := read(recording)) else None for recording in in_order]
     wanted = ["test" if unit in roles.test else "valid" if unit in roles.valid else "train" for unit in units]
-    patients = outcome.records["patient_id"].tolist()  # right, or a fault already
     before = {"test": 0, "valid": 1, "train": 2}
-    first = pd.Series([before[role] for role in wanted]).groupby(patients).transform("min")
-    kept = [before[role] == least for role, least in zip(wanted, first, strict=True)]
+    first: dict[str, int] = {}
+    for patient, role in zip(outcome.records["patient_id"], wanted, strict=True):
+        first[patient] = min(first.get(patient, 2), before[role])
+    kept = [
+        (record, role, unit)
+        for record, patient, role, unit in zip(
+            outcome.records["record_id"], outcome.records["patient_id"], wanted, units, strict=True
+        )
+        if before[role] == first[patient] or unit is None
+    ]
     splits = outcome.splits
-    ids = [record for record, keep in zip(outcome.records["record_id"], kept, strict=True) if keep]
-    if splits["record_id"].tolist() != ids:
-        yield f"{len(splits)} recordings have a role in place of {len(ids)}, or they are others"
+    if splits["record_id"] != [record for record, _, _ in kept]:
+        yield f"{len(splits['record_id'])} recordings have a role in place of {len(kept)}, or they are others"
         return
-    found = splits["role"].tolist()
-    expected = [(role, unit) for role, unit, keep in zip(wanted, units, kept, strict=True) if keep]
-    wrong = sum(theirs != ours for theirs, (ours, unit) in zip(found, expected, strict=True) if unit or roles.by != "patient")
+    wrong = sum(found != role for found, (_, role, unit) in zip(splits["role"], kept, strict=True) if unit is not None)
     if wrong:
         yield f"roles of {wrong} recordings are wrong"
-    if (splits.groupby("patient_id")["role"].nunique() > 1).any():
+    if len(set(zip(splits["patient_id"], splits["role"], strict=True))) > len(set(splits["patient_id"])):
         yield "a patient has two roles"
 
 
@@ -184,23 +188,22 @@ def _of_notices(
     choice: Choice, recordings: Sequence[Recording], expected: Expected, data: DataSet, outcome: Outcome
 ) -> Iterator[str]:
     """Yield what was not said, what was said without reason, and counts that are wrong."""
-    assert outcome.records is not None
-    missing = [line for line in expected.told if not any(re.search(line, notice) for notice in outcome.notices)]
+    missing = [line for line in expected.told if not any(_says(notice, line) for notice in outcome.notices)]
     if missing:
         yield f"not told: {' and '.join(missing)}; said is {outcome.notices}"
     allowed = list(expected.told)
     for axis, line in _LEFT_EMPTY.items():
         way: Cells = way_of(choice, axis)
         name = {"age": "age_years"}.get(axis, axis)
-        n_empty = int((outcome.records[name] == "").sum())
+        n_empty = outcome.records[name].count("")
         n_unknown = sum(way.read(recording) is None for recording in recordings) if way.read else 0
-        counted = [int(found[1]) for notice in outcome.notices if (found := re.search(line, notice))]
+        counted = [int(found[1]) for notice in outcome.notices if (found := _says(notice, line))]
         if way.or_unread:
             allowed.append(line)
             if n_empty > n_unknown and not counted:
                 yield f"{n_empty} recordings have no {axis}, which is not told"
         if counted and counted[0] not in (n_empty, n_empty - n_unknown):
             yield f"the {axis} of {counted[0]} recordings is said to be left empty, it is that of {n_empty}"
-    surplus = [notice for notice in outcome.notices if not any(re.search(line, notice) for line in allowed)]
+    surplus = [notice for notice in outcome.notices if not any(_says(notice, line) for line in allowed)]
     if surplus:
         yield f"said without reason: {surplus}"

@@ -187,11 +187,11 @@ FOLDS = {
         read=lambda r: "" if r.patient % 5 == 0 else str(r.fold),
     ),
     "no column": Cells(write=None, read=lambda _: ""),
-    "from 0": _fold(lambda r: str(r.fold - 1), refused=r"(?i)folds? .*(from|with) 1|fold 0"),
+    "from 0": _fold(lambda r: str(r.fold - 1), refused=r"folds? .*(from|with) 1|fold 0"),
     "words": _fold(lambda r: f"fold {r.fold}", refused=r"fold 'fold \d+' is no whole number"),
     "below 0": _fold(lambda r: str(-r.fold), refused=r"fold '-\d+' is no whole number"),
     "with a fraction": _fold(lambda r: f"{r.fold}.5", refused=r"fold '\d+\.5' is no whole number"),
     "two of one patient": _fold(
-        lambda r: str((r.number + r.fold) % 10 + 1), refused=r"(?i)patient .* fold|fold.* patient"
+        lambda r: str((r.number + r.fold) % 10 + 1), refused=r"patient .* fold|fold.* patient"
     ),
 }

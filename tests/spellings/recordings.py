@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ class Gain(Way):
         The sample that is 0 mV.
     """
 
+    needs: Mapping[str, str] = field(default_factory=lambda: {"format": "wfdb 16"})
     word: str = "{:.12g}(0)/mV"
     times: float = 1.0
     finer: float = 1.0
@@ -103,7 +104,9 @@ NUMBERS = {
     "int16 5 uV": Numbers(dtype="<i2", unit="5 uV", microvolts=5),
     "int16 4.88 uV": Numbers(dtype="<i2", unit="4.88 uV", microvolts=4.88),
     "int16 4.88e-3 mV": Numbers(dtype="<i2", unit="4.88e-3 mV", microvolts=4.88),
+    "int16 0.02 mV": Numbers(dtype="<i2", unit="0.02 mV", microvolts=20),
     "int16 0.1 mV": Numbers(dtype="<i2", unit="0.1 mV", microvolts=100),
+    "float32 0.1 mV": Numbers(dtype="<f4", unit="0.1 mV", microvolts=100),
     "int16 big-endian": Numbers(dtype=">i2", unit="uV", microvolts=1),
     "int8 40 uV": Numbers(dtype="i1", unit="40 uV", microvolts=40),
     "int32 uV": Numbers(dtype="<i4", unit="\u00b5V", microvolts=1),
@@ -122,7 +125,7 @@ NUMBERS = {
 }
 
 GAINS = {
-    "200": Gain(),
+    "200": Gain(needs={}),
     "1000": Gain(finer=5),
     "with a zero": Gain(word="{:.12g}(17)/mV", zero=17),
     "with a zero below 0": Gain(word="{:.12g}(-21)/mV", zero=-21),
@@ -139,8 +142,6 @@ GAINS = {
     "with an exponent": Gain(word="{:.6e}/mV"),
     "inverted": Gain(word="-{:.12g}(0)/mV", finer=-1),
 }
-
-FIRST_WFDB = "wfdb 16"
 
 
 @dataclass(frozen=True)
@@ -310,7 +311,10 @@ def _write_record(
     way: WfdbFormat, gain: Gain, names: Sequence[str], samples: NDArray[np.int64], header: Path, suffix: str
 ) -> None:
     parts, offset, before = [(range(len(names)), suffix)], "", b""
-    if way.layout == "two files":
+    if way.number in FLAC:  # it has eight channels at most
+        halves = np.array_split(range(len(names)), 2)
+        parts = [(columns.tolist(), f"_{part}{suffix}") for part, columns in enumerate(halves)]
+    elif way.layout == "two files":
         parts = [(range(6), f"_limbs{suffix}"), (range(6, len(names)), f"_chest{suffix}")]
     elif way.layout == "behind a header":
         parts, offset, before = [(range(len(names)), ".mat")], "+24", challenge_header(samples)

@@ -53,7 +53,7 @@ ROWS_SAID = {
     "from 0": RowsSaid(),
     "from 0, 0.0": RowsSaid(write="{}.0".format, needs=_ROWS),
     "from 0, zeros in front": RowsSaid(write="{:03d}".format, needs=_ROWS),
-    "from 1": RowsSaid(write=lambda row: str(row + 1), needs=_ROWS, refused=r"(?i)rows? .*(count|start|from|with).* 0"),
+    "from 1": RowsSaid(write=lambda row: str(row + 1), needs=_ROWS, refused=r"rows? .*(count|start|from|with).* 0"),
     "from the end": RowsSaid(write=lambda row: str(row - 75), needs=_ROWS, refused=r"row '-\d+' is no whole number"),
     "with a fraction": RowsSaid(write="{}.5".format, needs=_ROWS, refused=r"row '\d+\.5' is no whole number"),
 }
@@ -67,29 +67,28 @@ class LabelColumns(Way):
     row: Callable[[str, str], tuple[str, ...]]
 
 
-_TRANSLATED = {"labels": "words"}
 LABEL_COLUMNS = {
     "statement, snomed_ct": LabelColumns(header=("statement", "snomed_ct"), row=lambda *pair: pair),
     "snomed_ct, statement": LabelColumns(
-        header=("snomed_ct", "statement"), row=lambda said, code: (code, said), needs=_TRANSLATED
+        header=("snomed_ct", "statement"), row=lambda said, code: (code, said)
     ),
     "more": LabelColumns(
         header=("n", "statement", "name", "snomed_ct", "source"),
         row=lambda said, code: ("7", said, "say \"so\",\nthen", code, "us; them"),
-        needs=_TRANSLATED,
+       
     ),
     "blanks around": LabelColumns(
-        header=(" statement", "snomed_ct "), row=lambda said, code: (f" {said} ", f"  {code} "), needs=_TRANSLATED
+        header=(" statement", "snomed_ct "), row=lambda said, code: (f" {said} ", f"  {code} ")
     ),
     "Capitals": LabelColumns(
-        header=("Statement", "SNOMED_CT"), row=lambda *pair: pair, needs=_TRANSLATED,
+        header=("Statement", "SNOMED_CT"), row=lambda *pair: pair,
         refused=r"column .*missing; did you mean `(Statement|SNOMED_CT)`", or_taken=True,
     ),
     "other names": LabelColumns(
-        header=("text", "code"), row=lambda *pair: pair, needs=_TRANSLATED, refused=r"column statement, snomed_ct missing"
+        header=("text", "code"), row=lambda *pair: pair, refused=r"column statement, snomed_ct missing"
     ),
     "codes as numbers": LabelColumns(
-        header=("statement", "snomed_ct"), row=lambda said, code: (said, f"{code}.0"), needs=_TRANSLATED,
+        header=("statement", "snomed_ct"), row=lambda said, code: (said, f"{code}.0"),
         refused=r"'\d+\.0' beside '.*' is not a SNOMED CT code",
     ),
 }  # fmt: skip

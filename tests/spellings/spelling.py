@@ -60,6 +60,13 @@ OF_FILES = ("format", "shape", "numbers", "gain", "leads", "file names", "folder
 CELLS = ("record", "patient", "site", "month", "fold", "age", "sex")
 """Axes that are columns of the same name."""
 
+_NOT_ASCII = {"patient": "umlauts", "labels": "German words"}
+_NEEDS: Mapping[str, Mapping[str, str]] = {
+    "encoding": _NOT_ASCII,
+    **{axis: {"labels": "German words"} for axis in AXES if axis.startswith("label table")},
+}
+"""What the ways of an axis need beyond their own needs."""
+
 Choice = Mapping[str, str]
 """Axis -> way, all axes or only those that are not plain."""
 
@@ -78,7 +85,7 @@ def with_needs(choice: Choice) -> dict[str, str]:
     """Return a choice with the ways that its ways need, where it says nothing else of these axes."""
     needs: dict[str, str] = {}
     for axis in choice:
-        needs |= way_of(choice, axis).needs
+        needs |= {**_NEEDS.get(axis, {}), **way_of(choice, axis).needs}
     return {**needs, **choice}
 
 

@@ -4,7 +4,9 @@ What an adapter finds in the object `snakemake` is put there as the rules do. Ar
 or log: an `InputError` comes here.
 """
 
+import csv
 import logging
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,17 +30,21 @@ from ecgtransfer.prepare.recordings import read_recording
 _SCRIPTS = REPOSITORY / "workflow_scripts"
 _NAME = "spelt"
 """Of the data set."""
+Table = dict[str, list[str]]
+"""Text by column."""
 _AS_READ = ["path", "sampling_rate_hz", "n_samples", "unit", "leads"]
 
 
 @dataclass
 class Outcome:
-    """What came of a data set; tables hold text, as far as they were written.
+    """What came of a data set, as far as it went.
 
     Attributes
     ----------
     refused
         The line with which it was refused, empty where it went through.
+    traceback
+        What else was raised, and where.
     rejected
         Reason by record that was left out when the records were described.
     notices
@@ -50,12 +56,12 @@ class Outcome:
     """
 
     refused: str = ""
+    traceback: str = ""
     rejected: dict[str, str] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
-    records: pd.DataFrame | None = None
-    quality: pd.DataFrame | None = None
-    labels: pd.DataFrame | None = None
-    splits: pd.DataFrame | None = None
+    records: Table = field(default_factory=dict)
+    labels: Table = field(default_factory=dict)
+    splits: Table = field(default_factory=dict)
     signals: NDArray[np.int16] | None = None
     raw: NDArray[np.float64] | None = None
 
@@ -65,7 +71,7 @@ class Stages:
 
     def __init__(self, place: Path) -> None:
         self._place = place
-        self._known: dict[frozenset[tuple[str, ...]], pd.DataFrame] = {}
+        self._known: dict[frozenset[tuple[str, ...]], dict[tuple[str, ...], list[str]]] = {}
 
     def run(self, entry: Mapping[str, Any], splits: Mapping[str, Any]) -> Outcome:
         """Return what comes of a data set under an entry of the section `own` and a section `splits`."""
@@ -83,6 +89,9 @@ class Stages:
             outcome.splits = read_text(self._at("splits"))
         except InputError as error:
             outcome.refused = str(error)
+        except Exception as error:
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            outcome.traceback = f"{type(error).__name__} {error} in {Path(place.filename).name}, line {place.lineno}"
         written = [path for rule in _TELLING if (path := self._at(f"{rule}.notices")).exists()]
         notices = read_notices(written)
         outcome.notices = [notice.removeprefix(f"{_NAME}: ") for notice in notices]
@@ -112,18 +121,19 @@ class Stages:
     def _prepare(self, entry: Mapping[str, Any], outcome: Outcome) -> None:
         """Prepare the signals, or take over what is known of the same files, read in the same way."""
         described = read_text(self._at("described"))
-        rows = [tuple(row) for row in described[_AS_READ].itertuples(index=False)]
+        rows = list(zip(*(described[name] for name in _AS_READ), strict=True))
         known = self._known.get(frozenset(rows))
         if known is None:
-            known = self._prepared(entry, rows, outcome)
-            if known["row"].is_unique:
-                self._known[frozenset(rows)] = known
-        quality = known.loc[rows].drop(columns="row").reset_index(drop=True)
-        quality.insert(0, "record_id", described["record_id"].to_numpy())
-        write_csv(quality, self._at("quality"))
-        outcome.quality = read_text(self._at("quality"))
+            self._known[frozenset(rows)] = self._prepared(entry, rows, outcome)
+            return
+        with self._at("quality").open("w", encoding="utf-8", newline="") as file:
+            quality = [(record, *known[row]) for record, row in zip(described["record_id"], rows, strict=True)]
+            csv.writer(file, lineterminator="\n").writerows([("record_id", *self._columns), *quality])
 
-    def _prepared(self, entry: Mapping[str, Any], rows: list[tuple[str, ...]], outcome: Outcome) -> pd.DataFrame:
+    def _prepared(
+        self, entry: Mapping[str, Any], rows: list[tuple[str, ...]], outcome: Outcome
+    ) -> dict[tuple[str, ...], list[str]]:
+        """Prepare the signals, and return the rows of the table of their quality by what they were read from."""
         signals = self._place / "signals.npy"
         _run(
             "prepare_signals",
@@ -137,8 +147,10 @@ class Stages:
         outcome.signals = np.load(signals)
         recordings = [read_recording(entry["folder"], row[0], row[3], row[4]) for row in rows]
         outcome.raw = 1000 * np.array(recordings, dtype=float)
-        quality = read_text(self._at("quality")).drop(columns="record_id")
-        return quality.assign(row=range(len(rows))).set_axis(pd.Index(rows, tupleize_cols=False))
+        quality = read_text(self._at("quality"))
+        del quality["record_id"]
+        self._columns = list(quality)
+        return {row: list(cells) for row, cells in zip(rows, zip(*quality.values(), strict=True), strict=True)}
 
     def _index(self, entry: Mapping[str, Any]) -> None:
         _run(
@@ -175,9 +187,11 @@ class Stages:
 
 _TELLING = ("describe_records", "prepare_signals", "index_records", "harmonize_labels", "split_records")
 
-def read_text(path: Path) -> pd.DataFrame:
+def read_text(path: Path) -> Table:
     """Return a table of the workflow as the text that it holds."""
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+    with path.open(encoding="utf-8", newline="") as file:
+        header, *rows = csv.reader(file)
+    return {name: [row[place] for row in rows] for place, name in enumerate(header)}
 
 
 @cache

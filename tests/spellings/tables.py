@@ -9,9 +9,6 @@ from io import BytesIO
 import numpy as np
 from ways import NotWritable, Way
 
-_NOT_UTF_8 = {"record": "plain", "patient": "umlauts", "labels": "German words"}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Encoding(Way):
     """From text to bytes: a codec, and a mark in front where it has none of its own."""
@@ -29,13 +26,13 @@ class Encoding(Way):
 
 ENCODINGS = {
     "utf-8": Encoding(codec="utf-8"),
-    "utf-8 with a mark": Encoding(codec="utf-8", mark=codecs.BOM_UTF8, needs=_NOT_UTF_8),
-    "cp1252": Encoding(codec="cp1252", needs=_NOT_UTF_8),
-    "latin-1": Encoding(codec="latin-1", needs=_NOT_UTF_8),
-    "utf-16 with a mark": Encoding(codec="utf-16-le", mark=codecs.BOM_UTF16_LE, needs=_NOT_UTF_8),
-    "utf-16, high byte first": Encoding(codec="utf-16-be", mark=codecs.BOM_UTF16_BE, needs=_NOT_UTF_8),
-    "utf-16 without a mark": Encoding(codec="utf-16-le", refused=r"(?i)encod|utf-?16|NUL"),
-    "utf-32": Encoding(codec="utf-32-le", mark=codecs.BOM_UTF32_LE, refused=r"(?i)encod|utf-?(16|32)|NUL|column"),
+    "utf-8 with a mark": Encoding(codec="utf-8", mark=codecs.BOM_UTF8),
+    "cp1252": Encoding(codec="cp1252"),
+    "latin-1": Encoding(codec="latin-1"),
+    "utf-16 with a mark": Encoding(codec="utf-16-le", mark=codecs.BOM_UTF16_LE),
+    "utf-16, high byte first": Encoding(codec="utf-16-be", mark=codecs.BOM_UTF16_BE),
+    "utf-16 without a mark": Encoding(codec="utf-16-le", refused=r"encod|utf-?16|NUL"),
+    "utf-32": Encoding(codec="utf-32-le", mark=codecs.BOM_UTF32_LE, refused=r"encod|utf-?(16|32)|NUL|column"),
 }
 
 
@@ -74,8 +71,8 @@ SEPARATORS = {
     "semicolon": Separator(mark=";"),
     "tab": Separator(mark="\t"),
     "bar": Separator(mark="|"),
-    "colon": Separator(mark=":", refused=r"(?i)column .*missing"),
-    "blanks": Separator(mark="  ", refused=r"(?i)column .*missing"),
+    "colon": Separator(mark=":", refused=r"column .*missing"),
+    "blanks": Separator(mark="  ", refused=r"column .*missing"),
 }
 
 
@@ -105,7 +102,7 @@ QUOTINGS = {
     "blanks in front": Quoting(before=" "),
     "blanks in front of quotes": Quoting(before=" ", always=True),
     "nowhere": Quoting(
-        never=True, needs={"labels": "codes by commas"}, refused=r"(?i)cells|columns|label_separator"
+        never=True, needs={"labels": "codes by commas"}, refused=r"cells|columns|label_separator"
     ),
 }
 
@@ -157,12 +154,12 @@ COLUMNS = {
     "Capitals": Columns(called=str.capitalize, refused=r"column .*missing; did you mean `(Record|File|Labels)`", or_taken=True),
     "capitals of those that may lack": Columns(
         called=lambda field: field if field in ("record", "file", "labels") else field.upper(),
-        refused=r"(?i)did you mean",
+        refused=r"did you mean",
         or_taken=True,
     ),
     "further ones": Columns(more={"remark": _REMARK, "": "7", "Age at death": "99", "NA": "NA"}),
     "an index in front": Columns(more={"": "0"}, order=lambda names: [names[-1], *names[:-1]]),
-    "one twice": Columns(more={"age": "7"}, refused=r"(?i)age.* (twice|more than once)|two columns"),
+    "one twice": Columns(more={"age": "7"}, refused=r"age.* (twice|more than once)|two columns"),
     "a line above": Columns(above="# exported on 2020-03-31", refused=r"column .*missing"),
 }
 
@@ -203,12 +200,12 @@ TABLE_NAMES = {
     "none": TableName(name="table"),
     "letters of all kinds": TableName(name="\u00c4rzte $x$ #1 {a} [b] 'c'.csv"),
     "in a folder": TableName(name="a b/c.d/table.csv"),
-    "Excel": TableName(name="table.xlsx", pack=_zipped, refused=r"(?i)excel|xlsx|no table|CSV"),
+    "Excel": TableName(name="table.xlsx", pack=_zipped, refused=r"excel|xlsx|no table|CSV"),
     "cut within a quote": TableName(
-        pack=lambda content: content + b'x,"y', refused=r"(?i)quote|not CSV|ends within"
+        pack=lambda content: content + b'x,"y', refused=r"quote|not CSV|ends within"
     ),
     "empty": TableName(pack=lambda _: b"", refused=r"column .*missing"),
-    "the header alone": TableName(pack=lambda content: content.splitlines()[0] + b"\n", refused=r"(?i)no row|none of the 0"),
+    "the header alone": TableName(pack=lambda content: content.splitlines()[0] + b"\n", refused=r"no row|none of the 0"),
 }
 
 

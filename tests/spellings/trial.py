@@ -1,50 +1,68 @@
-"""One spelling from choice to faults."""
+"""One spelling from choice to faults, where many share their files."""
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from oracle import faults_of
-from spelling import Choice, DataSet, Written, files_of, table_of, way_of, with_needs
+from spelling import OF_FILES, Choice, as_text, files_of, table_of, way_of, with_needs
 from stages import Stages
 from truth import corpus
 from ways import NotWritable
 
+_KEPT = 8
+
 
 class Trials:
-    """Spellings that share their files."""
+    """Tries spellings; the files of the last few, and what was read of them, are kept.
 
-    def __init__(self, files: Choice, root: Path) -> None:
-        self._files, self._root = with_needs(files), root
-        (root / "files").mkdir()
-        (root / "stages").mkdir()
-        self._written: Written = files_of(self._files, corpus(), root / "files")
-        self._stages = Stages(root / "stages")
+    Parameters
+    ----------
+    root
+        An empty folder.
+    """
 
-    def faults(self, table: Choice = {}) -> list[str]:  # noqa: B006 - never changed
-        """Return what goes wrong with the files and a choice of the other axes.
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._kept: dict[str, _OfFiles] = {}
+
+    def faults(self, choice: Choice) -> list[str]:
+        """Return what goes wrong with a spelling, one line each.
 
         Raises
         ------
         NotWritable
-            If there is no such table for these files.
+            If nobody could write it.
         """
-        choice = {**with_needs({**self._files, **table})}
-        if any(choice[axis] != way for axis, way in self._files.items()):
-            raise NotWritable("the table asks for other files")
-        with tempfile.TemporaryDirectory(dir=self._root) as folder:
-            data: DataSet = table_of(choice, corpus(), self._written, Path(folder))
+        choice = with_needs(choice)
+        files = {axis: way for axis, way in choice.items() if axis in OF_FILES}
+        key = as_text(files)
+        if key not in self._kept:
+            if len(self._kept) == _KEPT:
+                self._kept.pop(next(iter(self._kept))).close()
+            self._kept[key] = _OfFiles(files, self._root)
+        return self._kept[key].faults(choice)
+
+
+class _OfFiles:
+    """Spellings that share their files."""
+
+    def __init__(self, files: Choice, root: Path) -> None:
+        self._folder = tempfile.TemporaryDirectory(dir=root)
+        place = Path(self._folder.name)
+        for name in ("files", "stages"):
+            (place / name).mkdir()
+        try:
+            self._written = files_of(files, corpus(), place / "files")
+        except NotWritable:
+            self._folder.cleanup()
+            raise
+        self._stages = Stages(place / "stages")
+
+    def close(self) -> None:
+        self._folder.cleanup()
+
+    def faults(self, choice: Choice) -> list[str]:
+        with tempfile.TemporaryDirectory(dir=self._folder.name) as folder:
+            data = table_of(choice, corpus(), self._written, Path(folder))
             outcome = self._stages.run(data.entry, way_of(choice, "roles").settings(choice))
         return faults_of(choice, corpus(), data, outcome)
-
-
-def faults_of_choice(choice: Mapping[str, str]) -> list[str]:
-    """Return what goes wrong with one spelling.
-
-    Raises
-    ------
-    NotWritable
-        If nobody could write it.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        return Trials(choice, Path(folder)).faults()

@@ -1,0 +1,42 @@
+"""One truth, many spellings: each way to write one thing alone, all else plain."""
+
+import pytest
+from array_files import ARRAY_FORMATS
+from recordings import FORMATS, GAINS, SHAPES
+from spelling import Choice, values_alone
+from trial import Trials
+from ways import NotWritable
+
+
+def test_plain(trials: Trials) -> None:
+    _assert_none(trials, {})
+
+
+@pytest.mark.parametrize(("axis", "way"), [pytest.param(*value, id=": ".join(value)) for value in values_alone()])
+def test_alone(trials: Trials, axis: str, way: str) -> None:
+    _assert_none(trials, {axis: way})
+
+
+@pytest.mark.parametrize("shape", [shape for shape in SHAPES if SHAPES[shape].records_axis == 0])
+@pytest.mark.parametrize("format_", [name for name, way in ARRAY_FORMATS.items() if not way.refused])
+def test_every_shape_in_every_format(trials: Trials, format_: str, shape: str) -> None:
+    _assert_none(trials, {"format": format_, "shape": shape})
+
+
+@pytest.mark.parametrize("format_", [name for name, way in FORMATS.items() if not way.refused])
+def test_inverted_leads_in_every_format(trials: Trials, format_: str) -> None:
+    _assert_none(trials, {"format": format_, "leads": "some inverted"})
+
+
+@pytest.mark.parametrize("gain", GAINS)
+@pytest.mark.parametrize("format_", ["wfdb 32", "wfdb 212", "wfdb 8", "wfdb 524", "wfdb of the Challenge"])
+def test_every_gain_in_formats_of_every_kind(trials: Trials, format_: str, gain: str) -> None:
+    _assert_none(trials, {"format": format_, "gain": gain})
+
+
+def _assert_none(trials: Trials, choice: Choice) -> None:
+    try:
+        faults = trials.faults(choice)
+    except NotWritable as error:
+        pytest.skip(str(error))
+    assert not faults, "\n".join(faults)
