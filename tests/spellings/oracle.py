@@ -9,7 +9,7 @@ from diagnoses import Empty
 from numpy.typing import NDArray
 from people import AGE_LEFT_EMPTY, SEX_LEFT_EMPTY
 from spelling import Choice, DataSet, Expected, expected_of, way_of
-from stages import Outcome
+from stages import Outcome, Table
 from truth import Recording, labels_of, prepared
 from ways import Cells
 
@@ -33,14 +33,16 @@ def faults_of(choice: Choice, recordings: Sequence[Recording], data: DataSet, ou
             return [f"not refused with {' or '.join(expected.refused)}, but {_seen(outcome)}"]
     elif any(reasons):
         return [_seen(outcome)]
+    in_order = [recordings[number] for number in data.order]
+    roles = _Roles(choice, in_order, outcome.records)
     return [
         fault
         for some in (
-            _of_signals(recordings, data, outcome),
-            _of_cells(choice, recordings, data, outcome),
-            _of_labels(choice, recordings, data, outcome),
-            _of_roles(choice, recordings, data, outcome),
-            _of_notices(choice, recordings, expected, data, outcome),
+            _of_signals(data, outcome),
+            _of_cells(choice, in_order, data, outcome),
+            _of_labels(choice, in_order, data, outcome),
+            _of_roles(roles, outcome),
+            _of_notices(choice, recordings, expected, roles.n_left_out, outcome),
         )
         for fault in some
     ]
@@ -62,7 +64,7 @@ def _not_one_line(line: str) -> list[str]:
     return [f"not one line: {line!r}"] if "\n" in line else []
 
 
-def _of_signals(recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
+def _of_signals(data: DataSet, outcome: Outcome) -> Iterator[str]:
     """Yield what is wrong with signals, where they were read in this run."""
     if outcome.raw is None or outcome.signals is None:
         return
@@ -93,10 +95,9 @@ def _with_all_leads(held: NDArray[np.float64]) -> NDArray[np.float64]:
     return whole
 
 
-def _of_cells(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
+def _of_cells(choice: Choice, in_order: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
     """Yield what is wrong with ids, patients, sites, months, folds, ages and sexes."""
     read = outcome.records
-    in_order = [recordings[number] for number in data.order]
     record_ids = [_text(data, "record", recording) for recording in in_order]
     names = {"record": "record_id", "patient": "patient_id", "age": "age_years"}
     for axis in data.cells:
@@ -134,9 +135,8 @@ def _same(axis: str, found: str, wanted: Any) -> bool:
     return bool(found == wanted)
 
 
-def _of_labels(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
+def _of_labels(choice: Choice, in_order: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
     empty: Empty = way_of(choice, "no label")
-    in_order = [recordings[number] for number in data.order]
     known = [bool(recording.codes) or empty.means_none for recording in in_order]
     names, wanted = labels_of([recording.codes for recording in in_order if recording.codes or empty.means_none])
     table = outcome.labels
@@ -153,31 +153,44 @@ def _of_labels(choice: Choice, recordings: Sequence[Recording], data: DataSet, o
         yield f"labels of {int(wrong.any(axis=1).sum())} recordings wrong, {label} among them"
 
 
-def _of_roles(choice: Choice, recordings: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
-    """Yield what is wrong with roles: by published folds, or by the sites or months that the config names."""
-    roles = way_of(choice, "roles")
-    in_order = [recordings[number] for number in data.order]
-    units: list[int | None] = [roles.unit(recording) for recording in in_order]
-    if roles.by == "patient":
-        read = way_of(choice, "fold").read
-        units = [int(fold) if (fold := read(recording)) else None for recording in in_order]
-    wanted = ["test" if unit in roles.test else "valid" if unit in roles.valid else "train" for unit in units]
-    before = {"test": 0, "valid": 1, "train": 2}
-    first: dict[str, int] = {}
-    for patient, role in zip(outcome.records["patient_id"], wanted, strict=True):
-        first[patient] = min(first.get(patient, 2), before[role])
-    kept = [
-        (record, role, unit)
-        for record, patient, role, unit in zip(
-            outcome.records["record_id"], outcome.records["patient_id"], wanted, units, strict=True
-        )
-        if before[role] == first[patient] or unit is None
-    ]
+class _Roles:
+    """Who must have which role: by published folds, or by the sites or months that the config names.
+
+    Attributes
+    ----------
+    kept
+        Record and role of those that have one, in order; the role is None where anyone is right, its fold not known.
+    n_left_out
+        How many have none, because their patient occurs in a role that comes first.
+    """
+
+    def __init__(self, choice: Choice, in_order: Sequence[Recording], records: Table) -> None:
+        roles = way_of(choice, "roles")
+        units = [roles.unit(recording) for recording in in_order]
+        if roles.by == "patient":
+            read = way_of(choice, "fold").read
+            units = [int(fold) if (fold := read(recording)) else None for recording in in_order]
+        wanted = ["test" if unit in roles.test else "valid" if unit in roles.valid else "train" for unit in units]
+        before = {"test": 0, "valid": 1, "train": 2}
+        first: dict[str, int] = {}
+        patients = records["patient_id"]
+        for patient, role in zip(patients, wanted, strict=True):
+            first[patient] = min(first.get(patient, 2), before[role])
+        self.kept = [
+            (record, None if unit is None else role)
+            for record, patient, role, unit in zip(records["record_id"], patients, wanted, units, strict=True)
+            if before[role] == first[patient] or unit is None
+        ]
+        self.n_left_out = len(in_order) - len(self.kept)
+
+
+def _of_roles(wanted: _Roles, outcome: Outcome) -> Iterator[str]:
+    """Yield what is wrong with roles."""
     splits = outcome.splits
-    if splits["record_id"] != [record for record, _, _ in kept]:
-        yield f"{len(splits['record_id'])} recordings have a role in place of {len(kept)}, or they are others"
+    if splits["record_id"] != [record for record, _ in wanted.kept]:
+        yield f"{len(splits['record_id'])} recordings have a role in place of {len(wanted.kept)}, or they are others"
         return
-    wrong = sum(found != role for found, (_, role, unit) in zip(splits["role"], kept, strict=True) if unit is not None)
+    wrong = sum(role not in (None, found) for found, (_, role) in zip(splits["role"], wanted.kept, strict=True))
     if wrong:
         yield f"roles of {wrong} recordings are wrong"
     if len(set(zip(splits["patient_id"], splits["role"], strict=True))) > len(set(splits["patient_id"])):
@@ -185,13 +198,17 @@ def _of_roles(choice: Choice, recordings: Sequence[Recording], data: DataSet, ou
 
 
 def _of_notices(
-    choice: Choice, recordings: Sequence[Recording], expected: Expected, data: DataSet, outcome: Outcome
+    choice: Choice, recordings: Sequence[Recording], expected: Expected, n_left_out: int, outcome: Outcome
 ) -> Iterator[str]:
     """Yield what was not said, what was said without reason, and counts that are wrong."""
     missing = [line for line in expected.told if not any(_says(notice, line) for notice in outcome.notices)]
     if missing:
         yield f"not told: {' and '.join(missing)}; said is {outcome.notices}"
     allowed = list(expected.told)
+    if n_left_out:
+        allowed.append(f"^{n_left_out} of {len(recordings)} recordings are left out")
+        if not any(_says(notice, allowed[-1]) for notice in outcome.notices):
+            yield f"not told that {n_left_out} recordings are left out"
     for axis, line in _LEFT_EMPTY.items():
         way: Cells = way_of(choice, axis)
         name = {"age": "age_years"}.get(axis, axis)

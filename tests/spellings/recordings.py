@@ -340,7 +340,10 @@ def _write_record(
             lines.append(line if way.names_leads else line.removesuffix(f" {names[column]}"))
     if not word and way.names_leads:
         raise NotWritable("names stand behind a gain")
-    header.write_bytes(("\n".join(lines) + "\n").encode(gain.codec))
+    try:
+        header.write_bytes(("\n".join(lines) + "\n").encode(gain.codec))
+    except UnicodeEncodeError as error:
+        raise NotWritable(f"{gain.codec} has no such names") from error
 
 
 def _let_wfdb_write(path: Path, number: int, samples: NDArray[np.int64]) -> None:

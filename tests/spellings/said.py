@@ -147,9 +147,8 @@ class _Site:
     site: int
 
 
-_LEFT_OUT = (r"recordings are left out, their patients occur in another role",)
 ROLES = {
     "by patient": Roles(by="patient", unit=lambda r: r.fold, valid=frozenset({3, 4}), test=frozenset(range(5, 10))),
-    "by site": Roles(by="site", unit=lambda r: r.site, valid=frozenset({1}), test=frozenset({2}), told=_LEFT_OUT),
-    "by month": Roles(by="month", unit=lambda r: r.month, valid=frozenset({2}), test=frozenset({3}), told=_LEFT_OUT),
+    "by site": Roles(by="site", unit=lambda r: r.site, valid=frozenset({1}), test=frozenset({2})),
+    "by month": Roles(by="month", unit=lambda r: r.month, valid=frozenset({2}), test=frozenset({3})),
 }

@@ -61,11 +61,13 @@ CELLS = ("record", "patient", "site", "month", "fold", "age", "sex")
 """Axes that are columns of the same name."""
 
 _NOT_ASCII = {"patient": "umlauts", "labels": "German words"}
-_NEEDS: Mapping[str, Mapping[str, str]] = {
+_WANTS: Mapping[str, Mapping[str, str]] = {
     "encoding": _NOT_ASCII,
     **{axis: {"labels": "German words"} for axis in AXES if axis.startswith("label table")},
 }
-"""What the ways of an axis need beyond their own needs."""
+"""What lets the ways of an axis show, unless a choice says otherwise."""
+
+_MAY_BE_REFUSED = 0.1
 
 Choice = Mapping[str, str]
 """Axis -> way, all axes or only those that are not plain."""
@@ -82,11 +84,21 @@ def as_text(choice: Choice) -> str:
 
 
 def with_needs(choice: Choice) -> dict[str, str]:
-    """Return a choice with the ways that its ways need, where it says nothing else of these axes."""
+    """Return a choice with the ways that its ways need.
+
+    Raises
+    ------
+    NotWritable
+        If it says something else of these axes.
+    """
     needs: dict[str, str] = {}
     for axis in choice:
-        needs |= {**_NEEDS.get(axis, {}), **way_of(choice, axis).needs}
-    return {**needs, **choice}
+        for needed, way in way_of(choice, axis).needs.items():
+            if {**needs, **choice}.get(needed, way) != way:
+                raise NotWritable(f"{axis}: {choice[axis]} needs {needed}: {way}")
+            needs[needed] = way
+    wanted = {needed: way for axis in choice for needed, way in _WANTS.get(axis, {}).items()}
+    return {**wanted, **needs, **choice}
 
 
 @dataclass(frozen=True)
@@ -250,12 +262,12 @@ def values_alone() -> Iterator[tuple[str, str]]:
 
 
 def draw(rng: np.random.Generator, axes: Sequence[str], n: int) -> dict[str, str]:
-    """Return a random choice of `n` of these axes; one that is meant to be refused comes one time in ten."""
+    """Return a random choice of `n` of these axes; a way that is refused is rarer than one that is taken."""
     choice: dict[str, str] = {}
     for axis in rng.permutation(list(axes))[:n].tolist():
         ways = list(AXES[axis])[1:]
         taken = [name for name in ways if not AXES[axis][name].refused]
-        choice[axis] = str(rng.choice(ways if rng.random() < 0.1 else taken))
+        choice[axis] = str(rng.choice(ways if rng.random() < _MAY_BE_REFUSED else taken))
     return choice
 
 
@@ -264,6 +276,9 @@ def shrunk(choice: Choice, fails: Callable[[Choice], bool]) -> dict[str, str]:
     kept = dict(choice)
     for axis in list(choice):
         fewer = {other: way for other, way in kept.items() if other != axis}
-        if fails(fewer):
-            kept = fewer
+        try:
+            if fails(fewer):
+                kept = fewer
+        except NotWritable:
+            continue
     return kept

@@ -159,7 +159,7 @@ COLUMNS = {
     ),
     "further ones": Columns(more={"remark": _REMARK, "": "7", "Age at death": "99", "NA": "NA"}),
     "an index in front": Columns(more={"": "0"}, order=lambda names: [names[-1], *names[:-1]]),
-    "one twice": Columns(more={"age": "7"}, refused=r"age.* (twice|more than once)|two columns"),
+    "one twice": Columns(more={"age": "7"}, needs={"age": "plain"}, refused=r"age.* (twice|more than once)|two columns"),
     "a line above": Columns(above="# exported on 2020-03-31", refused=r"column .*missing"),
 }
 
@@ -193,6 +193,8 @@ def _zipped(content: bytes) -> bytes:
     return file.getvalue()
 
 
+_SIMPLE = {"encoding": "utf-8", "line ends": "LF", "separator": "comma"}
+
 TABLE_NAMES = {
     "plain": TableName(),
     "tsv": TableName(name="table.tsv"),
@@ -202,10 +204,11 @@ TABLE_NAMES = {
     "in a folder": TableName(name="a b/c.d/table.csv"),
     "Excel": TableName(name="table.xlsx", pack=_zipped, refused=r"excel|xlsx|no table|CSV"),
     "cut within a quote": TableName(
+        needs=_SIMPLE,
         pack=lambda content: content + b'x,"y', refused=r"quote|not CSV|ends within"
     ),
     "empty": TableName(pack=lambda _: b"", refused=r"column .*missing"),
-    "the header alone": TableName(pack=lambda content: content.splitlines()[0] + b"\n", refused=r"no row|none of the 0"),
+    "the header alone": TableName(needs=_SIMPLE, pack=lambda content: content.splitlines()[0] + b"\n", refused=r"no row|none of the 0"),
 }
 
 

@@ -34,13 +34,24 @@ class Trials:
             If nobody could write it.
         """
         choice = with_needs(choice)
+        return self._of_files(choice).faults(choice)
+
+    def can_write(self, files: Choice) -> bool:
+        """Tell whether files can be written so."""
+        try:
+            self._of_files(with_needs(files))
+        except NotWritable:
+            return False
+        return True
+
+    def _of_files(self, choice: Choice) -> "_OfFiles":
         files = {axis: way for axis, way in choice.items() if axis in OF_FILES}
         key = as_text(files)
         if key not in self._kept:
             if len(self._kept) == _KEPT:
                 self._kept.pop(next(iter(self._kept))).close()
             self._kept[key] = _OfFiles(files, self._root)
-        return self._kept[key].faults(choice)
+        return self._kept[key]
 
 
 class _OfFiles:
