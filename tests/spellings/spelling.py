@@ -67,8 +67,6 @@ _WANTS: Mapping[str, Mapping[str, str]] = {
 }
 """What lets the ways of an axis show, unless a choice says otherwise."""
 
-_MAY_BE_REFUSED = 0.1
-
 Choice = Mapping[str, str]
 """Axis -> way, all axes or only those that are not plain."""
 
@@ -173,7 +171,8 @@ def table_of(choice: Choice, recordings: Sequence[Recording], written: Written, 
     diagnoses, empty = way_of(choice, "labels"), way_of(choice, "no label")
     fields["labels"] = [words_of(diagnoses, recording, empty) for recording in recordings]
     order = way_of(choice, "rows").order(len(recordings))
-    entry |= {**_keys(choice), "table": str(_write_table(choice, fields, order, root, entry))}
+    all_labelled = all(recording.codes for recording in recordings)
+    entry |= {**_keys(choice, ("no label",) if all_labelled else ()), "table": str(_write_table(choice, fields, order, root, entry))}
     if diagnoses.table is not None:
         entry["label_table"] = str(_write_label_table(choice, diagnoses.table, root))
     elif any(choice[axis] != PLAIN[axis] for axis in AXES if axis.startswith("label table")):
@@ -181,10 +180,11 @@ def table_of(choice: Choice, recordings: Sequence[Recording], written: Written, 
     return DataSet(entry, order, cells, written)
 
 
-def _keys(choice: Choice) -> dict[str, Any]:
+def _keys(choice: Choice, without: Sequence[str]) -> dict[str, Any]:
     keys: dict[str, Any] = {}
     for axis in AXES:
-        keys |= way_of(choice, axis).keys
+        if axis not in without:
+            keys |= way_of(choice, axis).keys
     return keys
 
 
@@ -261,13 +261,13 @@ def values_alone() -> Iterator[tuple[str, str]]:
         yield from ((axis, way) for way in list(ways)[1:])
 
 
-def draw(rng: np.random.Generator, axes: Sequence[str], n: int) -> dict[str, str]:
-    """Return a random choice of `n` of these axes; a way that is refused is rarer than one that is taken."""
+def draw(rng: np.random.Generator, axes: Sequence[str], n: int, refused: float = 0.1) -> dict[str, str]:
+    """Return a random choice of `n` of these axes, each with so great a chance that its way may be one to be refused."""
     choice: dict[str, str] = {}
     for axis in rng.permutation(list(axes))[:n].tolist():
         ways = list(AXES[axis])[1:]
         taken = [name for name in ways if not AXES[axis][name].refused]
-        choice[axis] = str(rng.choice(ways if rng.random() < _MAY_BE_REFUSED else taken))
+        choice[axis] = str(rng.choice(ways if rng.random() < refused else taken))
     return choice
 
 
