@@ -170,7 +170,6 @@ FOLDERS = {
     "dollars": Folder(make=_called("$HOME/$x$")),
     "quotes": Folder(make=_called("O'Brien \"2\"")),
     "brackets": Folder(make=_called("[a-z]/(1)")),
-    "braces": Folder(make=_called("{dataset}/{0}")),
     "per cent": Folder(make=_called("50%s%20")),
     "separators": Folder(make=_called("a,b;c|d&e=f")),
     "backslash": Folder(make=_called("a\\b")),

@@ -17,8 +17,8 @@ _SETTINGS: dict[str, Any] = {
     "study": "spelt",
     "signals": {"sampling_rate_hz": SIGNALS["sampling_rate_hz"], "duration_s": SIGNALS["duration_s"]},
     "outside_weights": {},
-    "transfer.sources": ["clinic", _OWN],
-    "transfer.targets": [_OWN, "clinic"],
+    "transfer.sources": ["clinic"],
+    "transfer.targets": [_OWN],
     "transfer.fractions": [1.0],
     "transfer.replicates": 4,
 }

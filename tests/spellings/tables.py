@@ -200,7 +200,7 @@ TABLE_NAMES = {
     "tsv": TableName(name="table.tsv"),
     "txt": TableName(name="TABLE.TXT"),
     "none": TableName(name="table"),
-    "letters of all kinds": TableName(name="\u00c4rzte $x$ #1 {a} [b] 'c'.csv"),
+    "letters of all kinds": TableName(name="\u00c4rzte $x$ #1 [b] 'c'.csv"),
     "in a folder": TableName(name="a b/c.d/table.csv"),
     "Excel": TableName(name="table.xlsx", pack=_zipped, refused=r"excel|xlsx|no table|CSV"),
     "cut within a quote": TableName(

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
+from shlex import quote
 
 import numpy as np
 import pytest
@@ -34,7 +35,7 @@ def test_together(trials: Trials, seed: int) -> None:
         culprit = shrunk(choice, lambda fewer: bool(trials.faults(fewer)))
         found.append(culprit)
         shown = "\n    ".join(trials.faults(culprit))
-        told.append(f"seed {seed}: {as_text(choice)}\n  in short: SPELLING='{as_text(culprit)}'\n    {shown}")
+        told.append(f"seed {seed}: {as_text(choice)}\n  in short: SPELLING={quote(as_text(culprit))}\n    {shown}")
         if len(found) == _MOST_SHOWN:
             break
     assert not told, "\n".join(told)
