@@ -79,7 +79,7 @@ def _matlab(version: str, compressed: bool = False, **more: Any) -> Callable[[Pa
         for array in arrays.values():
             if array.dtype.kind + str(array.dtype.itemsize) not in _MATLAB_CLASSES:
                 raise NotWritable("MATLAB has no such numbers")
-            if version == "4" and (array.ndim > 2 or array.dtype.itemsize == 8 and array.dtype.kind == "i"):
+            if version == "4" and (array.ndim > 2 or (array.dtype.itemsize == 8 and array.dtype.kind == "i")):
                 raise NotWritable("version 4 has no such arrays")
         native = {name: array.astype(array.dtype.newbyteorder("=")) for name, array in arrays.items()}
         with path.open("wb") as file:

@@ -21,6 +21,7 @@ _PUNCTUATED = {
     "AF": "atrial fibrillation (AF)", "SB": "rhythm: sinus, < 60/min", "IAVB": "PR > 200 ms; 1st degree AV block",
     "CLBBB": "LBBB = complete", "CRBBB": "RBBB, \"complete\"", "PVC": "PVC's", "PAC": "PAC/SVES",
 }  # fmt: skip
+_NOTHING = {"AF": "NA", "SB": "null", "LVH": "None", "TInv": "nan", "PVC": "-"}
 Words = Callable[[str], str]
 """From a SNOMED CT code to what the hospital calls it."""
 
@@ -125,11 +126,21 @@ DIAGNOSES = {
     "codes by blanks, unsaid": _coded(" ", refused=_SEPARATOR),
     "codes by plus signs, unsaid": _coded("+", refused=_SEPARATOR),
     "codes by bars, said otherwise": _coded("|", ";", refused=_SEPARATOR),
+    "codes by bars, said as nothing": _coded("|", "", refused=_SEPARATOR),
     "codes as numbers": Diagnoses(cell=_as_numbers, refused=r"no SNOMED CT code"),
     "codes as Excel shows them": Diagnoses(cell=_as_excel, refused=r"no SNOMED CT code"),
     "codes as a list of Python": Diagnoses(cell=_listed, refused=r"no SNOMED CT code|label_separator"),
+    "codes, words among them": Diagnoses(
+        cell=lambda codes, number: "|".join([*codes, *["AF"][: number % 11 == 3]]),
+        leaves_out=lambda recording: bool(recording.codes) and recording.number % 11 == 3,
+        refused=r"label 'AF' is no SNOMED CT code",
+    ),
+    "codes of nobody among them": Diagnoses(
+        cell=lambda codes, number: "|".join([*codes, *["164889000003"][: number % 30 == 3]]),
+        told=(r"164889000003",),
+    ),
     "words, no table": Diagnoses(
-        cell=lambda codes, _: "|".join(map(_short, codes)), refused=r"no SNOMED CT code and the entry has no `label_table`"
+        cell=lambda codes, _: "|".join(map(_short, codes)), refused=r"no SNOMED CT code .*has no `label_table`"
     ),
     "words": _translated(),
     "words in capitals": _translated(in_cell=str.upper),
@@ -143,15 +154,15 @@ DIAGNOSES = {
     "words by semicolons and blanks": _translated(joined_by="; ", key=";"),
     "words by commas": _translated(joined_by=",", key=","),
     "words by commas and blanks": _translated(joined_by=", ", key=", "),
-    "words by ' / '": _translated(joined_by=" / ", key=" / "),
-    "words by ' / ', said without blanks": _translated(joined_by=" / ", key="/"),
+    "words by slashes": _translated(joined_by=" / ", key=" / "),
+    "words by slashes, said without blanks": _translated(joined_by=" / ", key="/"),
     "words by line breaks": _translated(joined_by="\n", key="\n"),
     "words by line breaks of Windows": _translated(joined_by="\r\n", key="\n"),
-    "words by ' and '": _translated(joined_by=" and ", key=" and "),
+    "words by and": _translated(joined_by=" and ", key=" and "),
     "words by plus signs": _translated(joined_by="+", key="+"),
     "words by semicolons, unsaid": _translated(joined_by=";", refused=_SEPARATOR),
     "words by commas, unsaid": _translated(joined_by=", ", refused=_SEPARATOR),
-    "words by ' / ', unsaid": _translated(joined_by=" / ", refused=_SEPARATOR),
+    "words by slashes, unsaid": _translated(joined_by=" / ", refused=_SEPARATOR),
     "words by plus signs, unsaid": _translated(joined_by="+", refused=_SEPARATOR),
     "words by bars, said otherwise": _translated(joined_by="|", key=";", refused=_SEPARATOR),
     "words as a list of Python": _translated(
@@ -165,6 +176,9 @@ DIAGNOSES = {
     "bars in words": _translated(lambda code: f"{_NAME[code]}|found", joined_by=";", key=";"),
     "numbers for words": _translated(lambda code: f"{len(_NAME[code])}.{list(_NAME).index(code)}0"),
     "unknown ones": _translated(more=_unknown_now_and_then, told=(_UNKNOWN_STATEMENTS,)),
+    "words for nothing": _translated(lambda code: _NOTHING.get(_NAME[code], _NAME[code])),
+    "words with @ and a number": _translated(lambda code: f"{_NAME[code]}@80"),
+    "words with + in them": _translated(lambda code: f"{_NAME[code]}+x"),
     "another table": Diagnoses(
         cell=lambda codes, _: "|".join(map(_short, codes)), table=[("normal ECG", "426783006")],
         refused=r"not in the label table|no label is in and out",
@@ -194,6 +208,13 @@ EMPTY = {
     "unknown": Empty(keys={"empty_labels": "unknown"}, means_none=False),
     "unsaid": Empty(refused=r"empty_labels.*negative.*unknown"),
     "a blank": Empty(keys=_NEGATIVE, cell="  "),
+    "NA": Empty(
+        keys=_NEGATIVE,
+        cell="NA",
+        needs={"labels": "codes"},
+        refused=r"label 'NA' is no SNOMED CT code",
+        leaves_out=lambda recording: not recording.codes,
+    ),
     "separators alone": Empty(keys=_NEGATIVE, cell="|", needs={"labels": "codes"}),
 }
 

@@ -92,8 +92,10 @@ RECORDS = {
     "plain": Cells(write=lambda recording: f"r{recording.number + 1}"),
     **{name: _cells("number", text) for name, text in TEXTS.items()},
     "blanks around": Cells(write=lambda recording: f"  r{recording.number + 1} "),
-    "one twice": Cells(
-        write=lambda recording: f"r{min(recording.number, 73)}", refused=r"record id r73 is also that of"
+    "some empty": Cells(
+        write=lambda recording: f"r{recording.number + 1}" if recording.number != 40 else "",
+        refused=r"column of records is empty",
+        leaves_out=lambda recording: recording.number == 40,
     ),
 }
 PATIENTS = {

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from truth import Recording
 from ways import NotWritable, Way
 
 _UMLAUT = "\u00e4\u00f6\u00fc \u00df \u00e9"
@@ -30,12 +31,15 @@ class Naming(Way):
         What becomes of the suffix of an array or of text.
     wfdb_suffixes
         Of headers and of signal files.
+    of_recording
+        From a recording and its cell to what the table says in its place.
     """
 
     path: Callable[[str], str] = str
     cell: Callable[[str, Path], str] = _same
     suffix: Callable[[str], str] = str
     wfdb_suffixes: tuple[str, str] = (".hea", ".dat")
+    of_recording: Callable[[Recording, str], str] = lambda _, cell: cell
 
     def file(self, name: str, suffix: str) -> str:
         """Return where a file lies within the folder."""
@@ -56,6 +60,10 @@ def _without_any_suffix(path: str, _: Path) -> str:
 
 def _dat(path: str, _: Path) -> str:
     return _without_suffix(path, _) + ".dat"
+
+
+def _mat(path: str, _: Path) -> str:
+    return _without_suffix(path, _) + ".mat"
 
 
 def _capitals(path: str, _: Path) -> str:
@@ -82,14 +90,18 @@ NAMINGS = {
         cell=lambda path, _: f"/nowhere/{path}", refused=r"is not (a path )?(with)?in the folder|outside"
     ),
     "backslashes": Naming(path=lambda name: f"2020/a/{name}", cell=lambda path, _: path.replace("/", "\\")),
-    "backslashes behind a dot": Naming(path=lambda name: f"a/{name}", cell=lambda path, _: f".\\{path}".replace("/", "\\")),
+    "backslashes behind a dot": Naming(
+        path=lambda name: f"a/{name}", cell=lambda path, _: f".\\{path}".replace("/", "\\")
+    ),
     "from a drive": Naming(
         cell=lambda path, _: "D:\\ecg\\" + path.replace("/", "\\"), refused=rf"is not (a path )?(with)?in|{_MISSING}"
     ),
     "./": Naming(path=lambda name: f"a/{name}", cell=lambda path, _: f"./{path}"),
     "double slashes": Naming(path=lambda name: f"a/b/{name}", cell=lambda path, _: path.replace("/", "//")),
     "..": Naming(
-        path=lambda name: f"a/{name}", cell=lambda path, _: f"../{path}", refused=r"is not (a path )?(with)?in the folder"
+        path=lambda name: f"a/{name}",
+        cell=lambda path, _: f"../{path}",
+        refused=r"is not (a path )?(with)?in the folder",
     ),
     "blanks": Naming(path=lambda name: f"my ECGs/ECG {name} (copy)"),
     "blanks around": Naming(path=lambda name: f"x{name}", cell=lambda path, _: f"  {path} "),
@@ -101,6 +113,22 @@ NAMINGS = {
         refused=_MISSING,
     ),
     "other scripts": Naming(path=lambda name: f"\u5fc3\u96fb/\u042d\u041a\u0413-{name}"),
+    "some missing": Naming(
+        of_recording=lambda recording, cell: f"old/{cell}" if recording.number % 9 == 2 else cell,
+        leaves_out=lambda recording: recording.number % 9 == 2,
+        refused=r"file old/.* is missing",
+    ),
+    "some empty": Naming(
+        of_recording=lambda recording, cell: "" if recording.number % 9 == 2 else cell,
+        leaves_out=lambda recording: recording.number % 9 == 2,
+        refused=r"file '' is not a path|column of files is empty|names no file",
+    ),
+    "by the MATLAB file of the Challenge": Naming(
+        cell=_mat,
+        needs={"format": "wfdb of the Challenge"},
+        refused=r"nothing says the unit of '00001.mat'",
+        or_taken=True,
+    ),
     "dots": Naming(path=lambda name: f"v1.2.10/{name}.2020.03.31"),
     "other suffixes within": Naming(path=lambda name: f"export.csv/{name}.npy.mat"),
     "suffix of another format within": Naming(path=lambda name: f"x.hea.d/{name}.hea.copy"),
@@ -109,7 +137,7 @@ NAMINGS = {
     "a tilde first": Naming(path=lambda name: f"~{name}"),
     "a number sign": Naming(path=lambda name: f"a/#{name}", refused=r"'#'|number sign|is not a path within"),
     "dollars": Naming(path=lambda name: f"${name}$x_1$"),
-    "quotes": Naming(path=lambda name: f"the \"5'10\" one/{name}"),
+    "quotes": Naming(path=lambda name: f'the "5\'10" one/{name}'),
     "brackets": Naming(path=lambda name: f"[1]/{name}[2]"),
     "braces": Naming(path=lambda name: "{dataset}/{x}" + name),
     "separators": Naming(path=lambda name: f"a,b;c|d/{name}"),
@@ -168,7 +196,7 @@ FOLDERS = {
     "a point first": Folder(make=_called(".ecg")),
     "a number sign": Folder(make=_called("#1/ecg#2")),
     "dollars": Folder(make=_called("$HOME/$x$")),
-    "quotes": Folder(make=_called("O'Brien \"2\"")),
+    "quotes": Folder(make=_called('O\'Brien "2"')),
     "brackets": Folder(make=_called("[a-z]/(1)")),
     "per cent": Folder(make=_called("50%s%20")),
     "separators": Folder(make=_called("a,b;c|d&e=f")),

@@ -24,25 +24,31 @@ def faults_of(choice: Choice, recordings: Sequence[Recording], data: DataSet, ou
     """Return what is wrong with an outcome, one line each; none if all is as expected."""
     if outcome.traceback:
         return [f"traceback: {outcome.traceback}"]
-    expected = expected_of(choice)
-    reasons = [outcome.refused, *outcome.rejected.values()]
+    expected = expected_of(choice, recordings)
+    kept = [recordings[number] for number in data.order if number not in expected.left_out]
+    reasons = dict(outcome.rejected)
+    for number, lines in expected.left_out.items():
+        record = _text(data, "record", recordings[number]) or f"row {list(data.order).index(number) + 1}"
+        reason = reasons.pop(record, "")
+        if not expected.refused and not any(_says(reason, line) for line in lines):
+            return [f"not left out with {' or '.join(lines)}: {reason or 'taken'}; {_seen(outcome)}"]
+    said = [line for line in (outcome.refused, *reasons.values()) if line]
     if expected.refused:
-        if any(_says(reason, line) for line in expected.refused for reason in reasons if reason):
+        if any(_says(line, wanted) for wanted in expected.refused for line in said):
             return _not_one_line(outcome.refused)
-        if expected.must_be_refused or any(reasons):
+        if expected.must_be_refused or said:
             return [f"not refused with {' or '.join(expected.refused)}, but {_seen(outcome)}"]
-    elif any(reasons):
+    elif said:
         return [_seen(outcome)]
-    in_order = [recordings[number] for number in data.order]
-    roles = _Roles(choice, in_order, outcome.records)
+    roles = _Roles(choice, kept, outcome.records)
     return [
         fault
         for some in (
-            _of_signals(data, outcome),
-            _of_cells(choice, in_order, data, outcome),
-            _of_labels(choice, in_order, data, outcome),
+            _of_signals(kept, data, outcome),
+            _of_cells(choice, kept, data, outcome),
+            _of_labels(choice, kept, data, outcome),
             _of_roles(roles, outcome),
-            _of_notices(choice, recordings, expected, roles.n_left_out, outcome),
+            _of_notices(choice, kept, expected, roles.n_left_out, outcome),
         )
         for fault in some
     ]
@@ -64,11 +70,11 @@ def _not_one_line(line: str) -> list[str]:
     return [f"not one line: {line!r}"] if "\n" in line else []
 
 
-def _of_signals(data: DataSet, outcome: Outcome) -> Iterator[str]:
+def _of_signals(in_order: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
     """Yield what is wrong with signals, where they were read in this run."""
     if outcome.raw is None or outcome.signals is None:
         return
-    held = data.written.microvolts[list(data.order)]
+    held = data.written.microvolts[[recording.number for recording in in_order]]
     if outcome.raw.shape != held.shape:
         yield f"signals of shape {outcome.raw.shape} in place of {held.shape}"
         return
@@ -107,7 +113,9 @@ def _of_cells(choice: Choice, in_order: Sequence[Recording], data: DataSet, outc
         else:
             wanted = [_text(data, axis, recording) for recording in in_order]
         if axis == "patient":  # one that is not known is a patient of its own
-            wanted = [record if patient is None else patient for patient, record in zip(wanted, record_ids, strict=True)]
+            wanted = [
+                record if patient is None else patient for patient, record in zip(wanted, record_ids, strict=True)
+            ]
         name = names.get(axis, axis)
         found = read.get(name, [""] * len(in_order))
         wrong = [
@@ -169,7 +177,9 @@ class _Roles:
         units = [roles.unit(recording) for recording in in_order]
         if roles.by == "patient":
             read = way_of(choice, "fold").read
-            units = [int(fold) if (fold := read(recording)) else None for recording in in_order]
+            said = [int(fold) if (fold := read(recording)) else None for recording in in_order]
+            of_patient = {patient: fold for patient, fold in zip(records["patient_id"], said, strict=True) if fold}
+            units = [of_patient.get(patient) for patient in records["patient_id"]]
         wanted = ["test" if unit in roles.test else "valid" if unit in roles.valid else "train" for unit in units]
         before = {"test": 0, "valid": 1, "train": 2}
         first: dict[str, int] = {}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from truth import YEAR, Recording
+from truth import YEAR, Recording, corpus
 from ways import Cells
 
 AGE_LEFT_EMPTY = r"age of (\d+) of 75 recordings is not understood"
@@ -16,9 +16,7 @@ def _unknown_now_and_then(recording: Recording) -> bool:
 
 
 def _age(text: Callable[[int], str], **more: object) -> Cells:
-    return Cells(
-        write=lambda recording: text(recording.age), read=lambda recording: float(recording.age), **more
-    )  # type: ignore[arg-type]
+    return Cells(write=lambda recording: text(recording.age), read=lambda recording: float(recording.age), **more)  # type: ignore[arg-type]
 
 
 def _no_age(text: Callable[[Recording], str]) -> Cells:
@@ -60,7 +58,7 @@ AGES = {
     "56 a\u00f1os": _age("{} a\u00f1os".format, or_unread=True),
     "blanks around": _age(" {}  ".format),
     **{
-        f"unknown as {word or 'nothing'!r}": _unknown(word, lambda r: str(r.age), lambda r: float(r.age))
+        f"unknown as {word or 'nothing'}": _unknown(word, lambda r: str(r.age), lambda r: float(r.age))
         for word in _UNKNOWN
     },
     "no column": Cells(write=None, read=lambda _: None),
@@ -82,9 +80,7 @@ AGES = {
 def _sexes(female: str, male: str, **more: object) -> Cells:
     words = {"female": female, "male": male}
     letters = {"female": "F", "male": "M"}
-    return Cells(
-        write=lambda recording: words[recording.sex], read=lambda recording: letters[recording.sex], **more
-    )  # type: ignore[arg-type]
+    return Cells(write=lambda recording: words[recording.sex], read=lambda recording: letters[recording.sex], **more)  # type: ignore[arg-type]
 
 
 def _no_sex(female: str, male: str) -> Cells:
@@ -98,9 +94,7 @@ def _unknown_sex(word: str) -> Cells:
 
 def _strange_sex(word: str) -> Cells:
     """Return a way that says of some recordings a word that may mean unknown, and may be worth a notice."""
-    return Cells(
-        write=_unknown_sex(word).write, read=_unknown_sex(word).read, or_unread=True
-    )
+    return Cells(write=_unknown_sex(word).write, read=_unknown_sex(word).read, or_unread=True)
 
 
 SEXES = {
@@ -141,8 +135,8 @@ SEXES = {
     "2, 1": _no_sex("2", "1"),
     "TRUE, FALSE": _no_sex("TRUE", "FALSE"),
     "Mystery, Foo": _no_sex("Mystery", "Foo"),
-    **{f"unknown as {word or 'nothing'!r}": _unknown_sex(word) for word in (*_UNKNOWN, "U", "u", "Missing", "unbekannt")},
-    **{f"strange {word!r}": _strange_sex(word) for word in ("X", "O", "other", "divers", "not specified", "0", ".")},
+    **{f"unknown as {word or 'nothing'}": _unknown_sex(word) for word in (*_UNKNOWN, "U", "u", "Missing", "unbekannt")},
+    **{f"strange {word}": _strange_sex(word) for word in ("X", "O", "other", "divers", "not specified", "0", ".")},
     "no column": Cells(write=None, read=lambda _: None),
 }
 
@@ -168,13 +162,33 @@ MONTHS = {
     "31.03.2020": _month(lambda r: f"{r.day:02d}.{r.month:02d}.{YEAR}", refused=_NO_MONTH),
     "03/31/2020": _month(lambda r: f"{r.month:02d}/{r.day:02d}/{YEAR}", refused=_NO_MONTH),
     "March 2020": _month(lambda r: f"{_MONTHS[r.month - 1]} {YEAR}", refused=_NO_MONTH),
-    "Excel's days": _month(lambda r: str(43830 + 30 * r.month), refused=_NO_MONTH),
+    "days of Excel": _month(lambda r: str(43830 + 30 * r.month), refused=_NO_MONTH),
+    "some unknown": Cells(
+        write=lambda r: "" if r.number % 8 == 5 else f"{YEAR}-{r.month:02d}",
+        read=lambda r: "" if r.number % 8 == 5 else f"{YEAR}-{r.month:02d}",
+        needs={"roles": "by patient"},
+    ),
+    "some NA": _month(
+        lambda r: "NA" if r.number % 8 == 5 else f"{YEAR}-{r.month:02d}",
+        refused=_NO_MONTH,
+        leaves_out=lambda r: r.number % 8 == 5,
+    ),
+    "some dates of another kind": _month(
+        lambda r: f"{r.day}.{r.month}.{YEAR}" if r.number % 8 == 5 else f"{YEAR}-{r.month:02d}",
+        refused=_NO_MONTH,
+        leaves_out=lambda r: r.number % 8 == 5,
+    ),
     "month 13": _month(lambda r: f"{YEAR}-{r.month + 12}", refused=_NO_MONTH),
 }
 
 
 def _fold(text: Callable[[Recording], str], **more: object) -> Cells:
     return Cells(write=text, read=lambda r: str(r.fold), **more)  # type: ignore[arg-type]
+
+
+def _is_last_of_patient(recording: Recording) -> bool:
+    following = corpus()[recording.number + 1 :]
+    return all(other.patient != recording.patient for other in following)
 
 
 FOLDS = {
@@ -187,12 +201,23 @@ FOLDS = {
         read=lambda r: "" if r.patient % 5 == 0 else str(r.fold),
     ),
     "no column": Cells(write=None, read=lambda _: ""),
+    "some NA": _fold(
+        lambda r: "NA" if r.number % 8 == 5 else str(r.fold),
+        refused=r"fold 'NA' is no whole number",
+        leaves_out=lambda r: r.number % 8 == 5,
+    ),
+    "once for a patient": Cells(
+        write=lambda r: str(r.fold) if _is_last_of_patient(r) else "",
+        read=lambda r: str(r.fold) if _is_last_of_patient(r) else "",
+        needs={"patient": "plain"},
+    ),
     "from 0": _fold(lambda r: str(r.fold - 1), refused=r"folds? .*(from|with) 1|fold 0"),
     "words": _fold(lambda r: f"fold {r.fold}", refused=r"fold 'fold \d+' is no whole number"),
     "below 0": _fold(lambda r: str(-r.fold), refused=r"fold '-\d+' is no whole number"),
     "with a fraction": _fold(lambda r: f"{r.fold}.5", refused=r"fold '\d+\.5' is no whole number"),
     "two of one patient": _fold(
-        lambda r: str((r.number + r.fold) % 10 + 1), refused=r"patient .* fold|fold.* patient",
+        lambda r: str((r.number + r.fold) % 10 + 1),
+        refused=r"patient .* fold|fold.* patient",
         needs={"patient": "plain", "roles": "by patient"},
     ),
 }

@@ -12,7 +12,7 @@ import wfdb
 from array_files import ARRAY_FORMATS, ArrayFormat
 from csv_files import CSV_FORMATS, CsvFormat
 from leads import LEADS, STANDARD, Leads
-from names import FOLDERS, NAMINGS, Folder, Naming
+from names import FOLDERS, NAMINGS, Naming
 from numpy.typing import NDArray
 from truth import RATE_HZ, Recording, microvolts_of
 from ways import NotWritable, Way
@@ -86,17 +86,15 @@ FORMATS: dict[str, ArrayFormat | CsvFormat | WfdbFormat] = {
     "wfdb without names of leads": WfdbFormat(number=16, names_leads=False),
 }
 
+_NO_LEADS = r"axis of|row \d+ is not there, it has \d+"
 SHAPES = {
     "leads first": Shape(),
     "leads last": Shape(leads_first=False),
     "leads first, Fortran": Shape(fortran=True),
     "leads last, Fortran": Shape(leads_first=False, fortran=True),
-    "recordings last": Shape(
-        records_axis=2, needs={"format": "npy for all"}, refused=r"has no axis of \d+ leads|has 12\b"
-    ),
-    "recordings in between": Shape(
-        records_axis=1, needs={"format": "npy for all"}, refused=r"has no axis of \d+ leads|has 12\b"
-    ),
+    "recordings last": Shape(records_axis=2, refused=_NO_LEADS),
+    "recordings last, samples first": Shape(leads_first=False, records_axis=2, refused=_NO_LEADS),
+    "recordings in between": Shape(records_axis=1, refused=_NO_LEADS),
 }
 
 NUMBERS = {
@@ -137,7 +135,7 @@ GAINS = {
     "per V": Gain(word="{:.12g}(0)/V", times=1e3),
     "without unit": Gain(word="{:.12g}"),
     "none": Gain(word="0"),
-    "left out": Gain(word=""),
+    "left out": Gain(word="", needs={"format": "wfdb without names of leads"}),
     "of 4.88 uV": Gain(word="{:.15g}(0)/mV", finer=5 / 4.88),
     "with an exponent": Gain(word="{:.6e}/mV"),
     "inverted": Gain(word="-{:.12g}(0)/mV", finer=-1),
@@ -204,7 +202,7 @@ def write_recordings(choice: Mapping[str, str], recordings: Sequence[Recording],
 
 
 def _require_plain(choice: Mapping[str, str], *axes: str) -> None:
-    plain = {"shape": SHAPES, "numbers": NUMBERS, "gain": GAINS}
+    plain: Mapping[str, Mapping[str, Way]] = {"shape": SHAPES, "numbers": NUMBERS, "gain": GAINS}
     for axis in axes:
         if choice[axis] != next(iter(plain[axis])):
             raise NotWritable(f"{choice['format']} has no {axis}")
@@ -242,10 +240,8 @@ def _as_numbers(microvolts: NDArray[np.float64], numbers: Numbers) -> tuple[Arra
     return held, held.astype(float) * numbers.microvolts
 
 
-def _write_arrays(
-    way: ArrayFormat, shape: Shape, samples: Array, place: Path, naming: Naming
-) -> list[dict[str, str]]:
-    if shape.fortran and not way.fortran or shape.records_axis and way.holds != "all as rows":
+def _write_arrays(way: ArrayFormat, shape: Shape, samples: Array, place: Path, naming: Naming) -> list[dict[str, str]]:
+    if (shape.fortran and not way.fortran) or (shape.records_axis and way.holds != "all as rows"):
         raise NotWritable("such files have one order of axes")
     arrays = samples if shape.leads_first else samples.swapaxes(1, 2)
     numbered = range(1, len(arrays) + 1)
@@ -257,7 +253,9 @@ def _write_arrays(
     name = naming.file("all", way.suffix)
     if way.holds == "all by name":
         called = [way.array.format(number) for number in numbered]
-        way.save(_made(place / name), {key: _in_memory(array, shape) for key, array in zip(called, arrays, strict=True)})
+        way.save(
+            _made(place / name), {key: _in_memory(array, shape) for key, array in zip(called, arrays, strict=True)}
+        )
         return [{"file": name, "array": key} for key in called]
     together = np.moveaxis(arrays, 0, shape.records_axis)
     way.save(_made(place / name), {way.array or "val": _in_memory(together, shape)})

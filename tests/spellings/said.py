@@ -33,12 +33,19 @@ RATES_SAID = {
 
 @dataclass(frozen=True, kw_only=True)
 class UnitSaid(Way):
-    """Whether the table says the unit; else the entry does."""
+    """Whether the table says the unit, or what it says in its place; else the entry does."""
 
     in_table: bool = False
+    another: str = ""
 
 
-UNITS_SAID = {"by the entry": UnitSaid(), "in the table": UnitSaid(in_table=True)}
+UNITS_SAID = {
+    "by the entry": UnitSaid(),
+    "in the table": UnitSaid(in_table=True),
+    "in the table, unlike the file": UnitSaid(
+        another="uV", needs={"format": "wfdb 16"}, refused=r"says uV, the (file|header) mV|unit .*unlike"
+    ),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +82,7 @@ LABEL_COLUMNS = {
     "more": LabelColumns(
         header=("n", "statement", "name", "snomed_ct", "source"),
         row=lambda said, code: ("7", said, "say \"so\",\nthen", code, "us; them"),
-       
+
     ),
     "blanks around": LabelColumns(
         header=(" statement", "snomed_ct "), row=lambda said, code: (f" {said} ", f"  {code} ")

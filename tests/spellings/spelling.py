@@ -47,10 +47,10 @@ AXES: dict[str, Mapping[str, Way]] = {
     "columns": COLUMNS,
     "rows": ROW_ORDERS,
     "table name": TABLE_NAMES,
-    "label table's encoding": ENCODINGS,
-    "label table's line ends": LINE_ENDS,
-    "label table's separator": SEPARATORS,
-    "label table's columns": LABEL_COLUMNS,
+    "label table encoding": ENCODINGS,
+    "label table line ends": LINE_ENDS,
+    "label table separator": SEPARATORS,
+    "label table columns": LABEL_COLUMNS,
 }
 """The ways of every axis; the first one is plain."""
 
@@ -62,6 +62,7 @@ CELLS = ("record", "patient", "site", "month", "fold", "age", "sex")
 
 _NOT_ASCII = {"patient": "umlauts", "labels": "German words"}
 _WANTS: Mapping[str, Mapping[str, str]] = {
+    "shape": {"format": "npy for all"},
     "encoding": _NOT_ASCII,
     **{axis: {"labels": "German words"} for axis in AXES if axis.startswith("label table")},
 }
@@ -101,20 +102,40 @@ def with_needs(choice: Choice) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Expected:
-    """What must come of a spelling: refused by one of these lines, or taken with these notices."""
+    """What must come of a spelling.
+
+    Attributes
+    ----------
+    refused
+        Lines by one of which it may be refused.
+    must_be_refused
+        Whether it must be.
+    left_out
+        Recordings that must be left out, and with which lines.
+    told
+        What must be said.
+    """
 
     refused: tuple[str, ...]
     must_be_refused: bool
+    left_out: Mapping[int, tuple[str, ...]]
     told: tuple[str, ...]
 
 
-def expected_of(choice: Choice) -> Expected:
-    """Return what is expected of a choice."""
-    ways = [way_of(choice, axis) for axis in AXES]
-    refusing = [way for way in ways if way.refused]
+def expected_of(choice: Choice, recordings: Sequence[Recording] = ()) -> Expected:
+    """Return what is expected of a choice, of these recordings."""
+    ways: list[Way] = [way_of(choice, axis) for axis in AXES]
+    refusing = [way for way in ways if way.refused and way.leaves_out is None]
+    choosing = [(way.refused, way.leaves_out) for way in ways if way.leaves_out is not None]
+    left_out = {
+        recording.number: lines
+        for recording in recordings
+        if (lines := tuple(line for line, leaves_out in choosing if leaves_out(recording)))
+    }
     return Expected(
         refused=tuple(way.refused for way in refusing),
         must_be_refused=any(not way.or_taken for way in refusing),
+        left_out=left_out,
         told=tuple(line for way in ways for line in way.told),
     )
 
@@ -155,7 +176,10 @@ def table_of(choice: Choice, recordings: Sequence[Recording], written: Written, 
         raise NotWritable(f"roles cannot go by {by}")
     entry: dict[str, Any] = {"folder": written.folder}
     fields: dict[str, Sequence[str]] = {
-        "file": [cells["file"] for cells in written.cells],
+        "file": [
+            way_of(choice, "file names").of_recording(recording, cells["file"])
+            for recording, cells in zip(recordings, written.cells, strict=True)
+        ],
         **{name: said for name in ("array", "row") if any(said := [cells.get(name, "") for cells in written.cells])},
     }
     if "row" in fields:
@@ -172,7 +196,10 @@ def table_of(choice: Choice, recordings: Sequence[Recording], written: Written, 
     fields["labels"] = [words_of(diagnoses, recording, empty) for recording in recordings]
     order = way_of(choice, "rows").order(len(recordings))
     all_labelled = all(recording.codes for recording in recordings)
-    entry |= {**_keys(choice, ("no label",) if all_labelled else ()), "table": str(_write_table(choice, fields, order, root, entry))}
+    entry |= {
+        **_keys(choice, ("no label",) if all_labelled else ()),
+        "table": str(_write_table(choice, fields, order, root, entry)),
+    }
     if diagnoses.table is not None:
         entry["label_table"] = str(_write_label_table(choice, diagnoses.table, root))
     elif any(choice[axis] != PLAIN[axis] for axis in AXES if axis.startswith("label table")):
@@ -196,7 +223,9 @@ def _said(choice: Choice, written: Written, n: int, entry: dict[str, Any]) -> di
         columns["rate"] = [rate.cell] * n
     elif not written.rate_said:
         entry["sampling_rate_hz"] = RATE_HZ
-    if not written.unit and choice["unit said"] != PLAIN["unit said"]:
+    if unit.another:
+        columns["unit"] = [unit.another] * n
+    elif not written.unit and choice["unit said"] != PLAIN["unit said"]:
         raise NotWritable("the files say the unit")
     if not written.leads and choice["leads said"] != PLAIN["leads said"]:
         raise NotWritable("the files say the leads")
@@ -230,6 +259,8 @@ def _write_table(
         header = names
         contents = [cells[name] if name in cells else [more[name]] * len(order) for name in names]
     rows = [[content[number] for content in contents] for number in order]
+    if columns.row_names:
+        rows = [[str(number), *row] for number, row in enumerate(rows, start=1)]
     way = way_of(choice, "table name")
     content = _bytes(choice, header, rows, "", columns.above)
     path = root / way.name
@@ -239,18 +270,16 @@ def _write_table(
 
 
 def _write_label_table(choice: Choice, table: Sequence[tuple[str, str]], root: Path) -> Path:
-    columns = way_of(choice, "label table's columns")
+    columns = way_of(choice, "label table columns")
     path = root / "labels of ours.csv"
-    path.write_bytes(_bytes(choice, columns.header, [columns.row(*pair) for pair in table], "label table's "))
+    path.write_bytes(_bytes(choice, columns.header, [columns.row(*pair) for pair in table], "label table "))
     return path
 
 
 def _bytes(
     choice: Choice, header: Sequence[str], rows: Sequence[Sequence[str]], whose: str = "", above: str = ""
 ) -> bytes:
-    separator, ends, encoding = (
-        way_of(choice, f"{whose}{axis}") for axis in ("separator", "line ends", "encoding")
-    )
+    separator, ends, encoding = (way_of(choice, f"{whose}{axis}") for axis in ("separator", "line ends", "encoding"))
     text = text_of(header, rows, separator, way_of(choice, "quotes"), ends)
     return encoding.bytes_of(above + ends.mark + text if above else text)  # type: ignore[no-any-return]
 
@@ -262,7 +291,7 @@ def values_alone() -> Iterator[tuple[str, str]]:
 
 
 def draw(rng: np.random.Generator, axes: Sequence[str], n: int, refused: float = 0.1) -> dict[str, str]:
-    """Return a random choice of `n` of these axes, each with so great a chance that its way may be one to be refused."""
+    """Return a random choice of `n` of these axes, each with the chance `refused` that its way may be one to refuse."""
     choice: dict[str, str] = {}
     for axis in rng.permutation(list(axes))[:n].tolist():
         ways = list(AXES[axis])[1:]

@@ -1,7 +1,6 @@
 """A whole study of a few seconds on a data set in any spelling."""
 
 import csv
-import os
 import shutil
 from collections.abc import Sequence
 from contextlib import chdir
@@ -62,4 +61,4 @@ def findings_of(study: MicroStudy) -> dict[str, bytes]:
 
 def page_of(study: MicroStudy) -> str:
     """Return the page."""
-    return study.results("spelt")[os.path.join("report", "index.html")].decode()
+    return study.results("spelt")["report/index.html"].decode()

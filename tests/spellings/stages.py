@@ -187,6 +187,7 @@ class Stages:
 
 _TELLING = ("describe_records", "prepare_signals", "index_records", "harmonize_labels", "split_records")
 
+
 def read_text(path: Path) -> Table:
     """Return a table of the workflow as the text that it holds."""
     with path.open(encoding="utf-8", newline="") as file:

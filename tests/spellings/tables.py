@@ -9,6 +9,7 @@ from io import BytesIO
 import numpy as np
 from ways import NotWritable, Way
 
+
 @dataclass(frozen=True, kw_only=True)
 class Encoding(Way):
     """From text to bytes: a codec, and a mark in front where it has none of its own."""
@@ -101,9 +102,7 @@ QUOTINGS = {
     "blanks behind": Quoting(behind="  "),
     "blanks in front": Quoting(before=" "),
     "blanks in front of quotes": Quoting(before=" ", always=True),
-    "nowhere": Quoting(
-        never=True, needs={"labels": "codes by commas"}, refused=r"cells|columns|label_separator"
-    ),
+    "nowhere": Quoting(never=True, needs={"labels": "codes by commas"}, refused=r"cells|columns|label_separator"),
 }
 
 
@@ -123,6 +122,8 @@ class Columns(Way):
         Further columns: name and cell.
     above
         Lines above the header.
+    row_names
+        Whether every row but the header begins with its number.
     """
 
     called: Callable[[str], str] = str
@@ -130,6 +131,7 @@ class Columns(Way):
     said: bool = False
     more: Mapping[str, str] = None  # type: ignore[assignment]
     above: str = ""
+    row_names: bool = False
 
 
 _OWN = {
@@ -138,7 +140,7 @@ _OWN = {
     "fold": "Fold#", "rate": "fs (Hz)", "unit": "Einheit", "leads": "Ableitungen",
 }  # fmt: skip
 _SWAPPED = {"record": "patient", "patient": "record", "age": "fold", "fold": "age", "site": "month", "month": "site"}
-_REMARK = 'said "fine",\n then; left | by\tbus, \'ok\' \u00e4'
+_REMARK = "said \"fine\",\n then; left | by\tbus, 'ok' \u00e4"
 
 COLUMNS = {
     "plain": Columns(),
@@ -151,7 +153,9 @@ COLUMNS = {
     "line breaks in names": Columns(called=lambda field: f"{field}\nin 2020", said=True),
     "blanks around names": Columns(called=" {}  ".format),
     "capitals, said": Columns(called=str.upper, said=True),
-    "Capitals": Columns(called=str.capitalize, refused=r"column .*missing; did you mean `(Record|File|Labels)`", or_taken=True),
+    "Capitals": Columns(
+        called=str.capitalize, refused=r"column .*missing; did you mean `(Record|File|Labels)`", or_taken=True
+    ),
     "capitals of those that may lack": Columns(
         called=lambda field: field if field in ("record", "file", "labels") else field.upper(),
         refused=r"did you mean",
@@ -159,7 +163,12 @@ COLUMNS = {
     ),
     "further ones": Columns(more={"remark": _REMARK, "": "7", "Age at death": "99", "NA": "NA"}),
     "an index in front": Columns(more={"": "0"}, order=lambda names: [names[-1], *names[:-1]]),
-    "one twice": Columns(more={"age": "7"}, needs={"age": "plain"}, refused=r"age.* (twice|more than once)|two columns"),
+    "one twice": Columns(
+        more={"age": "7"}, needs={"age": "plain"}, refused=r"age.* (twice|more than once)|two columns"
+    ),
+    "an empty one behind": Columns(more={"": ""}),
+    "row names of R": Columns(row_names=True, refused=r"cells|none of the \d+ files"),
+    "a line for Excel above": Columns(above="sep=,", refused=r"column .*missing", or_taken=True),
     "a line above": Columns(above="# exported on 2020-03-31", refused=r"column .*missing"),
 }
 
@@ -204,11 +213,12 @@ TABLE_NAMES = {
     "in a folder": TableName(name="a b/c.d/table.csv"),
     "Excel": TableName(name="table.xlsx", pack=_zipped, refused=r"excel|xlsx|no table|CSV"),
     "cut within a quote": TableName(
-        needs=_SIMPLE,
-        pack=lambda content: content + b'x,"y', refused=r"quote|not CSV|ends within"
+        needs=_SIMPLE, pack=lambda content: content + b'x,"y', refused=r"quote|not CSV|ends within"
     ),
     "empty": TableName(pack=lambda _: b"", refused=r"column .*missing"),
-    "the header alone": TableName(needs=_SIMPLE, pack=lambda content: content.splitlines()[0] + b"\n", refused=r"no row|none of the 0"),
+    "the header alone": TableName(
+        needs=_SIMPLE, pack=lambda content: content.splitlines()[0] + b"\n", refused=r"no row|none of the 0"
+    ),
 }
 
 

@@ -1,6 +1,6 @@
 """One truth, many spellings: random combinations of ways, each by its seed.
 
-``SPELLING_SEEDS=0:40`` tries others than those of CI; ``SPELLING='{"format": "npz"}'`` tries one, as a failure names it.
+``SPELLING_SEEDS=0:40`` tries others than those of CI, ``SPELLING='{"format": "npz"}'`` the one that a failure names.
 """
 
 import json

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,18 +20,18 @@ N_RECORDINGS, N_SAMPLES = 75, 5 * RATE_HZ
 YEAR = 2020
 """All recordings are of this year."""
 
-SIGNALS = {
+SIGNALS: dict[str, Any] = {
     "sampling_rate_hz": 50, "duration_s": 4, "notch_hz": None, "remove_baseline": False, "resampling": "polyphase",
     "band_pass": {"design": "butterworth", "low_hz": 0.5, "high_hz": 20, "order": 3, "edge_s": 1.0},
     "scaling": "none", "crop": "start", "pad_short_records": True, "max_flat_leads": 6, "max_nan_fraction": 0.2,
     "implausible_gain": {"ratio": 4.0, "action": "flag"},
 }  # fmt: skip
 """The config section ``signals``."""
-LABELS = {"include": "all", "top": None, "min_records": 4}
+LABELS: dict[str, Any] = {"include": "all", "top": None, "min_records": 4}
 """The config section ``labels``, as far as `harmonize_labels` sees it."""
 
 _PREVALENCE = {"SB": 0.25, "STach": 0.1, "AF": 0.2, "LVH": 0.4, "TInv": 0.3, "PVC": 0.2, "STE": 0.15}
-_SETTINGS = {
+_SETTINGS: dict[str, Any] = {
     "layout": "ptb-xl", "n_patients": 32, "records_per_patient": 2.6, "sampling_rate_hz": RATE_HZ, "duration_s": 5,
     "prevalence": _PREVALENCE, "noise": 0.7,
 }  # fmt: skip

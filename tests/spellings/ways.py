@@ -18,8 +18,10 @@ class Way:
     Attributes
     ----------
     refused
-        What the line must say where the data set is meant to be refused, as a regular expression; empty where it must
-        be taken.
+        What the line must say where the data set is meant to be refused, as a regular expression without regard to
+        case; empty where it must be taken.
+    leaves_out
+        Which recordings alone are refused with that line, where it is not the data set.
     or_taken
         Whether it may as well be taken, if all is then right.
     told
@@ -31,6 +33,7 @@ class Way:
     """
 
     refused: str = ""
+    leaves_out: Callable[[Recording], bool] | None = None
     or_taken: bool = False
     told: tuple[str, ...] = ()
     keys: Mapping[str, Any] = field(default_factory=dict)
