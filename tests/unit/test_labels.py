@@ -386,7 +386,7 @@ class TestUnlabelled:
         assert written(labels_of(self.records)) == {"AF": ["1", "0", "", "0", ""], "NSR": ["1", "0", "", "1", ""]}
 
     def test_it_counts_neither_as_having_nor_as_lacking_a_label(self) -> None:
-        with pytest.raises(InputError, match="in and out of at least labels.min_records = 2 of 3 records"):
+        with pytest.raises(InputError, match=r"in and out of at least labels\.min_records = 2 of 3 records"):
             labels_of(self.records, min_records=2)
 
     def test_joined_with_a_data_set_that_is_labelled(self) -> None:
