@@ -148,9 +148,7 @@ def test_plus_joins_an_aha_code_and_its_modifiers_alone() -> None:
     assert codes_of(["50+346", "50+346+310", "Sinus rhythm+AF", "A1+346"], table) == ["164889003", "164889003", "", ""]
 
 
-@pytest.mark.parametrize(
-    "written", ["Überleitung  gestört", "u\u0308berleitung gesto\u0308rt.", "ÜBERLEITUNG\xa0GESTÖRT"]
-)
+@pytest.mark.parametrize("written", ["Gestörte  Leitung", "gesto\u0308rte leitung.", "GESTÖRTE\xa0LEITUNG"])
 def test_one_statement_in_several_spellings(written: str) -> None:
     assert codes_of([written], LabelTable({"Gestörte Leitung": "426783006"})) == ["426783006"]
 
