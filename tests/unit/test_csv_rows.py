@@ -23,6 +23,7 @@ def test_cells(tmp_path: Path) -> None:
     ]
     assert rows(path, b'a,b\n"1\n2","x,y"\n') == [{"a": "1\n2", "b": "x,y", "c": ""}]
     assert rows(path, b"a,b\n") == []
+    assert rows(path, b"sep=;\r\na;b, c;b\r\n1,5;x;2\r\n") == [{"a": "1,5", "b": "2", "c": ""}]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"])

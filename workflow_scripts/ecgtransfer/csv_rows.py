@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import re
 import string
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -16,6 +17,8 @@ SEPARATORS = ",;\t|"
 
 _BLANK = string.whitespace + "\x1c\x1d\x1e\x1f\x85\xa0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"
 """What is taken off both ends of a cell: blanks, and signs that nobody sees."""
+_SEPARATOR_SAID = re.compile(r"\ufeff?sep=(.)[\r\n]+")
+"""A line before the header, for spreadsheets."""
 _BLOCK_BYTES = 1 << 20
 
 
@@ -92,8 +95,11 @@ def _cells(path: Path, mend: str) -> Iterator[list[str]]:
     n_read = 0
     try:
         with path.open(encoding=_encoding(path), newline="") as file:
-            separator = _separator(file.readline())
-            file.seek(0)
+            first = file.readline()
+            said = _SEPARATOR_SAID.fullmatch(first)
+            separator = said[1] if said else _separator(first)
+            if not said:
+                file.seek(0)
             for row in csv.reader(file, delimiter=separator, strict=True):
                 n_read += 1
                 yield row

@@ -79,7 +79,10 @@ def describe_records(
         columns["labelled"][-1] = int(recording.labelled)
     logger.info("%d records can be used", len(path_of))
     if rejected:
-        logger.warning("%d records rejected, the first: %s: %s", len(rejected), rejected[0].path, rejected[0].reason)
+        first = " ".join(f"{rejected[0].path or rejected[0].record_id}: {rejected[0].reason}".split())
+        logger.warning(
+            "%d of %d recordings rejected, the first: %s", len(rejected), len(rejected) + len(path_of), first
+        )
     notices += [
         f"the {what} of {len(cells)} of {len(path_of)} recordings is not understood and left empty, the first is"
         f" {cells[0][:40]!r}"
@@ -92,6 +95,16 @@ def describe_records(
         pd.DataFrame(reasons, columns=REJECTED_COLUMNS),
         notices,
     )
+
+
+def require_some(described: pd.DataFrame, rejected: pd.DataFrame, folder: Path) -> None:
+    """Raise an `InputError` with the first reason if every recording of a data set is rejected."""
+    if described.empty and len(rejected):
+        first = rejected.iloc[0]
+        raise InputError(
+            f"{folder}: none of {len(rejected)} recordings can be used, the first: {first['path'] or first['record_id']}:"
+            f" {first['reason']}"
+        )
 
 
 def _layout(reader: str) -> Layout:
