@@ -101,9 +101,9 @@ def require_some(described: pd.DataFrame, rejected: pd.DataFrame, folder: Path) 
     """Raise an `InputError` with the first reason if every recording of a data set is rejected."""
     if described.empty and len(rejected):
         first = rejected.iloc[0]
+        name = first["path"] or first["record_id"]
         raise InputError(
-            f"{folder}: none of {len(rejected)} recordings can be used, the first: {first['path'] or first['record_id']}:"
-            f" {first['reason']}"
+            f"{folder}: none of {len(rejected)} recordings can be used, the first: {name}: {first['reason']}"
         )
 
 
