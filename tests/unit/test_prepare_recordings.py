@@ -99,7 +99,7 @@ def test_a_row_of_many(tmp_path: Path, write: Writer, leads_first: bool) -> None
     out = np.zeros((12, N_SAMPLES), np.float32)
     assert read_recording(tmp_path, f"{path}[2]", "V", ALL, out) is out
     np.testing.assert_allclose(out, many[2] * 1000, rtol=1e-6)
-    assert recording_facts(tmp_path, f"{path}[0]", ALL) == RecordingFacts(None, N_SAMPLES, 12)
+    assert recording_facts(tmp_path, f"{path}[0]", ALL) == RecordingFacts(None, N_SAMPLES, 12, n_rows=3)
     read = lambda row: message_of(lambda: read_recording(tmp_path, path + row, "V", ALL))  # noqa: E731
     assert "row 3 is not there, it has 3" in read("[3]")
     assert "name a row" in read("")
