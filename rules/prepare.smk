@@ -49,6 +49,7 @@ rule index_records:
         runtime=30,
     params:
         min_likelihood=config["labels"]["min_likelihood"],
+        separator=label_separator_of,
         code=code_of("index_records"),
     script:
         "../workflow_scripts/index_records.py"

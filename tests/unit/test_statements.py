@@ -34,7 +34,10 @@ def test_statements_that_the_table_lacks_are_counted() -> None:
     described = pd.DataFrame({"statements": ["SR|XX", "XX@50", "YY"]})
     records, notices = index_records(described, TABLE)
     assert records["codes"].tolist() == ["426783006", "", ""]
-    assert notices == ["3 statements are not in the label table and left out: XX (2), YY (1)"]
+    assert notices == [
+        "3 statements of 3 of 3 recordings are not in the label table and left out: XX (2), YY (1);"
+        " 2 of these recordings have no other statement"
+    ]
 
 
 def test_codes_need_no_table() -> None:

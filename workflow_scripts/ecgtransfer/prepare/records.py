@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 DESCRIBED_COLUMNS = [
     "record_id", "patient_id", "path", "sampling_rate_hz", "n_samples", "age_years", "sex", "statements", "fold",
-    "site", "month", "unit", "leads",
+    "site", "month", "labelled", "unit", "leads",
 ]  # fmt: skip
 REJECTED_COLUMNS = ["record_id", "path", "reason"]
 
@@ -71,6 +71,7 @@ def describe_records(
         for name, values in columns.items():
             values.append(getattr(recording, name))
         columns["statements"][-1] = "|".join(recording.statements)
+        columns["labelled"][-1] = int(recording.labelled)
     logger.info("%d records can be used", len(path_of))
     if rejected:
         logger.warning("%d records rejected, the first: %s: %s", len(rejected), rejected[0].path, rejected[0].reason)
@@ -82,7 +83,7 @@ def describe_records(
     table = pd.DataFrame(columns)
     reasons = [(recording.record_id, recording.path, " ".join(recording.reason.split())) for recording in rejected]
     return (
-        table.astype({"age_years": "float64", "fold": "Int64"}),
+        table.astype({"age_years": "float64", "fold": "Int64", "labelled": "int64"}),
         pd.DataFrame(reasons, columns=REJECTED_COLUMNS),
         notices,
     )

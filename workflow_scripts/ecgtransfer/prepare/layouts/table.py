@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ecgtransfer.acquire.own_table import fields_of, file_in_folder, rows_of
+from ecgtransfer.acquire.own_table import WrongEntry, columns_by_field, file_in_folder, rows_of
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import lead_columns
 from ecgtransfer.prepare.formats.csv_files import read_csv
@@ -20,14 +20,15 @@ from ecgtransfer.prepare.layouts import (
     Described,
     Recordings,
     Rejected,
-    age_in_years,
     month_of,
     reason,
-    sex_letter,
     unique,
     whole_number,
 )
+from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import RecordingFacts, recording_facts
+from ecgtransfer.prepare.statements import BETWEEN_LABELS, separator_of
+from ecgtransfer.prepare.table_notices import table_notices
 
 KEY_OF = {"rate": "sampling_rate_hz", "unit": "unit", "leads": "leads"}
 """Field of a row -> key of the entry that says it of all."""
@@ -48,7 +49,7 @@ def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Reco
     ----------
     entry
         An entry of the config's section ``own``: `table`, and where they are needed `columns`, `sampling_rate_hz`,
-        `unit`, `leads`, `label_separator` and `label_table`.
+        `unit`, `leads`, `label_separator`, `label_table` and `empty_labels`.
     folder
         Where the files lie.
     paths
@@ -58,23 +59,21 @@ def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Reco
     ------
     InputError
         If the table is broken, if neither table nor entry says rate, unit or leads of a file that does not say them
-        itself, or if the entry's own values are wrong.
+        itself, if labels are not separated as the entry says or are empty without a word on what that means,
+        if a fold is 0, or if the entry's own values are wrong.
     """
     own = _Own(entry, folder, frozenset(paths))
+    yield from table_notices(entry)
     for number, row in enumerate(rows_of(entry), start=1):
         record_id = row["record"] or f"row {number}"
         path = row["file"]
         try:
             path = path_of(row)
             yield own.described(row, path)
-        except NotSaid:
+        except WrongEntry:
             raise
         except InputError as error:
             yield Rejected(record_id, path, reason(error, folder, path))
-
-
-class NotSaid(InputError):
-    """Nothing says the rate, unit or leads of a file: a mistake of the entry, not of one recording."""
 
 
 class _Own:
@@ -82,8 +81,9 @@ class _Own:
 
     def __init__(self, entry: Mapping[str, Any], folder: Path, there: frozenset[str]) -> None:
         self.entry, self.folder, self.there = entry, folder, there
-        self.fields = fields_of(entry)
-        self.separator: str = entry.get("label_separator", "|")
+        self.columns = columns_by_field(entry)
+        self.separator: str = entry.get("label_separator", BETWEEN_LABELS)
+        self.sexes = {row["sex"] for row in rows_of(entry)}
         self.last_row = _last_rows(entry)
         self.facts: dict[tuple[str, str], RecordingFacts | None] = {}
         place = f"`own`, the entry of {entry['table']}: "
@@ -104,15 +104,15 @@ class _Own:
         rate, n_samples, unit, leads = self._signal(row, path)
         return Described(
             record_id=row["record"],
-            patient_id=whole_number(row["patient"]) or row["record"],
+            patient_id=row["patient"] or row["record"],
             path=path,
             sampling_rate_hz=rate,
             n_samples=n_samples,
-            age_years=age_in_years(row["age"]),
-            sex=sex_letter(row["sex"]),
+            **person(row["age"], row["sex"], self.sexes),
             statements=self._statements(row["labels"]),
-            fold=int(_checked_number(row["fold"], "fold") or 0) or None,
-            site=whole_number(row["site"]),
+            labelled=bool(row["labels"]) or self.entry.get("empty_labels") == "negative",
+            fold=self._fold(row["fold"]),
+            site=row["site"],
             month=_month(row["month"]),
             unit=unit,
             leads=leads,
@@ -160,9 +160,9 @@ class _Own:
         if key in self.entry:
             value = self.entry[key]
             return "|".join(value) if isinstance(value, list) else str(value)
-        if field in self.fields:
+        if field in self.columns:
             raise InputError(f"the cell of {field} is empty and the entry has no `{key}`")
-        raise NotSaid(
+        raise WrongEntry(
             f"{self.entry['table']}: nothing says the {key} of {row['file'][:80]!r}; add a column '{field}' to the "
             f"table or the key `{key}` to the entry in the section `own`"
         )
@@ -172,9 +172,23 @@ class _Own:
         if self.entry.get("label_table"):
             return labels
         wrong = next((label for label in labels if not _SNOMED_CT.fullmatch(label)), None)
-        if wrong is not None:
-            raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code and the entry has no `label_table`")
-        return labels
+        if wrong is None:
+            return labels
+        between = separator_of(wrong, lambda label: bool(_SNOMED_CT.fullmatch(label)))
+        if between:
+            raise WrongEntry(
+                f"{self.entry['table']}: labels '{wrong[:60]}' are separated by {between!r}, the entry in the section"
+                f" `own` says {self.separator!r}; set `label_separator: {between!r}`"
+            )
+        raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code and the entry has no `label_table`")
+
+    def _fold(self, cell: str) -> int | None:
+        number = _checked_number(cell, "fold")
+        if number and int(number) == 0:
+            raise WrongEntry(
+                f"{self.entry['table']}: column '{self.columns['fold']}' has a fold 0, folds count from 1; add 1 to all"
+            )
+        return int(number) if number else None
 
 
 def path_of(row: Row) -> str:
