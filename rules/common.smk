@@ -41,6 +41,7 @@ from ecgtransfer.study import (
     datasets_of_targets,
     drawn_datasets,
     leaks,
+    learns_labels,
     patients_unknown,
     pretrainings_of,
     samples_per_lead,

@@ -62,6 +62,11 @@ def label_settings(wildcards):
     return {key: config["labels"][key] for key in keys}
 
 
+def labels_are_learnt(wildcards):
+    """Return whether labels of a corpus are learnt, so that records without any are of no use."""
+    return learns_labels(config, wildcards.corpus)
+
+
 def datasets_of_joined(wildcards):
     """Return the data sets of a corpus."""
     return datasets_of(wildcards.joined)

@@ -15,6 +15,7 @@ with job(snakemake):
         snakemake.params.settings,
         corpus,
         read_view(snakemake.input.view),
+        snakemake.params.learnt,
     )
     if is_shuffled(corpus):
         labels = shuffle_labels(labels, snakemake.params.settings["shuffle_seed"])

@@ -9,7 +9,7 @@ from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.notices import tell
 from ecgtransfer.prepare.corpora import ids_in_corpus, join_records
-from ecgtransfer.prepare.splits import notices_of, split_records
+from ecgtransfer.prepare.splits import notices_of, split_records, usable_records
 
 with job(snakemake):
     corpus = snakemake.wildcards.corpus
@@ -17,8 +17,12 @@ with job(snakemake):
     records = join_records(corpus, snakemake.input.records)
     records["patient_id"] = duplicate_groups(records, pairs, corpus)
     copies = redundant(pairs)
-    usable = join_records(corpus, snakemake.input.quality)["usable"] == 1
-    usable &= ~records["record_id"].isin(ids_in_corpus(corpus, copies["dataset"], copies["record_id"]))
+    usable = usable_records(
+        records,
+        join_records(corpus, snakemake.input.quality),
+        ids_in_corpus(corpus, copies["dataset"], copies["record_id"]),
+        snakemake.params.labels_are_learnt,
+    )
     splits = split_records(
         records[usable],
         read_labels(snakemake.input.labels)[usable],

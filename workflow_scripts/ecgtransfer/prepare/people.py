@@ -12,8 +12,8 @@ OLDEST_AGE = 120
 
 _FEMALE = """
     f female fem woman girl w weiblich frau femme féminin feminin mujer femenino femenina hembra mulher feminino
-    feminina donna femmina femminile vrouw vrouwelijk kvinna kvinde kvinne kobieta żeńska nainen žena zena kadın kadin nő
-    женский женщина жен ж γυναίκα 女 女性 여 여성 여자
+    feminina donna femmina femminile vrouw vrouwelijk kvinna kvinde kvinne kobieta żeńska nainen žena zena kadın
+    kadin nő женский женщина жен ж γυναίκα 女 女性 여 여성 여자
 """
 _MALE = """
     m male masc man boy h männlich maennlich mann homme masculin hombre masculino varón varon macho homem uomo maschio
