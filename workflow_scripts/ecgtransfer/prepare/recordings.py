@@ -121,9 +121,9 @@ def recording_facts(
         return RecordingFacts(header.sampling_rate_hz, header.n_samples, len(header.leads))
     with _faults_in_one_line(source):
         names, array, row = _open_array(folder, path, leads)
-        if rows is not None:
-            require_rows_of_recordings(array.shape, *rows)
         n_leads = len(names) or len(LEADS)
+        if rows is not None:
+            require_rows_of_recordings(array, *rows, n_leads)
         n_samples = _n_samples(array, row, n_leads, path)
         return RecordingFacts(None, n_samples, n_leads, None if row is None else array.shape[0])
 

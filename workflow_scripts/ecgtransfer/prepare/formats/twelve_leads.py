@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from ecgtransfer.leads import lead_columns
 
+_LEAST_ALIKE = 0.3
+"""Correlation of neighbouring samples: 0.52 to 1 in 400 recordings of PTB-XL at 100 Hz, at most 0.12 across them."""
+
 _SAVE_ARRAYS = "save the samples as an array of its own"
 
 
@@ -66,15 +69,17 @@ def row_shape(shape: tuple[int, ...], row: int | None) -> tuple[int, ...]:
     return shape[1:]
 
 
-def require_rows_of_recordings(shape: tuple[int, ...], first: int, last: int) -> None:
+def require_rows_of_recordings(array: Any, first: int, last: int, n_leads: int) -> None:
     """Check that the rows named of an array with three axes can be those of its first axis, counted from 0.
 
     Parameters
     ----------
-    shape
-        Of the array.
+    array
+        The array, which may still be on disk.
     first, last
         The smallest and the largest row that the table names.
+    n_leads
+        Leads of a recording.
 
     Raises
     ------
@@ -82,9 +87,13 @@ def require_rows_of_recordings(shape: tuple[int, ...], first: int, last: int) ->
         If they fit another axis: then a row would be a sample or a lead of every recording. Or if they count from 1:
         then every row would be another recording than is meant.
     """
+    shape = array.shape
     if len(shape) != 3 or last == shape[0] - 1:
         return
-    if last + 1 in shape[1:]:
+    others = list(shape[1:])
+    if n_leads in others:
+        others.remove(n_leads)
+    if last + 1 in others and not (len(others) == 1 and first < shape[0] and _is_smooth(array[first], n_leads)):
         raise ValueError(
             f"rows {first} to {last} fit the axis of {last + 1} of the shape {shape}, but rows are those of its first"
             " axis; save it with an axis of the recordings that are named as the first"
@@ -93,6 +102,16 @@ def require_rows_of_recordings(shape: tuple[int, ...], first: int, last: int) ->
         raise ValueError(
             f"rows {first} to {last} are named of an array of {shape[0]} recordings; rows count from 0, subtract 1"
         )
+
+
+def _is_smooth(recording: npt.NDArray[Any], n_leads: int) -> bool:
+    """Tell whether neighbours in a recording are alike, as samples of one heart are and those of many are not."""
+    leads_first = recording if lead_axis(recording.shape, n_leads) == 0 else recording.T
+    deviations = np.nan_to_num(leads_first.astype(np.float64))
+    deviations -= deviations.mean(axis=1, keepdims=True)
+    power = (deviations**2).sum(axis=1)
+    with_next = (deviations[:, 1:] * deviations[:, :-1]).sum(axis=1)
+    return bool(np.median(with_next) > _LEAST_ALIKE * np.median(power))
 
 
 def lead_axis(shape: tuple[int, ...], n_leads: int) -> int:
