@@ -81,7 +81,7 @@ def _nothing_there(entry: Mapping[str, Any], folder: Path, named: list[str], ref
     first = f"the first is {named[0][:80]!r}"
     if is_file(folder.parent / named[0]):
         first += f", which is there as seen from {folder.parent}"
-    others = f"; {len(refused)} rows name no file, the first: {refused[0]}" if refused else ""
+    others = f"; rows that name no file: {len(refused)}, the first: {refused[0]}" if refused else ""
     return f"{folder}: none of the {len(named)} files that {table} names is there, {first}{others}; {mend}"
 
 
