@@ -2,20 +2,23 @@
 
 import pandas as pd
 
-from ecgtransfer.audit.leakage import leakage
+from ecgtransfer.audit.leakage import leakage, patients_of_one_id
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
+from ecgtransfer.notices import tell
 from ecgtransfer.prepare.corpora import read_tables
 
 with job(snakemake):
     found, params = snakemake.input, snakemake.params
     records = read_tables(params.datasets, found.records)
+    patients = pd.concat([table[["record_id", "patient_id"]].assign(dataset=name) for name, table in records.items()])
     table = leakage(
         read_tables(params.corpora, found.splits),
         read_tables(params.joined, found.duplicates),
         read_tables(params.sources, found.overlaps),
         [tuple(pair) for pair in params.pairs],
-        pd.concat([of_one[["record_id", "patient_id"]].assign(dataset=name) for name, of_one in records.items()]),
+        patients,
         params.patient_numberings,
     )
     write_csv(table, snakemake.output.leakage)
+    tell("own data", patients_of_one_id(patients, params.own), snakemake.output.notices)

@@ -31,4 +31,4 @@ with job(snakemake):
         corpus,
     )
     write_csv(splits, snakemake.output.splits)
-    tell(corpus, notices_of(records[usable], splits), snakemake.output.notices)
+    tell(corpus, notices_of(records[usable], splits, snakemake.params.settings), snakemake.output.notices)

@@ -297,3 +297,45 @@ def test_a_mutated_table_never_breaks_the_reading(folder: Path) -> None:
         outcomes |= {"described"} if len(records) else set()
         outcomes |= {"rejected"} if len(rejected) else set()
     assert outcomes == {"refused", "described", "rejected"}
+
+
+class TestLabelsAndFolds:
+    """Labels that would be lost, and folds that would be dealt out anew, stop the run in a line that names the key."""
+
+    def entry(self, folder: Path, *cells: str, column: str = "labels", **keys: Any) -> dict[str, Any]:
+        """Return the entry of recordings with these cells in a column."""
+        np.save(folder / "a.npy", np.zeros((len(cells), 12, 40)))
+        rows = "".join(f'r{row},a.npy,{row},"{cell}",426783006\n' for row, cell in enumerate(cells))
+        header = f"record,file,row,{column},{'labels' if column != 'labels' else 'more'}\n"
+        return own(folder, header + rows, leads=list(LEADS), sampling_rate_hz=500, unit="mV", **keys)
+
+    @pytest.mark.parametrize("separator", [";", ",", "/", "+", "&", "\n"])
+    def test_codes_that_are_separated_otherwise(self, folder: Path, separator: str) -> None:
+        cells = ("426783006", f"426783006{separator}164889003")
+        with pytest.raises(InputError, match=r"are separated by .*, the entry in the section `own` says '\|'; set"):
+            described(self.entry(folder, *cells))
+        records, rejected = described(self.entry(folder, *cells, label_separator=separator))
+        assert rejected == {}
+        assert records["statements"].tolist() == ["426783006", "426783006|164889003"]
+
+    def test_codes_as_spreadsheets_leave_them(self, folder: Path) -> None:
+        records, rejected = described(self.entry(folder, "426783006.0|164889003.0", "426783000", "4.26783E+08"))
+        assert records["statements"].tolist() == ["426783006|164889003"]
+        assert rejected == {
+            "r1": "label '426783000' is no SNOMED CT code, its last digit does not check",
+            "r2": "label '4.26783E+08' is no SNOMED CT code and the entry has no `label_table`",
+        }
+
+    def test_folds_that_count_from_zero(self, folder: Path) -> None:
+        with pytest.raises(InputError, match="column 'fold' has a fold 0, folds count from 1; add 1 to all"):
+            described(self.entry(folder, "0", "1", "2", column="fold"))
+        records, _ = described(self.entry(folder, "1", "", "3.0", column="fold"))
+        assert records["fold"].fillna(0).tolist() == [1, 0, 3]
+
+    def test_one_signal_under_two_names(self, folder: Path) -> None:
+        np.save(folder / "a.npy", np.zeros((12, 40)))
+        entry = own(
+            folder, "record,file,labels\na,a.npy,426783006\nb,./a.npy,164889003\n", leads=list(LEADS), unit="mV"
+        )
+        _, rejected = described({**entry, "sampling_rate_hz": 500})
+        assert rejected == {"b": "its signal is also that of record a"}

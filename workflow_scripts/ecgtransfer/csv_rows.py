@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import string
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -13,6 +14,8 @@ MEND_PUBLISHED = "download the data set again"
 SEPARATORS = ",;\t|"
 """What may stand between cells; what it is in a table says its header."""
 
+_BLANK = string.whitespace + "\x1c\x1d\x1e\x1f\x85\xa0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"
+"""What is taken off both ends of a cell: blanks, and signs that nobody sees."""
 _BLOCK_BYTES = 1 << 20
 
 
@@ -52,7 +55,7 @@ def read_rows(
     places = {column: header.index(column) for column in [*required, *optional] if column in header}
     blank = dict.fromkeys([*required, *optional], "")
     return (
-        blank | {column: row[place].strip() for column, place in places.items() if place < len(row)}
+        blank | {column: row[place].strip(_BLANK) for column, place in places.items() if place < len(row)}
         for row in _of_width(rows, len(header), path, mend)
     )
 

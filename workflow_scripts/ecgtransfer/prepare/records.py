@@ -55,6 +55,7 @@ def describe_records(
     notices: list[str] = []
     unread = defaultdict[str, list[str]](list)
     path_of: dict[str, str] = {}
+    record_of: dict[str, str] = {}
     for recording in _layout(entry["reader"])(entry, folder, list(manifest_paths)):
         if isinstance(recording, Notice):
             notices.append(recording.text)
@@ -62,10 +63,14 @@ def describe_records(
         if isinstance(recording, Described) and recording.record_id in path_of:
             of_other = f"record id {recording.record_id} is also that of {path_of[recording.record_id]}"
             recording = Rejected(recording.record_id, recording.path, of_other)
+        if isinstance(recording, Described) and recording.path in record_of:
+            of_other = f"its signal is also that of record {record_of[recording.path]}"
+            recording = Rejected(recording.record_id, recording.path, of_other)
         if isinstance(recording, Rejected):
             rejected.append(recording)
             continue
         path_of[recording.record_id] = recording.path
+        record_of[recording.path] = recording.record_id
         for what, cell in recording.unread:
             unread[what].append(cell)
         for name, values in columns.items():

@@ -19,6 +19,7 @@ from ecgtransfer.errors import InputError
 CODE = re.compile(r"[1-9][0-9]{5,17}(:[^|:]+)?")
 """A SNOMED CT code (6 to 18 digits), perhaps refined."""
 
+_SNOMED_CT = re.compile(r"[1-9][0-9]{5,17}")
 _WITH_LIKELIHOOD = re.compile(r"(.+)@([0-9]+(?:\.[0-9]+)?)")
 _MODIFIED = re.compile(r"[0-9]+(\+[0-9]+)+")
 """An AHA code with modifiers: its primary statement, then they, such as ``50+346``."""
@@ -29,6 +30,34 @@ _MOST_NAMED = 10
 BETWEEN_LABELS = "|"
 """What stands between labels where nothing else is said."""
 _OTHER_SEPARATORS = (";", ",", "|", "/", "+", "&", "\n", "\t")
+
+
+def is_snomed_ct(code: str) -> bool:
+    """Tell whether text is a SNOMED CT identifier: 6 to 18 digits, the last of which checks the others.
+
+    References
+    ----------
+    SNOMED International, SNOMED CT Release File Specifications, section "Check-digit", by Verhoeff (1969).
+    """
+    if not _SNOMED_CT.fullmatch(code):
+        return False
+    check = 0
+    for place, digit in enumerate(map(int, reversed(code))):
+        for _ in range(place % 8):
+            digit = _TURNED[digit]
+        check = _product(check, digit)
+    return check == 0
+
+
+_TURNED = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+"""The permutation of Verhoeff's scheme, applied once more at every place."""
+
+
+def _product(a: int, b: int) -> int:
+    """Return the product of two elements of the dihedral group of order 10: turns are 0 to 4, reflections 5 to 9."""
+    if a < 5:
+        return (a + b) % 5 + (5 if b >= 5 else 0)
+    return (a - b) % 5 + (0 if b >= 5 else 5)
 
 
 def base_code(code: str) -> str:
@@ -198,8 +227,10 @@ def read_label_table(path: str | Path | None) -> LabelTable:
     for row in read_rows(Path(path), ["statement", "snomed_ct"], ["kind"], mend="mend the table"):
         statement, codes = row["statement"], row["snomed_ct"]
         for code in codes.split("|"):
-            if not CODE.fullmatch(code):
-                raise InputError(f"{path}: '{code}' beside '{statement}' is not a SNOMED CT code")
+            if not CODE.fullmatch(code) or not is_snomed_ct(base_code(code)):
+                raise InputError(
+                    f"{path}: '{code[:60]}' beside '{statement}' is not a SNOMED CT code; several are joined by |"
+                )
         if _key(statement) in keys:
             raise InputError(f"{path}: '{statement}' stands there twice; case and a final full stop make no difference")
         keys.add(_key(statement))

@@ -5,12 +5,12 @@ key. WFDB headers say unit, rate and leads themselves.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ecgtransfer.acquire.own_files import OwnFiles, among, linked_out
-from ecgtransfer.acquire.own_table import WrongEntry, columns_by_field, rows_of
+from ecgtransfer.acquire.own_table import WrongEntry, columns_by_field
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.layouts import (
     Described,
@@ -25,17 +25,16 @@ from ecgtransfer.prepare.layouts import (
 from ecgtransfer.prepare.own_signals import OwnSignals, array_and_row
 from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import is_header
-from ecgtransfer.prepare.statements import BETWEEN_LABELS, separator_of
+from ecgtransfer.prepare.statements import BETWEEN_LABELS, is_snomed_ct, separator_of
 from ecgtransfer.prepare.table_notices import table_notices
+from ecgtransfer.prepare.table_rows import Row, rows_by_recording
 
 _ARRAY = re.compile(r"[^\[\]#]*")
 _NUMBER = re.compile(r"[0-9]{0,9}")
-_SNOMED_CT = re.compile(r"[0-9]{6,18}")
-Row = Mapping[str, str]
 
 
 def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
-    """Yield a recording per row of the table.
+    """Yield a recording per row of the table; of a table with a row per label, one per recording.
 
     Parameters
     ----------
@@ -54,9 +53,12 @@ def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Reco
         itself, if labels are not separated as the entry says or are empty without a word on what that means,
         if a fold is 0, or if the entry's own values are wrong.
     """
-    own = _Own(entry, folder, paths)
-    yield from table_notices(entry)
-    for number, row in enumerate(rows_of(entry), start=1):
+    rows, n_joined = rows_by_recording(entry, entry.get("label_separator", BETWEEN_LABELS))
+    own = _Own(entry, rows, folder, paths)
+    yield from table_notices(entry, rows)
+    if n_joined:
+        yield Notice(f"{n_joined} rows of the table repeat a recording and add their labels to it")
+    for number, row in enumerate(rows, start=1):
         record_id = row["record"] or f"row {number}"
         path = row["file"]
         try:
@@ -78,13 +80,13 @@ def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Reco
 class _Own:
     """What stays the same from row to row, and what was read of arrays that hold several recordings."""
 
-    def __init__(self, entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> None:
+    def __init__(self, entry: Mapping[str, Any], rows: Sequence[Row], folder: Path, paths: Sequence[str]) -> None:
         self.entry, self.there = entry, frozenset(paths)
         self.columns = columns_by_field(entry)
         self.separator: str = entry.get("label_separator", BETWEEN_LABELS)
-        self.sexes = {row["sex"] for row in rows_of(entry)}
+        self.sexes = {row["sex"] for row in rows}
         self.files = OwnFiles(folder, among(paths))
-        self.signals = OwnSignals(entry, folder, self.columns, _rows_named(entry, self.files))
+        self.signals = OwnSignals(entry, folder, self.columns, _rows_named(rows, self.files))
 
     def described(self, row: Row, path: str) -> Described:
         """Return a row's recording."""
@@ -114,15 +116,18 @@ class _Own:
         labels = unique(label.strip() for label in cell.split(self.separator))
         if self.entry.get("label_table"):
             return labels
-        wrong = next((label for label in labels if not _SNOMED_CT.fullmatch(label)), None)
+        labels = tuple(map(whole_number, labels))
+        wrong = next((label for label in labels if not is_snomed_ct(label)), None)
         if wrong is None:
             return labels
-        between = separator_of(wrong, lambda label: bool(_SNOMED_CT.fullmatch(label)))
+        between = separator_of(wrong, lambda label: is_snomed_ct(whole_number(label)))
         if between:
             raise WrongEntry(
                 f"{self.entry['table']}: labels '{wrong[:60]}' are separated by {between!r}, the entry in the section"
                 f" `own` says {self.separator!r}; set `label_separator: {between!r}`"
             )
+        if wrong.isdecimal():
+            raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code, its last digit does not check")
         raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code and the entry has no `label_table`")
 
     def _fold(self, cell: str) -> int | None:
@@ -152,10 +157,10 @@ def path_of(row: Row, files: OwnFiles) -> str:
     return f"{path}#{inside}" if inside else path
 
 
-def _rows_named(entry: Mapping[str, Any], files: OwnFiles) -> dict[str, tuple[int, int]]:
+def _rows_named(rows: Iterable[Row], files: OwnFiles) -> dict[str, tuple[int, int]]:
     """Return the smallest and the largest row that the table names of each array, ``file#array``."""
     named: dict[str, tuple[int, int]] = {}
-    for row in rows_of(entry):
+    for row in rows:
         try:
             array, number = array_and_row(path_of(row, files))
         except InputError:
