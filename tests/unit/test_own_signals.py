@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import scipy.io
 import wfdb
 from test_layouts_table import described, own
 from tiny_wfdb import SHUFFLED
@@ -132,6 +133,17 @@ class TestRateAndUnitOfAWfdbRecord:
         ]
         told = notices_of(own(folder, table, sampling_rate_hz=500))
         assert not [notice for notice in told if "not used" in notice]
+
+    def test_matlab_files_beside_headers_are_counted(self, folder: Path) -> None:
+        write(folder, LEADS)
+        for name in ("r", "lone"):
+            scipy.io.savemat(folder / f"{name}.mat", {"val": np.zeros((12, 40))}, format="4")
+        table = "record,file,labels\na,r.mat,426783006\nb,lone.mat,426783006\n"
+        told = notices_of(own(folder, table, sampling_rate_hz=500, unit="uV", leads=list(LEADS)))
+        assert [notice for notice in told if "MATLAB" in notice] == [
+            "1 of 2 recordings are MATLAB files with a WFDB header of the same name, whose gains, rate and leads are"
+            " not used; name the .hea in the table to use them"
+        ]
 
     @pytest.mark.parametrize("column", ["array", "row"])
     def test_an_array_or_row_of_a_record(self, folder: Path, column: str) -> None:

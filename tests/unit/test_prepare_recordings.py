@@ -14,6 +14,7 @@ from tiny_matlab import write_mat_7_3
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
+from ecgtransfer.prepare import recordings
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.recordings import RecordingFacts, read_recording, recording_facts
 
@@ -110,6 +111,23 @@ def test_a_row_of_many(tmp_path: Path, write: Writer, leads_first: bool) -> None
     read = lambda row: message_of(lambda: read_recording(tmp_path, path + row, "V", ALL))  # noqa: E731
     assert "row 3 is not there, it has 3" in read("[3]")
     assert "name a row" in read("")
+
+
+@pytest.mark.parametrize("write", [write_npz, write_mat("5")], ids=["npz", "mat5"])
+def test_what_is_unpacked_whole_is_unpacked_once_for_all_rows(
+    tmp_path: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = np.stack([samples(), 2 * samples(), 3 * samples()])
+    path = write(tmp_path, many)
+    name = f"open_{path.partition('#')[0].removeprefix('r.')}"
+    opened: list[str] = []
+    read = getattr(recordings, name)
+    monkeypatch.setattr(recordings, name, lambda *of: (opened.append(of[0]), read(*of))[1])
+    for row in (0, 2, 1):
+        np.testing.assert_allclose(read_recording(tmp_path, f"{path}[{row}]", "mV", ALL), many[row], rtol=1e-6)
+    assert len(opened) == 1
+    write(tmp_path, 5 * many)
+    np.testing.assert_allclose(read_recording(tmp_path, f"{path}[1]", "mV", ALL), 5 * many[1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["<f2", ">f4", "f8", "i1", ">i2", "u2", "i4", "i8"])

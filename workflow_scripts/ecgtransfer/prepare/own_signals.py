@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ecgtransfer.acquire.own_table import WrongEntry
 from ecgtransfer.errors import InputError
+from ecgtransfer.file_names import is_file
 from ecgtransfer.leads import lead_columns
 from ecgtransfer.prepare.formats.csv_files import read_csv
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
@@ -66,6 +67,7 @@ class OwnSignals:
         self._entry, self._folder, self._fields, self._rows = entry, folder, fields, rows
         self._facts: dict[tuple[str, str], RecordingFacts | str] = {}
         self._n_described = 0
+        self._n_beside_headers = 0
         self._unused = Counter[str]()
         self._said_instead: dict[str, str] = {}
         place = f"`own`, the entry of {entry['table']}: "
@@ -96,6 +98,11 @@ class OwnSignals:
             yield Notice(
                 f"`{key}: {self._entry[key]}` of the entry is not used for {count} of {self._n_described} recordings,"
                 f" whose WFDB headers say otherwise, the first {self._said_instead[key]}"
+            )
+        if self._n_beside_headers:
+            yield Notice(
+                f"{self._n_beside_headers} of {self._n_described} recordings are MATLAB files with a WFDB header of the"
+                " same name, whose gains, rate and leads are not used; name the .hea in the table to use them"
             )
         if self._rows and min(first for first, _ in self._rows.values()) == 1:
             yield Notice("no recording is row 0 of its array; if rows are counted from 1, subtract 1 from all")
@@ -140,6 +147,9 @@ class OwnSignals:
         unit = _checked_unit(self._said(row, "unit"))
         leads = self._leads(row, path)
         facts = self._facts_of(path, leads)
+        file = path.partition("#")[0]
+        if file.lower().endswith(".mat") and is_file(self._folder / f"{file[:-4]}.hea"):
+            self._n_beside_headers += 1
         return Signal(_checked_rate(self._said(row, "rate"), "rate "), facts.n_samples, unit, leads)
 
     def _leads(self, row: Row, path: str) -> str:

@@ -3,8 +3,10 @@
 The suffix of the file decides the format. Whatever is wrong with a file is an `InputError` of one line.
 """
 
+import os
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from math import prod
@@ -35,6 +37,8 @@ _PATH = re.compile(
     r"(?P<file>.*?\.(?P<suffix>h5|hdf5|npy|npz|csv|mat))(?:#(?P<array>[^\[\]]*)(?:\[(?P<row>\d{1,12})\])?)?",
     re.IGNORECASE,
 )
+
+_held = threading.local()
 
 
 class RecordingFacts(NamedTuple):
@@ -213,16 +217,28 @@ def _open_array(folder: str | Path, path: str, leads: str) -> tuple[tuple[str, .
         return names, open_hdf5(full, array), row
     if suffix == "npy":
         return names, open_npy(full), row
-    if suffix == "npz":
-        return names, open_npz(full, array), row
-    if suffix == "mat":
-        return names, open_mat(full, array), row
+    if suffix in ("npz", "mat"):
+        read = open_npz if suffix == "npz" else open_mat
+        return names, read(full, array) if row is None else _held_for_rows(read, full, array), row
     in_file, table = read_csv(full)
     _require_agreement(names, in_file, "column")
     names = names or in_file
     if names and len(names) != table.shape[1]:  # a row is a sample: here the axes are known
         raise ValueError(f"has {table.shape[1]} columns, {len(names)} leads are named")
     return names, table, row
+
+
+def _held_for_rows(read: Callable[[str, str], Any], path: str, name: str) -> Any:
+    """Return an array of several recordings; it is kept until another is asked for or the file has changed."""
+    status = os.stat(path)  # noqa: PTH116 - a Path costs more
+    wanted = (path, name, status.st_ino, status.st_mtime_ns, status.st_size)
+    if getattr(_held, "identity", None) != wanted:
+        _held.identity = _held.array = None  # before as much is read again
+        found = read(path, name)
+        if not isinstance(found, np.ndarray):
+            return found  # of HDF5, which keeps its files itself
+        _held.array, _held.identity = found, wanted
+    return _held.array
 
 
 def _require_agreement(said: tuple[str, ...], in_file: tuple[str, ...], what: str) -> None:
