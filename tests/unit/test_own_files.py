@@ -174,7 +174,7 @@ def test_suffixes_are_those_that_are_read() -> None:
         ("/elsewhere/1.npy", "is not a path within the folder"),
         ("C:\\data\\1.npy", "is a path of another computer; write it relative to the folder of the data set"),
         ("\\\\server\\share\\1.npy", "is a path of another computer"),
-        ("x/1#2.npy", "has a character that names of files must not have here; rename it"),
+        ("x/1#2.npy", "has a '#' in its name; rename it, or name array and row in columns of their own"),
         ("", "the cell of the file is empty"),
         ("x/2.npy", "file x/2.npy is missing"),
         ("x/2", "file x/2.hea is missing"),

@@ -43,8 +43,10 @@ class OwnFiles:
     def _meant(self, cell: str) -> str:
         if not cell:
             raise InputError("the cell of the file is empty")
-        if "#" in cell or "\0" in cell:
-            raise InputError(f"file {cell[:80]!r} has a character that names of files must not have here; rename it")
+        if "#" in cell:
+            raise InputError(
+                f"file {cell[:80]!r} has a '#' in its name; rename it, or name array and row in columns of their own"
+            )
         if "\\" in cell and not self._find(cell):
             if PureWindowsPath(cell).drive:
                 raise InputError(
