@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 DESCRIBED_COLUMNS = [
     "record_id", "patient_id", "path", "sampling_rate_hz", "n_samples", "age_years", "sex", "statements", "fold",
-    "site", "month", "labelled", "unit", "leads",
+    "labelled", "site", "month", "unit", "leads",
 ]  # fmt: skip
 REJECTED_COLUMNS = ["record_id", "path", "reason"]
 
