@@ -74,23 +74,27 @@ def open_hdf5(path: str, name: str, of_matlab: bool = False) -> Any:
 
 def _dataset(path: str, name: str) -> Any:
     file = _opened(path)
-    chosen = name or _only_one(file)
-    dataset = _followed(file, chosen)
-    what = _not_numbers(dataset)
-    if what:
-        chosen_name(chosen, (), {chosen: what})
-    if not _has_numbers(dataset):
-        raise ValueError(f"{chosen!r} is no dataset of numbers")
+    dataset = _named(file, name) if name else _only_one(file)
     if dataset.is_virtual or dataset.external:
-        raise ValueError(f"dataset {chosen!r} keeps its samples in another file")
+        raise ValueError(f"dataset {dataset.name.strip('/')!r} keeps its samples in another file")
     return dataset
 
 
-def _only_one(file: Any) -> str:
-    """Return the name of the only dataset of numbers outside groups, else of the only one."""
+def _named(file: Any, name: str) -> Any:
+    dataset = _followed(file, name)
+    what = _not_numbers(dataset)
+    if what:
+        chosen_name(name, (), {name: what})
+    if not _has_numbers(dataset):
+        raise ValueError(f"{name!r} is no dataset of numbers")
+    return dataset
+
+
+def _only_one(file: Any) -> Any:
+    """Return the only dataset of numbers outside groups, else the only one."""
     import h5py
 
-    of_numbers: list[str] = []
+    found: dict[str, Any] = {}
     others: dict[str, str] = {}
 
     def look(name: str, item: Any) -> None:
@@ -100,17 +104,20 @@ def _only_one(file: Any) -> str:
         if what:
             others[name] = what
         elif _has_numbers(item):
-            of_numbers.append(name)
+            found[name] = item
+
+    def only_single_numbers() -> bool:
+        return all(prod(item.shape) <= 1 for item in found.values())
 
     for name in file:
         if isinstance(file.get(name, getlink=True), h5py.HardLink):
             look(name, file[name])
-    if not any(prod(file[name].shape) > 1 for name in of_numbers):
-        of_numbers.clear()
+    if only_single_numbers():
+        found.clear()
         file.visititems(look)
-        if others and all(prod(file[name].shape) <= 1 for name in of_numbers):
-            of_numbers.clear()  # a rate or the like: what else the file holds is more to the point
-    return chosen_name("", of_numbers, others)
+        if others and only_single_numbers():
+            found.clear()  # a rate or the like: what else the file holds is more to the point
+    return found[chosen_name("", list(found), others)]
 
 
 def _has_numbers(item: Any) -> bool:
