@@ -5,7 +5,7 @@ columns otherwise, their names. The files stay where they are and are never chan
 """
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ecgtransfer.csv_rows import columns_of, read_rows
@@ -29,7 +29,6 @@ FIELDS = (
 )
 """What a row can say of a recording."""
 
-SUFFIXES = {".hea", ".h5", ".hdf5", ".npy", ".npz", ".csv", ".mat"}
 MEND = "mend the table or the entry in the section `own`"
 
 
@@ -94,19 +93,3 @@ def unused_columns(entry: Mapping[str, Any]) -> list[str]:
     """
     used = columns_by_field(entry).values()
     return [column for column in columns_of(Path(entry["table"]), MEND) if column and column not in used]
-
-
-def file_in_folder(cell: str) -> str:
-    """Return the file that a cell names, relative to the folder; a WFDB record may come without its suffix.
-
-    Raises
-    ------
-    InputError
-        If the cell is empty or leads out of the folder.
-    """
-    path = PurePosixPath(cell)
-    if not path.name or path.is_absolute() or ".." in path.parts or "\0" in cell or "#" in cell:
-        raise InputError(f"file {cell[:80]!r} is not a path within the folder")
-    if path.suffix.lower() in SUFFIXES:
-        return str(path)
-    return str(path).removesuffix(".dat") + ".hea"

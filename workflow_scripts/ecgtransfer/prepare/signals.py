@@ -29,7 +29,7 @@ from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_headers import read_header
 from ecgtransfer.prepare.quality import common_gain, fault_of_unit, gain_ratios, implausible, mending_factor
-from ecgtransfer.prepare.recordings import read_recording
+from ecgtransfer.prepare.recordings import is_header, read_recording
 from ecgtransfer.prepare.rows import UNITS, Batch, Quality, samples_per_row
 from ecgtransfer.prepare.workers import Workers, workers
 
@@ -352,7 +352,7 @@ def _treat_implausible(
 
 def stated_gain(folder: str, record: Record) -> float | None:
     """Return the steps per mV of a WFDB record whose header states one gain for all leads, else None."""
-    if not record.path.endswith(".hea"):
+    if not is_header(record.path):
         return None
     try:
         leads = read_header(f"{folder}/{record.path}").leads
