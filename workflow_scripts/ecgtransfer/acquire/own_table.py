@@ -4,6 +4,7 @@ A data set of your own is an entry of the config's section ``own``: a folder, a 
 columns otherwise, their names. The files stay where they are and are never changed.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ FIELDS = (
 )
 """What a row can say of a recording."""
 
+_FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 MEND = "mend the table or the entry in the section `own`"
 
 
@@ -39,7 +41,8 @@ class WrongEntry(InputError):
 def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Return the rows of a table of your own as text by field (`FIELDS`); what the table lacks is empty.
 
-    A row of nothing but empty cells is passed over.
+    A row of nothing but empty cells is passed over. A cell that is a formula for text, ``="007"``, as tables keep a
+    spreadsheet from taking an id for a number, is that text.
 
     Parameters
     ----------
@@ -54,7 +57,14 @@ def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     columns = columns_by_field(entry)
     rows = read_rows(Path(entry["table"]), list(columns.values()), mend=MEND)
     blank = dict.fromkeys(FIELDS, "")
-    return (blank | {field: row[column] for field, column in columns.items()} for row in rows if any(row.values()))
+    return (
+        blank | {field: _as_text(row[column]) for field, column in columns.items()} for row in rows if any(row.values())
+    )
+
+
+def _as_text(cell: str) -> str:
+    found = _FORMULA.fullmatch(cell) if cell.startswith("=") else None
+    return found[1].strip() if found else cell
 
 
 def columns_by_field(entry: Mapping[str, Any]) -> dict[str, str]:
