@@ -108,6 +108,10 @@ FEW_PATIENTS = "ptb-xl has only 90 test patients. Its numbers mean little."
 FEW_POSITIVES = "ptb-xl: fewer than 10 test patients have, or have not, AF (9)."
 LEFT_OUT = "ptb-xl: macro scores leave out AF (4). They take labels that at least 5 test patients have"
 SIMULATED = "no evidence about real patients"
+PRETRAINED_ON_SIMULATED = (
+    "sim-hospital is simulated: what is pre-trained on it has learnt from simulated recordings. The numbers of ptb-xl"
+    " are of real patients."
+)
 NEAR_CHANCE = "gru hardly learns on ptb-xl"
 NO_PATIENTS = "Georgia: no patients are published"
 
@@ -121,7 +125,9 @@ NO_PATIENTS = "Georgia: no patients are published"
         (FEW_POSITIVES, {"n_test_positives": 9}, {"n_test_positives": 10}),
         (LEFT_OUT, {"n_test_positives": 4}, {"n_test_positives": 5}),
         (LEFT_OUT, {"n_test_positives": 240 - 4}, {"n_test_positives": 240 - 5}),
-        (SIMULATED, {"target": "sim-clinic"}, {}),
+        (SIMULATED, {"target": "sim-clinic"}, {"source": "sim-hospital"}),
+        (SIMULATED, {"target": "sim-clinic", "source": "sim-hospital"}, {}),
+        (PRETRAINED_ON_SIMULATED, {"source": "sim-hospital"}, {"target": "sim-clinic"}),
         (NEAR_CHANCE, {"score": 0.59}, {"score": 0.61}),
         (NO_PATIENTS, {}, {"source": "ludb"}),
     ],
@@ -129,6 +135,23 @@ NO_PATIENTS = "Georgia: no patients are published"
 def test_warnings_appear_where_they_must_and_nowhere_else(warning, warned, sound):
     assert warning in text_of(**warned)
     assert warning not in text_of(**sound)
+
+
+def test_a_simulated_source_alone_is_no_severe_warning():
+    assert "Before you use this" not in text_of(source="sim-hospital")
+    assert text_of(target="sim-clinic").count("sim-clinic is simulated: what comes out on it") == 2
+
+
+def test_of_simulated_and_real_targets_each_is_said_what_it_is(results):
+    config = copy.deepcopy(results.config)
+    config["transfer"] |= {"sources": ["georgia+sim-hospital"], "targets": ["ptb-xl", "sim-clinic"]}
+    both = {
+        "labels": results.labels | {"sim-clinic": results.labels["ptb-xl"]},
+        "splits": results.splits | {"sim-clinic": results.splits["ptb-xl"]},
+    }
+    text = Reader(render_page(TEMPLATE, replace(results, config=config, **both))).text
+    assert "sim-clinic is simulated: what comes out on it shows that the workflow works" in text
+    assert PRETRAINED_ON_SIMULATED in text
 
 
 def test_severe_warnings_stand_beside_the_answer():

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.prepare.corpora import is_shuffled
+from ecgtransfer.prepare.corpora import datasets_of, is_shuffled
 from ecgtransfer.report.answers import number
 from ecgtransfer.report.names import ANSWERED_METRIC
 from ecgtransfer.statistics.resampling import patients_of_rarer_class
-from ecgtransfer.study import is_outside, patients_unknown, studied_datasets, trained_sources
+from ecgtransfer.study import datasets_behind, is_outside, patients_unknown, trained_sources
 
 FEW_TEST_PATIENTS = 100
 FEW_TEST_POSITIVES = 10  # patients
@@ -59,12 +59,23 @@ def cautions(
 
 
 def _simulated(config: Mapping[str, Any]) -> Iterable[Caution]:
-    simulated = [dataset for dataset in studied_datasets(config) if dataset in config["simulate"]]
-    if simulated:
+    """Say which numbers are of simulated recordings, and what was only pre-trained on some."""
+    transfer, simulated = config["transfer"], config["simulate"]
+    tested = dict.fromkeys(name for target in transfer["targets"] for name in datasets_of(target) if name in simulated)
+    if tested:
         yield Caution(
-            f"{_listed(simulated)} {'is' if len(simulated) == 1 else 'are'} simulated: what comes out shows that the"
+            f"{_are(list(tested))} simulated: what comes out on {'it' if len(tested) == 1 else 'them'} shows that the"
             " workflow works, and is no evidence about real patients.",
             severe=True,
+        )
+    real = [target for target in transfer["targets"] if tested.keys().isdisjoint(datasets_of(target))]
+    seen = dict.fromkeys(
+        name for source in transfer["sources"] for name in datasets_behind(config, source) if name in simulated
+    )
+    if real and seen:
+        yield Caution(
+            f"{_are(list(seen))} simulated: what is pre-trained on {'it' if len(seen) == 1 else 'them'} has learnt from"
+            f" simulated recordings. The numbers of {_listed(real)} are of real patients."
         )
 
 
@@ -176,6 +187,10 @@ def _many_intervals(verdicts: pd.DataFrame, confidence: float) -> Caution:
 def _counted(patients: pd.Series) -> str:
     """Return labels with their number of patients."""
     return _listed([f"{label} ({count})" for label, count in patients.items()])
+
+
+def _are(names: list[str]) -> str:
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _listed(names: list[str]) -> str:
