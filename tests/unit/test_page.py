@@ -13,6 +13,7 @@ from tiny_page import TEMPLATE, Reader, make_results
 from tiny_verdicts import HELPS, HURTS, METRICS, OPEN, verdict_rows
 
 from ecgtransfer.report.embedded import png_uri, svg_uri
+from ecgtransfer.report.inputs import drawn_recordings
 from ecgtransfer.report.page import doi_links, render_page
 
 
@@ -276,6 +277,20 @@ def test_names_are_escaped(results):
     named = replace(results, rejected=rejected, versions={nasty: "1"}, label_names={"AF": nasty})
     page = render_page(TEMPLATE, named)
     assert Reader(page).text.count(nasty) >= 3
+
+
+def test_ids_and_reasons_may_hold_any_character(results, tmp_path):
+    odd = "a$b$<b>&\"'\x00\u202e\udc80"
+    shown = "a$b$<b>&\"'\\x00\\u202e\\udc80"
+    Image.new("RGB", (4, 4)).save(tmp_path / "1.png")
+    records = {"georgia": pd.DataFrame({"record_id": [odd], "codes": [""], "age_years": [61.0], "sex": ["F"]})}
+    snomed = pd.DataFrame({"snomed_ct": ["1"], "abbreviation": ["AF"], "name": ["atrial fibrillation"]})
+    drawn = drawn_recordings(records, snomed, [tmp_path / "1.png"])
+    rejected = results.rejected | {"georgia": pd.DataFrame({"reason": [odd]})}
+    page = render_page(TEMPLATE, replace(results, recordings=results.recordings | drawn, rejected=rejected))
+    text = Reader(page.encode().decode()).text
+    assert f"Record {shown}: no diagnosis" in text
+    assert f"georgia, 1 rejected: {shown}" in text
 
 
 def test_same_results_give_the_same_page(page):

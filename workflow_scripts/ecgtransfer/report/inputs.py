@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
+from ecgtransfer.errors import printable
 from ecgtransfer.report.embedded import png_uri
 from ecgtransfer.report.recordings import choose_recordings, diagnoses_in_words, recording_title
 
@@ -55,7 +56,7 @@ def drawn_recordings(
         paths = figures[position * per_dataset :][:per_dataset]
         drawn[dataset] = [
             DrawnRecording(
-                record["record_id"],
+                printable(record["record_id"]),
                 recording_title(dataset, record, abbreviations),
                 diagnoses_in_words(record["codes"], names),
                 png_uri(path),
