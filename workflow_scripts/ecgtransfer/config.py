@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
-
 from ecgtransfer.acquire.simulate import corpus_settings
-from ecgtransfer.errors import InputError, close_to, did_you_mean
+from ecgtransfer.config_form import mistakes_of_form
+from ecgtransfer.errors import InputError, did_you_mean
 from ecgtransfer.prepare.corpora import (
     LABELS,
     SUFFIXES,
@@ -18,21 +17,6 @@ from ecgtransfer.prepare.corpora import (
 )
 from ecgtransfer.study import corpora_of, is_outside, leaks, sources_of, trained_sources
 
-_TYPES = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a section",
-    "null": "null",
-}
-_BOUNDS = {
-    "minimum": "at least",
-    "exclusiveMinimum": "more than",
-    "maximum": "at most",
-    "exclusiveMaximum": "less than",
-}
 _OPTIONS_OF_ALL = ("age_sex",)
 
 
@@ -70,69 +54,10 @@ def check_config(
     InputError
         With one line per mistake.
     """
-    errors = Draft202012Validator(schema).iter_errors(config)
-    mistakes = [mistake for mistake in dict.fromkeys(map(_in_words, errors)) if mistake]
+    mistakes = mistakes_of_form(config, schema)
     mistakes = mistakes or list(_inconsistencies(config, published, models, list(views)))
     if mistakes:
         raise InputError("\n".join(mistakes))
-
-
-def _in_words(error: ValidationError) -> str:
-    place = _key(error.absolute_path)
-    subject = f"`{place}`" if place else "the config"
-    if "propertyNames" in error.absolute_schema_path:
-        subject = f"a key of {subject}"
-    found: Any = error.instance
-    wanted: Any = error.validator_value
-    schema: Any = error.schema
-    match error.validator:
-        case "additionalProperties":
-            known = list(schema["properties"])
-            unknown = [key for key in found if key not in known]
-            return "\n".join(f"`{key}` is not a key of {subject}{did_you_mean(key, known)}" for key in unknown)
-        case "required":
-            misspelt = {close for key in found if key not in wanted for close in close_to(key, wanted)}
-            missing = [f"`{key}`" for key in wanted if key not in found and key not in misspelt]
-            return f"{subject} lacks the key {', '.join(missing)}" if missing else ""
-        case "enum":
-            allowed = [str(value) for value in wanted]
-            expected = f"one of {', '.join(allowed)}{did_you_mean(found, allowed)}"
-        case "type":
-            types = [wanted] if isinstance(wanted, str) else wanted
-            expected = " or ".join(_TYPES[name] for name in types) + _in_another_spelling(found, types)
-        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
-            expected = " and ".join(f"{words} {schema[bound]}" for bound, words in _BOUNDS.items() if bound in schema)
-        case "pattern":
-            expected = schema.get("x-expected", wanted)
-        case "minItems" | "minProperties":
-            expected = f"at least {wanted} entry"
-        case "uniqueItems":
-            expected = "every entry once"
-        case _:
-            return f"{subject}: {error.message[:200]}"
-    return f"{subject} is {_shown(found)}, expected {expected}"
-
-
-def _key(path: Iterable[str | int]) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."
-
-
-def _in_another_spelling(value: Any, types: list[str]) -> str:
-    """Return a hint where YAML reads text as a number or, as with 1e-3, a number as text."""
-    if types == ["string"] and isinstance(value, int | float):
-        return f"; write '{value}'"
-    try:
-        return f"; write {float(value)!r}" if "number" in types and isinstance(value, str) else ""
-    except ValueError:
-        return ""
 
 
 def _inconsistencies(
