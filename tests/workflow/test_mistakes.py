@@ -55,6 +55,13 @@ def test_sites_that_yaml_takes_for_something_else(checkout: Checkout) -> None:
         ) in seen
 
 
+def test_a_key_that_stands_twice(checkout: Checkout) -> None:
+    study = (checkout.folder / TINY).read_text()
+    (checkout.folder / "study.yaml").write_text(f"score: {{seed: 1}}\n{study}\n")
+    seen = failure(checkout, "study.yaml", "--dry-run")
+    assert "`score` stands in line 1, too; keep one of them" in seen
+
+
 def test_empty_label_set(checkout: Checkout) -> None:
     config = write_study(checkout, labels={"min_records": 50})
     seen = failure(checkout, config, "--", "results/tiny/labels/tiny-clinic.csv")
