@@ -80,6 +80,11 @@ LAYOUT_READERS = {
 }
 
 
+def members_of(corpus):
+    """Return the data sets of a corpus."""
+    return datasets_of(corpus, config["corpora"])
+
+
 def joined_corpora(corpora=None):
     """Return corpora, by default all of the study, without the shuffling of labels and each once."""
     return list(dict.fromkeys(map(without_shuffling, corpora or corpora_of(config))))

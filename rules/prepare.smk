@@ -103,6 +103,7 @@ rule harmonize_labels:
         mem_mb=2000,
         runtime=30,
     params:
+        datasets=members_by_wildcard("corpus"),
         settings=label_settings,
         code=code_of("harmonize_labels"),
     script:
@@ -130,6 +131,7 @@ rule split_records:
         mem_mb=2000,
         runtime=30,
     params:
+        datasets=members_by_wildcard("corpus"),
         settings=config["splits"],
         n_replicates=replicates_of,
         code=code_of("split_records"),

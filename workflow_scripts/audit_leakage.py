@@ -22,6 +22,7 @@ with job(snakemake):
         tables(params.sources, found.overlaps),
         [tuple(pair) for pair in params.pairs],
         pd.concat([of_one[["record_id", "patient_id"]].assign(dataset=name) for name, of_one in records.items()]),
+        params.members,
         params.patient_numberings,
     )
     write_csv(table, snakemake.output.leakage)

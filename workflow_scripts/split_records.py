@@ -13,13 +13,13 @@ from ecgtransfer.prepare.corpora import ids_in_corpus, join_records
 from ecgtransfer.prepare.splits import notices_of, split_records
 
 with job(snakemake):
-    corpus = snakemake.wildcards.corpus
+    corpus, joined = snakemake.wildcards.corpus, snakemake.params.datasets
     pairs = pd.read_csv(snakemake.input.duplicates, dtype={"record_a": str, "record_b": str})
-    records = join_records(corpus, snakemake.input.records)
-    records["patient_id"] = duplicate_groups(records, pairs, corpus)
+    records = join_records(joined, snakemake.input.records)
+    records["patient_id"] = duplicate_groups(records, pairs, joined)
     copies = redundant(pairs)
-    usable = join_records(corpus, snakemake.input.quality)["usable"] == 1
-    usable &= ~records["record_id"].isin(ids_in_corpus(corpus, copies["dataset"], copies["record_id"]))
+    usable = join_records(joined, snakemake.input.quality)["usable"] == 1
+    usable &= ~records["record_id"].isin(ids_in_corpus(joined, copies["dataset"], copies["record_id"]))
     splits = split_records(
         records[usable],
         pd.read_csv(snakemake.input.labels, dtype={"record_id": str})[usable],

@@ -7,6 +7,7 @@ from ecgtransfer.acquire.simulate import corpus_settings
 from ecgtransfer.config_form import mistakes_of_form
 from ecgtransfer.errors import InputError, did_you_mean
 from ecgtransfer.prepare.corpora import (
+    JOINED_BY,
     LABELS,
     SUFFIXES,
     datasets_of,
@@ -67,7 +68,8 @@ def _inconsistencies(
     views: list[str],
 ) -> Iterator[str]:
     datasets = [*config["simulate"], *config["own"], *published]
-    yield from _wrong_corpora(config, published)
+    yield from _wrong_datasets(config, published)
+    yield from _wrong_corpora(config, datasets)
     yield from _wrong_names(config, datasets, published)
     yield from _wrong_suffixes(config["transfer"])
     yield from _wrong_models(config, models)
@@ -84,7 +86,7 @@ def _inconsistencies(
         yield "`compare.beside` lays a clean study beside a leaky one, and nothing leaks in this one; set it to null"
 
 
-def _wrong_corpora(config: Mapping[str, Any], published: Collection[str]) -> Iterator[str]:
+def _wrong_datasets(config: Mapping[str, Any], published: Collection[str]) -> Iterator[str]:
     for name in config["own"]:
         if name in published or name in config["simulate"]:
             yield f"`own.{name}` has the name of another data set; choose another"
@@ -95,6 +97,22 @@ def _wrong_corpora(config: Mapping[str, Any], published: Collection[str]) -> Ite
             corpus_settings(name, {key: value for key, value in settings.items() if key != "seed"})
         except InputError as mistake:
             yield str(mistake).removeprefix("config, ")
+
+
+def _wrong_corpora(config: Mapping[str, Any], datasets: list[str]) -> Iterator[str]:
+    for name, joined in config["corpora"].items():
+        if name in datasets:
+            yield f"`corpora.{name}` has the name of a data set; choose another"
+        if name in config["outside_weights"]:
+            yield f"`corpora.{name}` has the name of weights from outside; choose another"
+        members = joined.split(JOINED_BY)
+        for dataset in members:
+            if dataset in config["corpora"]:
+                yield f"`corpora.{name}`: '{dataset}' is a name of this section, too; write what it stands for"
+            elif dataset not in datasets:
+                yield f"`corpora.{name}`: {_no_dataset(dataset, datasets)}"
+        if len(set(members)) < len(members):
+            yield f"`corpora.{name}` names a data set twice"
 
 
 def _wrong_views(config: Mapping[str, Any], tables: list[str]) -> Iterator[str]:
@@ -117,17 +135,23 @@ def _wrong_names(config: Mapping[str, Any], datasets: list[str], published: Coll
         "transfer.targets": config["transfer"]["targets"],
         "report.recordings.datasets": config["report"]["recordings"]["datasets"],
     }
+    known = [*datasets, *config["corpora"]]
     for place, names in corpora.items():
-        for name in (dataset for corpus in names for dataset in datasets_of(corpus)):
+        for name in (part for corpus in names for part in _parts(corpus)):
             if is_outside(config, name):
                 yield f"`{place}`: '{name}' is weights from outside; only `transfer.sources` can name them, and alone"
-            elif name not in datasets and not name.endswith(SUFFIXES):  # of these, see _wrong_suffixes
-                yield f"`{place}`: {_no_dataset(name, datasets)}"
+            elif name not in known and not name.endswith(SUFFIXES):  # of these, see _wrong_suffixes
+                yield f"`{place}`: {_no_dataset(name, known)}"
     for place in ("limits", "mirrors"):
         for name in config[place]:
             if name not in published:
                 hint = did_you_mean(name, published) or f"; known are {', '.join(published)}"
                 yield f"`{place}`: '{name}' is not a data set of config/datasets.yaml{hint}"
+
+
+def _parts(corpus: str) -> list[str]:
+    """Return the data sets, and the names of the section ``corpora``, that a corpus is made of."""
+    return without_shuffling(corpus).split(JOINED_BY)
 
 
 def _no_dataset(name: str, known: list[str]) -> str:
@@ -139,7 +163,7 @@ def _wrong_suffixes(transfer: Mapping[str, Any]) -> Iterator[str]:
     for place in ("sources", "targets"):
         for corpus in transfer[place]:
             has_two = task_of(corpus) != LABELS and is_shuffled(without_task(corpus))
-            if has_two or any(dataset.endswith(SUFFIXES) for dataset in datasets_of(corpus)):
+            if has_two or any(part.endswith(SUFFIXES) for part in _parts(corpus)):
                 yield (
                     f"`transfer.{place}`: '{corpus}' can end in one of {', '.join(SUFFIXES)}, and have none of them"
                     " before"
@@ -195,9 +219,14 @@ def _wrong_outside_weights(
 
 def _wrong_plan(config: Mapping[str, Any], published: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     transfer = config["transfer"]
-    for corpus in corpora_of(config):
-        if len(set(datasets_of(corpus))) < len(datasets_of(corpus)):
+    name_of: dict[frozenset[str], str] = {}
+    for corpus in dict.fromkeys(map(without_shuffling, corpora_of(config))):
+        members = datasets_of(corpus, config["corpora"])
+        if len(set(members)) < len(members):
             yield f"`transfer`: '{corpus}' names a data set twice"
+        other = name_of.setdefault(frozenset(members), corpus)
+        if other != corpus:
+            yield f"`transfer`: '{other}' and '{corpus}' join the same data sets; keep to one name"
     for target in transfer["targets"]:
         sources = sources_of(config, target)
         if not sources:
@@ -209,14 +238,15 @@ def _wrong_plan(config: Mapping[str, Any], published: Mapping[str, Mapping[str, 
                     " `outside_weights`"
                 )
         for source in (source for source in sources if is_outside(config, source)):
-            yield from _overlaps_of_outside(source, config["outside_weights"][source]["trained_on"], target, published)
+            members = datasets_of(target, config["corpora"])
+            yield from _overlaps_of_outside(source, config["outside_weights"][source]["trained_on"], members, published)
 
 
 def _overlaps_of_outside(
-    source: str, trained_on: list[str], target: str, published: Mapping[str, Mapping[str, Any]]
+    source: str, trained_on: list[str], target: list[str], published: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[str]:
     """Yield what the audit would leave out of a source that is trained here: recordings that are in the target, too."""
-    for dataset in datasets_of(target):
+    for dataset in target:
         overlaps = published.get(dataset, {}).get("overlaps", [])
         for same in (other for other in trained_on if other in overlaps):
             yield (

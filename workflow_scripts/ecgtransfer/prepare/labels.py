@@ -8,7 +8,7 @@ Where several data sets join, one that never uses a label says nothing about it:
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pandas as pd
 
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import datasets_of, datasets_of_records
+from ecgtransfer.prepare.corpora import datasets_of_records
 from ecgtransfer.prepare.statements import CODE, base_code
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ def harmonize_labels(
     counts_as: Mapping[str, str],
     settings: Mapping[str, Any],
     corpus: str,
+    joined: Sequence[str],
     view: View | None = None,
 ) -> pd.DataFrame:
     """Return ``record_id`` and a 0/1 column per label, rows as in `records`, labels in alphabetical order.
@@ -97,8 +98,8 @@ def harmonize_labels(
         The config section ``labels``: ``top`` (the number of most frequent labels to keep of what the view leaves,
         ties by name; None for all), ``include`` (``all`` or a list of labels or codes, to choose among those) and
         ``min_records``, the number of records that must have a label, and that must lack it, for it to stay.
-    corpus
-        Its name says which data sets are joined.
+    corpus, joined
+        Its name, and the data sets that it joins.
     view
         As from `read_view`; None makes a label of every code.
 
@@ -113,7 +114,7 @@ def harmonize_labels(
     if derived:
         others = present[[label for label in present if label != derived]]
         present[derived] = (others.sum(axis=1) == 0).astype(np.int8)
-    datasets = datasets_of_records(corpus, records["record_id"])
+    datasets = datasets_of_records(joined, records["record_id"])
     in_dataset = present.groupby(datasets.to_numpy()).sum()
     used = _used(in_dataset, derived)
     positives, n_known = in_dataset.where(used, 0).sum(), used.mul(datasets.value_counts(), axis=0).sum()
@@ -127,7 +128,7 @@ def harmonize_labels(
     in_order = sorted(chosen, key=str.casefold)
     kept = _frequent_enough(positives[in_order], n_known, len(records), settings["min_records"], corpus)
     labels = present[kept]
-    if len(datasets_of(corpus)) > 1:
+    if len(joined) > 1:
         labels = _where_known(labels, used[kept], datasets, corpus)
     table: pd.DataFrame = pd.concat([records["record_id"].reset_index(drop=True), labels], axis=1)
     return table

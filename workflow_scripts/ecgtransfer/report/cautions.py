@@ -61,14 +61,15 @@ def cautions(
 def _simulated(config: Mapping[str, Any]) -> Iterable[Caution]:
     """Say which numbers are of simulated recordings, and what was only pre-trained on some."""
     transfer, simulated = config["transfer"], config["simulate"]
-    tested = dict.fromkeys(name for target in transfer["targets"] for name in datasets_of(target) if name in simulated)
+    joined = {target: datasets_of(target, config["corpora"]) for target in transfer["targets"]}
+    tested = dict.fromkeys(name for target in joined for name in joined[target] if name in simulated)
     if tested:
         yield Caution(
             f"{_are(list(tested))} simulated: what comes out on {'it' if len(tested) == 1 else 'them'} shows that the"
             " workflow works, and is no evidence about real patients.",
             severe=True,
         )
-    real = [target for target in transfer["targets"] if tested.keys().isdisjoint(datasets_of(target))]
+    real = [target for target, datasets in joined.items() if tested.keys().isdisjoint(datasets)]
     seen = dict.fromkeys(
         name for source in transfer["sources"] for name in datasets_behind(config, source) if name in simulated
     )

@@ -13,14 +13,22 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from ecgtransfer.arms import SCRATCH, way_of
-from ecgtransfer.prepare.corpora import LABELS, datasets_of, task_of
+from ecgtransfer.prepare.corpora import JOINED_BY, LABELS, datasets_of, task_of
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import answers, controls, number
 from ecgtransfer.report.cautions import cautions
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES
 from ecgtransfer.report.sections import sections
-from ecgtransfer.study import corpora_of, is_outside, leaks, patients_unknown, studied_datasets, trained_sources
+from ecgtransfer.study import (
+    corpora_of,
+    is_outside,
+    leaks,
+    named_corpora,
+    patients_unknown,
+    studied_datasets,
+    trained_sources,
+)
 
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
 _NOT_SHOWN = ("study", "mirror", "mirrors")  # the title has the one, and the others decide nothing
@@ -74,7 +82,8 @@ def render_page(template: str, results: StudyResults) -> str:
         ways=ways,
         tasks=[task for task in dict.fromkeys(map(task_of, trained)) if task != LABELS],
         outside=[source for source in config["transfer"]["sources"] if is_outside(config, source)],
-        joined=[corpus for corpus in corpora_of(config) if len(datasets_of(corpus)) > 1],
+        joined=[corpus for corpus in corpora_of(config) if len(datasets_of(corpus, config["corpora"])) > 1],
+        named={name: joined.split(JOINED_BY) for name, joined in named_corpora(config).items()},
         headlines=answers(findings["headlines"], findings["headline_savings"], config["compare"]["margin"]),
         answers=answers(
             verdicts[verdicts["arm"].map(way_of) == ways[0]], findings["label_saving"], config["compare"]["margin"]
