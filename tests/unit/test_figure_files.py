@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from matplotlib.ft2font import FT2Font
 
-from ecgtransfer.report import figure_files
 from ecgtransfer.report.ecg_page import draw_ecg_page
 from ecgtransfer.report.figure_files import save_figure, stamped
 from ecgtransfer.report.names import short_id
@@ -29,17 +28,11 @@ ODD_IDS = (
 )
 
 
-@pytest.fixture(autouse=True)
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make PNG files of few dots, in a third of the time."""
-    monkeypatch.setattr(figure_files, "_PNG_DOTS_PER_INCH", 30)
-
-
 def saved(figure: Figure, folder: Path) -> str:
     """Return a figure as SVG, after both of its files were written without a word."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        save_figure(figure, folder / "figure.svg", folder / "figure.png")
+        save_figure(figure, folder / "figure.svg", folder / "figure.png", dots_per_inch=30)
     drawn = (folder / "figure.svg").read_text(encoding="utf-8")
     ElementTree.fromstring(drawn)
     return drawn

@@ -11,7 +11,9 @@ from matplotlib.text import Text
 
 from ecgtransfer.files import written_whole
 
-_PNG_DOTS_PER_INCH = 200
+DOTS_PER_INCH = 200  # of PNG files
+FEWER_DOTS_PER_INCH = 127
+"""Five per mm: lines of ECG paper fall on whole dots, and a page with many recordings stays small."""
 _STAMP_HEIGHT = 0.3  # inches
 
 
@@ -23,7 +25,12 @@ def stamped(figure: Figure, words: str) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, svg_path: str | os.PathLike[str], png_path: str | os.PathLike[str]) -> None:
+def save_figure(
+    figure: Figure,
+    svg_path: str | os.PathLike[str],
+    png_path: str | os.PathLike[str],
+    dots_per_inch: float = DOTS_PER_INCH,
+) -> None:
     """Write `figure` as SVG and as PNG, each whole or not at all, without dates or random ids.
 
     All text in it is drawn as it is: what stands between two ``$`` is no formula.
@@ -32,7 +39,7 @@ def save_figure(figure: Figure, svg_path: str | os.PathLike[str], png_path: str 
         with mpl.rc_context({"svg.hashsalt": "ecg-transfer"}), written_whole(svg_path) as temporary:
             figure.savefig(temporary, format="svg", metadata={"Date": None})
         with written_whole(png_path) as temporary:
-            figure.savefig(temporary, format="png", dpi=_PNG_DOTS_PER_INCH)
+            figure.savefig(temporary, format="png", dpi=dots_per_inch)
 
 
 @contextmanager
