@@ -343,6 +343,57 @@ def test_a_finding_without_rows_has_no_section(results):
     assert "#architectures" not in reader.links
 
 
+def said_of(results, **sections):
+    """Return the words of the page of a study with changed keys of sections."""
+    config = copy.deepcopy(results.config)
+    for section, keys in sections.items():
+        config[section] |= keys
+    return Reader(render_page(TEMPLATE, replace(results, config=config))).text
+
+
+BY_PATIENT = (
+    "A patient has one role. Pre-training takes all of a source but the validation recordings",
+    "A replicate has its own subset of patients",
+    "The epoch of highest macro AUROC on the validation recordings",
+    "Test recordings are read once, for the scores.",
+    "Validation is part of the budget",
+)
+BY_RECORD = (
+    "Each recording draws its role alone: a patient can have two. Pre-training takes all of a source but the test"
+    " recordings, on which its epoch is chosen.",
+    "A replicate has its own subset of recordings",
+    "The epoch of highest macro AUROC on the test recordings",
+    "epoch and thresholds are chosen on all test recordings.",
+)
+
+
+def test_methods_say_who_validates_and_what_is_split(results):
+    patients, recordings = said_of(results), said_of(results, splits={"by": "record", "test_share": 0.33})
+    for sentence in BY_PATIENT:
+        assert sentence in patients
+        assert sentence not in recordings
+    for sentence in BY_RECORD:
+        assert sentence in recordings
+        assert sentence not in patients
+
+
+def test_methods_say_by_what_epochs_are_chosen_and_what_positives_weigh(results):
+    chosen = said_of(results, pretrain={"choose_by": "weighted_f1", "positive_weight": "balanced"})
+    assert "The epoch of highest weighted F1 at 0.5 or macro AUROC on the validation recordings" in chosen
+    assert "binary cross-entropy (pretrain: with positives weighted by the negatives of their label), with" in chosen
+    assert "minimises binary cross-entropy, with the optimiser" in said_of(results)
+
+
+def test_own_recordings_without_patients_are_said_to_be_so(results):
+    own = {"georgia": {"folder": "ours", "table": "ours.csv"}}
+    alone = "georgia: each recording counts as its own patient, as its table names no other ones."
+    assert alone in said_of(results, own=own)
+    records = results.records["georgia"].copy()
+    records.loc[1, "patient_id"] = records.loc[0, "patient_id"]
+    assert alone not in said_of(replace(results, records=results.records | {"georgia": records}), own=own)
+    assert alone not in said_of(results)
+
+
 def test_clean_studies_are_not_stamped_and_leaky_ones_are(page, results):
     assert "Leaky by design" not in Reader(page).text
     config = results.config | {"splits": results.config["splits"] | {"valid_folds": []}}

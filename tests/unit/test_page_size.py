@@ -124,7 +124,7 @@ def results(figures: dict[str, Path], recordings: list[Path], quality: Path) -> 
             ]
             for name in DATASETS
         },
-        records={name: pd.DataFrame({"patient_id": splits["patient_id"]}) for name in DATASETS},
+        records=dict.fromkeys(DATASETS, splits),
         rejected=dict.fromkeys(DATASETS, reasons),
         recipes={name: {"records": 2000, "usable": 1990, "not_usable": {"7 leads are flat": 10}} for name in DATASETS},
         quality_figures=dict.fromkeys(DATASETS, image_uri(quality)),

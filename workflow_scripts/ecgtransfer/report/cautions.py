@@ -29,6 +29,7 @@ class Caution:
 def cautions(
     config: Mapping[str, Any],
     published: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, pd.DataFrame],
     curves: pd.DataFrame,
     verdicts: pd.DataFrame,
     labels: Mapping[str, pd.DataFrame],
@@ -41,6 +42,7 @@ def cautions(
     ----------
     config : the study's config
     published : entries of config/datasets.yaml of the study's published data sets
+    records : records table of each data set
     curves, verdicts : tables of `ecgtransfer.compare.findings`
     labels, splits : tables of each corpus by its name
     leakage : what `ecgtransfer.audit.leakage` found
@@ -52,6 +54,7 @@ def cautions(
         *_near_chance(curves),
         *_pretraining(config),
         *_unknown_patients(published),
+        *_unnamed_patients(config["own"], records),
         _leakage(leakage),
         _many_intervals(verdicts, config["compare"]["confidence"]),
     ]
@@ -157,6 +160,16 @@ def _unknown_patients(published: Mapping[str, Mapping[str, Any]]) -> Iterable[Ca
             f"{_listed(unknown)}: no patients are published, each recording counts as its own patient. Recordings of"
             " one person may train and test, and intervals may be too narrow."
         )
+
+
+def _unnamed_patients(own: Iterable[str], records: Mapping[str, pd.DataFrame]) -> Iterable[Caution]:
+    """Say of which data sets of one's own the table names no patients, or another one for each recording."""
+    for name in (dataset for dataset in own if dataset in records):
+        if (records[name]["patient_id"] == records[name]["record_id"]).all():
+            yield Caution(
+                f"{name}: each recording counts as its own patient, as its table names no other ones. Recordings of one"
+                " person may train and test, and intervals may be too narrow."
+            )
 
 
 def _leakage(leakage: pd.DataFrame) -> Caution:
