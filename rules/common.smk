@@ -15,7 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config import check_config, in_key_order
-from ecgtransfer.config_files import check_keys_stand_once
+from ecgtransfer.config_files import check_files
 from ecgtransfer.config_paths import check_paths
 from ecgtransfer.errors import InputError
 from ecgtransfer.arms import SCRATCH
@@ -64,7 +64,7 @@ VIEWS = sorted(
     path.stem for path in Path(workflow.basedir, "config/labels/views").glob("*.csv")
 )
 try:
-    check_keys_stand_once(workflow.configfiles)
+    check_files(workflow.configfiles)
     options = {model: entry.options for model, entry in REGISTRY.items()}
     check_config(config, read_yaml("config/schema.yaml"), DATASETS, options, VIEWS)
     check_paths(config, RESULTS)
