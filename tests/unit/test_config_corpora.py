@@ -66,3 +66,18 @@ def test_a_misspelt_name() -> None:
     assert mistake.endswith("did you mean `hospitals`?")
     (mistake,) = mistakes_of(named(hospitals="georgia+ningbo"), set_to("transfer/sources", ["hospitals-mskd"]))
     assert mistake.startswith("`transfer.sources`: 'hospitals-mskd' is neither in config/datasets.yaml")
+
+
+def test_a_name_that_no_file_can_have() -> None:
+    own = {f"hospital-number-{number}": {"folder": "a", "table": "a.csv"} for number in range(12)}
+    joined = set_to("transfer/sources", ["+".join(own)])
+    assert mistakes_of(set_to("own", own), joined) == [
+        "`transfer.sources`: 'hospital-number-0+hospital-number-1+hosp…' is too long for a file name; name what it"
+        " joins in `corpora`"
+    ]
+    named_so = set_to("corpora", {"hospitals": "+".join(own)}), set_to("transfer/sources", ["hospitals"])
+    assert mistakes_of(set_to("own", own), *named_so) == []
+    (mistake,) = mistakes_of(set_to("corpora", {"h" * 101: "georgia"}))
+    assert mistake.endswith("hhh..., expected at most 100 characters")
+    (mistake,) = mistakes_of(set_to("study", "h" * 101))
+    assert mistake.endswith("hhh..., expected at most 100 characters")

@@ -18,6 +18,7 @@ from ecgtransfer.prepare.corpora import (
 )
 from ecgtransfer.study import corpora_of, is_outside, leaks, sources_of, trained_sources
 
+_LONGEST_CORPUS = 200  # characters; with the way to transfer before it, it names a folder
 _OPTIONS_OF_ALL = ("age_sex",)
 
 
@@ -137,6 +138,8 @@ def _wrong_names(config: Mapping[str, Any], datasets: list[str], published: Coll
     }
     known = [*datasets, *config["corpora"]]
     for place, names in corpora.items():
+        for corpus in (name for name in names if len(name) > _LONGEST_CORPUS):
+            yield f"`{place}`: '{corpus[:40]}…' is too long for a file name; name what it joins in `corpora`"
         for name in (part for corpus in names for part in _parts(corpus)):
             if is_outside(config, name):
                 yield f"`{place}`: '{name}' is weights from outside; only `transfer.sources` can name them, and alone"

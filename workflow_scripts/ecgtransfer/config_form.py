@@ -81,6 +81,8 @@ def _in_words(error: ValidationError) -> str:
             expected = " and ".join(f"{words} {schema[bound]}" for bound, words in _BOUNDS.items() if bound in schema)
         case "pattern":
             expected = schema.get("x-expected", wanted)
+        case "maxLength":
+            expected = f"at most {wanted} characters"
         case "minLength":
             expected = "at least one character; put in quotes what is a sign of YAML"
         case "minItems" | "minProperties":
