@@ -15,6 +15,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config import check_config, in_key_order
+from ecgtransfer.config_files import check_files
 from ecgtransfer.config_paths import check_paths
 from ecgtransfer.errors import InputError
 from ecgtransfer.arms import SCRATCH
@@ -65,6 +66,7 @@ VIEWS = sorted(
     path.stem for path in Path(workflow.basedir, "config/labels/views").glob("*.csv")
 )
 try:
+    check_files(workflow.configfiles)
     options = {model: entry.options for model, entry in REGISTRY.items()}
     check_config(config, read_yaml("config/schema.yaml"), DATASETS, options, VIEWS)
     check_paths(config, RESULTS)
@@ -78,6 +80,11 @@ LAYOUT_READERS = {
     "ptb-xl": {"reader": "ptbxl", "label_table": "scp.csv"},
     "challenge-2021": {"reader": "challenge2021"},
 }
+
+
+def members_of(corpus):
+    """Return the data sets of a corpus."""
+    return datasets_of(corpus, config["corpora"])
 
 
 def joined_corpora(corpora=None):

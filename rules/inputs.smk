@@ -60,7 +60,7 @@ def of_corpus(pattern, wildcard):
     """Return an input function: a file per data set of the corpus that a wildcard names."""
 
     def files(wildcards):
-        return expand(pattern, dataset=datasets_of(wildcards[wildcard]))
+        return expand(pattern, dataset=members_of(wildcards[wildcard]))
 
     return files
 
@@ -90,7 +90,7 @@ def values_of_source(wildcards):
         return [f"<results>/labels/{wildcards.source}.csv"]
     kind = "measurements" if task == "intervals" else "records"
     return expand(
-        f"<results>/{kind}/{{dataset}}.csv", dataset=datasets_of(wildcards.source)
+        f"<results>/{kind}/{{dataset}}.csv", dataset=members_of(wildcards.source)
     )
 
 
@@ -115,7 +115,7 @@ def of_age_and_sex(wildcard):
     def files(wildcards):
         if not model_options(wildcards).get("age_sex"):
             return []
-        datasets = datasets_of(wildcards[wildcard])
+        datasets = members_of(wildcards[wildcard])
         return expand("<results>/records/{dataset}.csv", dataset=datasets)
 
     return files

@@ -104,6 +104,7 @@ rule harmonize_labels:
         mem_mb=2000,
         runtime=30,
     params:
+        datasets=members_by_wildcard("corpus"),
         settings=label_settings,
         learnt=labels_are_learnt,
         code=code_of("harmonize_labels"),
@@ -132,6 +133,7 @@ rule split_records:
         mem_mb=2000,
         runtime=30,
     params:
+        datasets=members_by_wildcard("corpus"),
         settings=config["splits"],
         n_replicates=replicates_of,
         labels_are_learnt=labels_are_learnt,

@@ -67,9 +67,23 @@ def labels_are_learnt(wildcards):
     return learns_labels(config, wildcards.corpus)
 
 
-def datasets_of_joined(wildcards):
-    """Return the data sets of a corpus."""
-    return datasets_of(wildcards.joined)
+def members_by_wildcard(wildcard):
+    """Return a function of the wildcards: the data sets of the corpus that one of them names."""
+
+    def members(wildcards):
+        return members_of(wildcards[wildcard])
+
+    return members
+
+
+def members_by_name(corpora):
+    """Return the data sets of each of some corpora."""
+    return {corpus: members_of(corpus) for corpus in corpora}
+
+
+def sources_that_join():
+    """Return the sources that join data sets."""
+    return [source for source in trained_sources(config) if len(members_of(source)) > 1]
 
 
 def datasets_of_its_targets(wildcards):
@@ -148,7 +162,7 @@ def datasets_of_all_targets():
     """Return the data sets behind all targets, each once."""
     targets = config["transfer"]["targets"]
     return list(
-        dict.fromkeys(dataset for target in targets for dataset in datasets_of(target))
+        dict.fromkeys(dataset for target in targets for dataset in members_of(target))
     )
 
 

@@ -18,6 +18,7 @@ with job(snakemake):
         read_tables(params.sources, found.overlaps),
         [tuple(pair) for pair in params.pairs],
         patients,
+        params.members,
         params.patient_numberings,
     )
     write_csv(table, snakemake.output.leakage)

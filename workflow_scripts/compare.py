@@ -55,6 +55,6 @@ with job(snakemake):
     write_csv(gains, out.per_label)
     write_csv(prevalence_correlations(gains), out.prevalence)
 
-    found = claims(runs, by_replicate, plan.families, confidence, seed)
+    found = claims(runs, by_replicate, plan.families, plan.joined, confidence, seed)
     write_csv(found, out.claims)
     write_csv(parity(read_table(files.beside[0]) if files.beside else found.iloc[:0], found), out.parity)

@@ -7,13 +7,14 @@ from ecgtransfer.prepare.corpora import is_shuffled, join_records
 from ecgtransfer.prepare.labels import harmonize_labels, read_view, shuffle_labels
 
 with job(snakemake):
-    corpus = snakemake.wildcards.corpus
+    corpus, joined = snakemake.wildcards.corpus, snakemake.params.datasets
     labels = harmonize_labels(
-        join_records(corpus, snakemake.input.records),
+        join_records(joined, snakemake.input.records),
         read_table(snakemake.input.snomed).set_index("snomed_ct")["abbreviation"],
         read_table(snakemake.input.equivalent, ("snomed_ct", "counts_as")).set_index("snomed_ct")["counts_as"],
         snakemake.params.settings,
         corpus,
+        joined,
         read_view(snakemake.input.view),
         snakemake.params.learnt,
     )

@@ -10,7 +10,7 @@ import yaml
 from snakemake.utils import update_config
 
 from ecgtransfer.forecast import data_table, hours_of, past_speeds, plan_text, trainings_table
-from ecgtransfer.study import samples_per_lead
+from ecgtransfer.study import named_corpora, samples_per_lead
 from ecgtransfer.train.probe import probed_speeds
 
 REPOSITORY = Path(__file__).parents[1]
@@ -39,7 +39,7 @@ def main(config_file: str, *arguments: str) -> None:
     else:
         speeds, origin = probed_speeds(config)
     trainings["hours"] = hours_of(trainings, samples_per_lead(config), speeds, config["models"])
-    print(plan_text(config["study"], data, trainings, origin, dry_run.stdout))
+    print(plan_text(config["study"], named_corpora(config), data, trainings, origin, dry_run.stdout))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import numpy as np
 from ecgtransfer.csv_tables import read_table
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
-from ecgtransfer.report.figure_files import save_figure
+from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.quality_figure import draw_quality, quality_summary, with_gain_flag
 
 with job(snakemake):
@@ -23,4 +23,4 @@ with job(snakemake):
         snakemake.params.sampling_rate_hz,
         (1 / ratio, ratio),
     )
-    save_figure(figure, snakemake.output.svg, snakemake.output.png)
+    save_figure(figure, snakemake.output.svg, snakemake.output.png, FEWER_DOTS_PER_INCH)

@@ -6,7 +6,7 @@ from ecgtransfer.csv_tables import read_table
 from ecgtransfer.job import job
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.report.ecg_page import draw_ecg_page
-from ecgtransfer.report.figure_files import save_figure
+from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.recordings import choose_recordings, recording_title
 
 with job(snakemake):
@@ -18,4 +18,4 @@ with job(snakemake):
         unit, leads = stored.loc[record["record_id"], ["unit", "leads"]]
         signal_mv = read_recording(Path(snakemake.params.folder), record["path"], unit, leads)
         title = recording_title(snakemake.wildcards.dataset, record, abbreviations)
-        save_figure(draw_ecg_page(signal_mv, record["sampling_rate_hz"], title), svg, png)
+        save_figure(draw_ecg_page(signal_mv, record["sampling_rate_hz"], title), svg, png, FEWER_DOTS_PER_INCH)

@@ -12,7 +12,7 @@ from ecgtransfer.prepare.corpora import read_tables
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.judge import require_current
 from ecgtransfer.provenance.plan import Plan
-from ecgtransfer.report.embedded import png_uri, svg_uri
+from ecgtransfer.report.embedded import image_uri, svg_uri
 from ecgtransfer.report.inputs import (
     drawn_recordings,
     read_findings,
@@ -34,7 +34,7 @@ with job(snakemake):
         recordings=drawn_recordings(records, snomed, files.recordings),
         records=records,
         rejected=read_tables(plan.drawn, files.rejected),
-        quality_figures={name: png_uri(path) for name, path in zip(plan.studied, files.quality_figures, strict=True)},
+        quality_figures={name: image_uri(path) for name, path in zip(plan.studied, files.quality_figures, strict=True)},
         leakage=pd.read_csv(files.leakage, dtype=str, keep_default_na=False),
         notices=read_notices(files.notices),
         recipes=dict(zip(plan.studied, map(read_json, files.recipes), strict=True)),

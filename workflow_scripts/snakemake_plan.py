@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from snakemake.api import DAGApi
 from snakemake.cli import args_to_api, parse_args
 
 from ecgtransfer.code_fingerprint import forget_fingerprints
+from ecgtransfer.config_files import check_files
 from ecgtransfer.provenance.graph import plan_of
 from ecgtransfer.provenance.plan import Plan
 
@@ -67,6 +69,7 @@ def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
     parser, parsed = parse_args(arguments)
     if not parsed.dryrun:
         parser, parsed = parse_args([*QUIET, *arguments])
+    check_files(path for path in parsed.configfile or () if Path(path).is_file())
     DAGApi.execute_workflow = note  # the one way to hear of Snakemake's graph with all that a command line can say
     try:
         succeeded = args_to_api(parsed, parser)

@@ -12,15 +12,15 @@ from ecgtransfer.prepare.corpora import ids_in_corpus, join_records
 from ecgtransfer.prepare.splits import notices_of, split_records, usable_records
 
 with job(snakemake):
-    corpus = snakemake.wildcards.corpus
+    corpus, joined = snakemake.wildcards.corpus, snakemake.params.datasets
     pairs = read_table(snakemake.input.duplicates)
-    records = join_records(corpus, snakemake.input.records)
-    records["patient_id"] = duplicate_groups(records, pairs, corpus)
+    records = join_records(joined, snakemake.input.records)
+    records["patient_id"] = duplicate_groups(records, pairs, joined)
     copies = redundant(pairs)
     usable = usable_records(
         records,
-        join_records(corpus, snakemake.input.quality),
-        ids_in_corpus(corpus, copies["dataset"], copies["record_id"]),
+        join_records(joined, snakemake.input.quality),
+        ids_in_corpus(joined, copies["dataset"], copies["record_id"]),
         snakemake.params.labels_are_learnt,
     )
     splits = split_records(
@@ -32,7 +32,7 @@ with job(snakemake):
     )
     write_csv(splits, snakemake.output.splits)
     notices = [
-        *contradictions(records, pairs, corpus),
+        *contradictions(records, pairs, joined),
         *notices_of(records[usable], splits, snakemake.params.settings),
     ]
     tell(corpus, notices, snakemake.output.notices)

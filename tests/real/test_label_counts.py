@@ -66,6 +66,7 @@ def counts_of(
         equivalent.to_dict() if merge else {},
         {"include": "all", "top": top, "min_records": 1},
         "here",
+        ["here"],
         read_view(TABLES / f"views/{view}.csv" if view else None),
     )
     assert labels["record_id"].tolist() == records["record_id"].tolist()

@@ -43,6 +43,7 @@ def labels_of(codes: list[str], view: str | None = None) -> pd.DataFrame:
         read("equivalent.csv").set_index("snomed_ct")["counts_as"].to_dict(),
         SETTINGS,
         "all",
+        ["all"],
         view_of(view) if view else None,
     ).drop(columns="record_id")
 

@@ -271,7 +271,7 @@ def test_by_record_a_patient_can_have_both_roles_and_the_audit_lists_it() -> Non
     roles = splits.groupby("patient_id")["role"].nunique()
     assert (roles == 2).sum() > 20
     pairs = pd.DataFrame(columns=["dataset_a", "record_a", "dataset_b", "record_b", "shift_s", "correlation"])
-    table = leakage({"here": splits}, {"here": pairs}, {}, [], records.assign(dataset="here"))
+    table = leakage({"here": splits}, {"here": pairs}, {}, [], records.assign(dataset="here"), {"here": ["here"]})
     assert set(table["handled"]) == {"not handled"}
     patient_of = records.set_index("record_id")["patient_id"]
     assert set(patient_of[table["record_a"]]) == set(roles.index[roles == 2])

@@ -43,7 +43,7 @@ def pretrain(job: Job) -> None:
     source, model = job.wildcards.source, job.wildcards.model
     task = task_of(source)
     splits = _read_splits(job.input.splits)
-    values = join_records(source, job.input.values)
+    values = join_records(job.params.datasets, job.input.values)
     columns = {"age": ["age_years"], "masked": []}.get(task, [str(name) for name in values if name != "record_id"])
     n_valid = int((splits["role"] == "valid").sum())
     settings = dict(job.params.settings)

@@ -8,7 +8,7 @@ Where several data sets join, one that never uses a label says nothing about it:
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pandas as pd
 
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import datasets_of, datasets_of_records
+from ecgtransfer.prepare.corpora import datasets_of_records
 from ecgtransfer.prepare.statements import CODE, base_code
 
 logger = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ def harmonize_labels(
     counts_as: Mapping[str, str],
     settings: Mapping[str, Any],
     corpus: str,
+    joined: Sequence[str],
     view: View | None = None,
     learnt: bool = True,
 ) -> pd.DataFrame:
@@ -99,8 +100,8 @@ def harmonize_labels(
         The config section ``labels``: ``top`` (the number of most frequent labels to keep of what the view leaves,
         ties by name; None for all), ``include`` (``all`` or a list of labels or codes, to choose among those) and
         ``min_records``, the number of records that must have a label, and that must lack it, for it to stay.
-    corpus
-        Its name says which data sets are joined.
+    corpus, joined
+        Its name, and the data sets that it joins.
     view
         As from `read_view`; None makes a label of every code.
     learnt
@@ -124,7 +125,7 @@ def harmonize_labels(
             " table), or use it as a source for something else, such as -masked"
         )
     present[~labelled] = 0
-    datasets = datasets_of_records(corpus, records["record_id"])
+    datasets = datasets_of_records(joined, records["record_id"])
     in_dataset = present.groupby(datasets.to_numpy()).sum()
     used = _used(in_dataset, derived)
     n_labelled = datasets[labelled].value_counts().reindex(used.index, fill_value=0)
@@ -139,7 +140,7 @@ def harmonize_labels(
     in_order = sorted(chosen, key=str.casefold)
     kept = _frequent_enough(positives[in_order], n_known, int(labelled.sum()), settings["min_records"], corpus, learnt)
     labels = present[kept]
-    if len(datasets_of(corpus)) > 1:
+    if len(joined) > 1:
         labels = _where_known(labels, used[kept], datasets, corpus)
     if not labelled.all():
         labels = labels.astype("Int8")

@@ -1,7 +1,6 @@
 """The quality page of a data set: what was kept, why the rest was not, and how typical and rejected recordings look."""
 
 import re
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from matplotlib.ticker import FuncFormatter
 
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.quality import implausible
+from ecgtransfer.report.names import one_line, short_id
 
 FLAGS = {
     "nan_fraction": "with missing samples, bridged",
@@ -32,7 +32,7 @@ _LEAST_BARS = 6  # so that a few bars do not become slabs
 _SNAPSHOT_S = 5.0
 _SMALL, _NORMAL = 8, 9  # points
 _MOST_REASONS = 8
-_REASON_LENGTH = 44  # characters in a line
+_REASON_LENGTH, _TITLE_LENGTH = 44, 64  # characters in a line
 _ROWS_PER_SNAPSHOT = 6
 _COUNT = FuncFormatter(lambda count, _: f"{count:,.0f}")
 _CUT = re.compile(r"[,;(]|: ")
@@ -173,7 +173,7 @@ def _draw_reasons(axes: Axes, summary: pd.DataFrame) -> None:
     axes.set_xscale("symlog", linthresh=10)
     axes.set_yticks(
         heights,
-        [textwrap.shorten(_bar_name(row), _REASON_LENGTH, placeholder=" …") for row in shown.itertuples()],
+        [one_line(_bar_name(row), _REASON_LENGTH) for row in shown.itertuples()],
         fontsize=_SMALL,
     )
     for height, n in zip(heights, shown["records"], strict=True):
@@ -223,7 +223,7 @@ def _snapshot_title(kind: str, record: "pd.Series[Any]") -> str:
     reason = record["reason"] if isinstance(record["reason"], str) else ""
     flags = [text.removeprefix("with ") for column, text in FLAGS.items() if record[column] > 0]
     about = reason or ", ".join(flags) or kind
-    return textwrap.shorten(f"{record['record_id']}: {about}", 64, placeholder=" …")
+    return one_line(f"{short_id(record['record_id'])}: {about}", _TITLE_LENGTH)
 
 
 def _draw_snapshot(

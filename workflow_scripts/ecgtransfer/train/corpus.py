@@ -12,7 +12,6 @@ from torch import Tensor
 
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import join_records
 from ecgtransfer.train.age_sex import age_sex_inputs
 
 MILLIVOLTS_PER_STEP = 1e-3
@@ -195,7 +194,6 @@ def open_corpus(
 
 
 def read_corpus(
-    name: str,
     signals: Sequence[str | Path],
     labels: str | Path,
     splits: str | Path,
@@ -208,7 +206,7 @@ def read_corpus(
         read_labels(labels),
         read_splits(splits),
         sampling_rate_hz,
-        join_records(name, records) if records else None,
+        pd.concat(map(read_table, records), ignore_index=True) if records else None,
     )
 
 
