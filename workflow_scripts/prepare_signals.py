@@ -7,7 +7,8 @@ import pandas as pd
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
 from ecgtransfer.notices import tell
-from ecgtransfer.prepare.signals import COLUMNS_READ, notices_of, prepare_signals, recipe
+from ecgtransfer.prepare.signals import COLUMNS_READ, prepare_signals
+from ecgtransfer.prepare.summary import notices_of, recipe
 
 with job(snakemake):
     quality = prepare_signals(

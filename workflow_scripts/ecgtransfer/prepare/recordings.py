@@ -22,7 +22,7 @@ from ecgtransfer.prepare.formats.matlab_files import open_mat
 from ecgtransfer.prepare.formats.regular_files import size_of_regular, stays_within
 from ecgtransfer.prepare.formats.twelve_leads import in_millivolts, lead_axis, of_row, row_shape
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
-from ecgtransfer.prepare.formats.wfdb_files import check_record, read_header, read_signal
+from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header, read_signal
 
 _PATH = re.compile(
     r"(?P<file>.*?\.(?P<suffix>h5|hdf5|npy|npz|csv|mat))(?:#(?P<array>[^\[\]]*)(?:\[(?P<row>\d{1,12})\])?)?",
@@ -48,7 +48,12 @@ class RecordingPath(NamedTuple):
 
 
 def read_recording(
-    folder: str | Path, path: str, unit: str = "", leads: str = "", out: npt.NDArray[np.float32] | None = None
+    folder: str | Path,
+    path: str,
+    unit: str = "",
+    leads: str = "",
+    out: npt.NDArray[np.float32] | None = None,
+    header: Header | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return a recording in mV, shape (12, samples), standard lead order.
 
@@ -67,6 +72,8 @@ def read_recording(
         say them themselves.
     out
         Array of shape (12, samples) to fill and return, so that a loop allocates nothing; its rows may be strided.
+    header
+        Of a WFDB record, if it was read before.
 
     Raises
     ------
@@ -76,7 +83,7 @@ def read_recording(
     if path.endswith(".hea"):
         if not stays_within(path):
             raise _outside(path)
-        return read_signal(f"{folder}/{path}", None, out)
+        return read_signal(f"{folder}/{path}", header, out)
     source = f"{folder}/{path}"
     if not unit:
         raise InputError(f"{source}: the unit is not known; say `unit` of the data set, such as mV or uV")

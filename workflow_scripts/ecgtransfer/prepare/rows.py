@@ -33,6 +33,7 @@ class Quality(NamedTuple):
     clipped_samples: int
     amplitude_mv: float
     gain_ratio: float
+    steps_per_mv: float
     duration_s: float
     padded_s: float
     usable: int
@@ -92,7 +93,7 @@ def scale(signal: Samples, kept: Samples, scaling: str, dead: npt.NDArray[np.boo
 def prepare_signal(
     signal_mv: npt.NDArray[np.floating], sampling_rate_hz: float, settings: Mapping[str, Any]
 ) -> tuple[npt.NDArray[np.int16], Quality]:
-    """Return one recording as int16, shape (12, samples), and its quality; ``gain_ratio`` stays unknown (NaN).
+    """Return one recording as int16, shape (12, samples), and its quality, without ``gain_ratio`` and gain.
 
     Parameters
     ----------
@@ -176,6 +177,7 @@ class Batch:
             clipped_samples=sum(findings.clipped) + n_beyond,
             amplitude_mv=round(amplitude_mv, 4),
             gain_ratio=math.nan,
+            steps_per_mv=math.nan,
             duration_s=round(duration_s, 3),
             padded_s=round(max(0.0, self._settings["duration_s"] - duration_s), 3),
             usable=int(not reason),

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.quality import implausible
+from ecgtransfer.prepare.gains import out_of_line
 
 FLAGS = {
     "nan_fraction": "with missing samples, bridged",
@@ -21,7 +21,7 @@ FLAGS = {
     "flat_leads": "with flat leads",
     "clipped_leads": "with clipped leads",
     "padded_s": "shorter than the window, padded",
-    "gain_flag": "with an implausible amplitude",
+    "gain_flag": "with an implausible amplitude or gain",
 }
 """Columns of the quality table that mark a recording where they are above 0, in words."""
 
@@ -45,8 +45,8 @@ def reason_class(reason: str) -> str:
 
 
 def with_gain_flag(quality: pd.DataFrame, largest_ratio: float) -> pd.DataFrame:
-    """Return the table beside the signals with a column ``gain_flag``: 1 where the amplitude is implausible."""
-    return quality.assign(gain_flag=implausible(quality["gain_ratio"].to_numpy(dtype=float), largest_ratio).astype(int))
+    """Return the table beside the signals with a column ``gain_flag``: 1 where amplitude or gain is implausible."""
+    return quality.assign(gain_flag=out_of_line(quality, largest_ratio).astype(int))
 
 
 def quality_summary(rejected: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
