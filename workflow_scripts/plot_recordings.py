@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from ecgtransfer.job import job
+from ecgtransfer.prepare.formats.units import NO_UNIT
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.report.ecg_page import draw_ecg_page
 from ecgtransfer.report.figure_files import save_figure
@@ -17,6 +18,7 @@ with job(snakemake):
     chosen = choose_recordings(records, len(snakemake.output.svg))
     for record, svg, png in zip(chosen, snakemake.output.svg, snakemake.output.png, strict=True):
         unit, leads = stored.loc[record["record_id"], ["unit", "leads"]]
-        signal_mv = read_recording(Path(snakemake.params.folder), record["path"], unit, leads)
+        signal = read_recording(Path(snakemake.params.folder), record["path"], unit, leads)
         title = recording_title(snakemake.wildcards.dataset, record, abbreviations)
-        save_figure(draw_ecg_page(signal_mv, record["sampling_rate_hz"], title), svg, png)
+        page = draw_ecg_page(signal, record["sampling_rate_hz"], title, has_unit=unit != NO_UNIT)
+        save_figure(page, svg, png)

@@ -21,7 +21,7 @@ from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
 from ecgtransfer.prepare.formats.matlab_files import open_mat
 from ecgtransfer.prepare.formats.regular_files import size_of_regular, stays_within
 from ecgtransfer.prepare.formats.twelve_leads import in_millivolts, lead_axis, of_row, row_shape
-from ecgtransfer.prepare.formats.units import millivolts_per_unit
+from ecgtransfer.prepare.formats.units import NO_UNIT, bring_to_one, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header, read_signal
 
 _PATH = re.compile(
@@ -66,7 +66,8 @@ def read_recording(
     path
         File within the folder and, where needed, array and row: ``file[#array[[row]]]``.
     unit
-        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header says it itself.
+        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header says it itself. With `NO_UNIT`
+        they come in multiples of the median range of the recording's leads.
     leads
         Names of the leads in the order of the file, joined by ``|``. WFDB headers and the first line of a CSV file may
         say them themselves.
@@ -91,7 +92,11 @@ def read_recording(
         names, array, row = _open_array(folder, path, leads)
         if not names:
             raise ValueError("the names of the leads are not known; say `leads` of the data set")
-        return in_millivolts(np.asarray(of_row(array, row)), names, millivolts_per_unit(unit), out)
+        factor = 1.0 if unit == NO_UNIT else millivolts_per_unit(unit)
+        signal = in_millivolts(np.asarray(of_row(array, row)), names, factor, out)
+        if unit == NO_UNIT:
+            bring_to_one(signal)
+        return signal
 
 
 def recording_facts(folder: str | Path, path: str, leads: str = "") -> RecordingFacts:

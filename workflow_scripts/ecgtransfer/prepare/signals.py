@@ -291,6 +291,8 @@ def _check_unit(job: Job, records: _Described, table: npt.NDArray[np.void]) -> N
         return
     stated, stated_mv, remedy = _stated_unit(job.folder, records.records(rows[:1])[0])
     fault = fault_of_unit(table["amplitude_mv"][rows], stated_mv, stated)
+    if fault and job.settings["scaling"] != "none":
+        remedy += f", or `unit: {NO_UNIT}` if they were scaled already"
     if fault:
         raise InputError(f"{job.folder}: {fault}; {remedy}")
 

@@ -194,6 +194,8 @@ def _draw_amplitudes(axes: Axes, quality: pd.DataFrame, bounds: tuple[float, flo
     ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
     edges = np.geomspace(1 / 20, 20, 49)
     axes.hist(np.clip(ratio, edges[0], edges[-1]), bins=edges.tolist(), color=_KEPT)
+    if not len(ratio):
+        axes.text(0.5, 0.5, "no unit:\nnot compared", transform=axes.transAxes, ha="center", fontsize=_SMALL)
     for bound in bounds:
         axes.axvline(bound, color=_FLAGGED, linestyle="--", linewidth=1.2)
     axes.set_xscale("log")

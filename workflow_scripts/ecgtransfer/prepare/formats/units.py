@@ -3,6 +3,9 @@
 import re
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
 NO_UNIT = "none"
 """In place of a unit: the samples were scaled by whoever made the files, and say nothing of voltages."""
 
@@ -29,3 +32,19 @@ def millivolts_per_unit(unit: str) -> float:
     if number == 0:
         raise ValueError(f"unit {unit[:40]!r} has a number of 0")
     return number * factor
+
+
+def bring_to_one(signal: npt.NDArray[np.float32]) -> None:
+    """Divide a recording without a unit by the median range of its leads, in place.
+
+    So thresholds and figures that are meant for mV can take it, whatever its numbers are.
+
+    Parameters
+    ----------
+    signal
+        Shape (12, samples), NaN where a sample or a lead is missing.
+    """
+    there = ~np.isnan(signal).all(axis=1)
+    ranges = np.nanmax(signal[there], axis=1) - np.nanmin(signal[there], axis=1)
+    size = np.median(ranges[ranges > 0]) if (ranges > 0).any() else np.float32(1)
+    np.divide(signal, size, out=signal)

@@ -14,7 +14,7 @@ from ecgtransfer.acquire.own_table import fields_of, file_in_folder, rows_of
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import lead_columns
 from ecgtransfer.prepare.formats.csv_files import read_csv
-from ecgtransfer.prepare.formats.units import millivolts_per_unit
+from ecgtransfer.prepare.formats.units import NO_UNIT, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
 from ecgtransfer.prepare.layouts import (
     Described,
@@ -258,6 +258,8 @@ def _checked_leads(text: str, place: str = "") -> tuple[str, ...]:
 
 
 def _checked_unit(text: str, place: str = "") -> str:
+    if text.strip().lower() == NO_UNIT:
+        return NO_UNIT
     try:
         millivolts_per_unit(text)
     except ValueError as error:
