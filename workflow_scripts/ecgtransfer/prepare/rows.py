@@ -40,6 +40,11 @@ class Quality(NamedTuple):
     reason: str
 
 
+def spread_rows(n_records: int, n_wanted: int) -> npt.NDArray[np.intp]:
+    """Return at most so many rows, spread evenly over all."""
+    return np.unique(np.linspace(0, n_records - 1, min(n_wanted, n_records)).round().astype(np.intp))
+
+
 def samples_per_row(settings: Mapping[str, Any]) -> int:
     """Return the length of the window in samples."""
     n_samples: int = round(settings["duration_s"] * settings["sampling_rate_hz"])

@@ -39,7 +39,7 @@ from ecgtransfer.prepare.gains import (
 )
 from ecgtransfer.prepare.quality import fault_of_unit
 from ecgtransfer.prepare.recordings import read_recording
-from ecgtransfer.prepare.rows import Batch, Quality, samples_per_row
+from ecgtransfer.prepare.rows import Batch, Quality, samples_per_row, spread_rows
 from ecgtransfer.prepare.summary import why_none_is_usable
 from ecgtransfer.prepare.workers import Workers, workers
 
@@ -308,17 +308,13 @@ def _stated_unit(folder: str, record: Record) -> tuple[str, float, str]:
     raise AssertionError("a record without a voltage was read")
 
 
-def _probed_rows(n_records: int) -> npt.NDArray[np.intp]:
-    return np.unique(np.linspace(0, n_records - 1, min(PROBED, n_records)).round().astype(np.intp))
-
-
 def _prepare_all(job: Job, records: _Described, run: Workers) -> tuple[npt.NDArray[np.void], dict[int, str]]:
     """Write all rows; return the table of their quality, and by row the reasons why some cannot be used.
 
     Some records of all parts of the data set come first: what their unit is is checked before the others are read.
     """
     table, reasons = np.zeros(len(records), dtype=_ROW), dict[int, str]()
-    probed = _probed_rows(len(records))
+    probed = spread_rows(len(records), PROBED)
     chunks = [*_chunks(probed), *_chunks(np.setdiff1d(np.arange(len(records)), probed))]
     progress = _Progress(len(records))
     results = run.each(partial(_write, job), map(records.records, chunks))

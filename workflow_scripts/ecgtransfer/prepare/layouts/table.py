@@ -16,6 +16,7 @@ from ecgtransfer.leads import lead_columns
 from ecgtransfer.prepare.formats.csv_files import read_csv
 from ecgtransfer.prepare.formats.units import NO_UNIT, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
+from ecgtransfer.prepare.formats.wfdb_headers import FASTEST_HZ, SLOWEST_HZ
 from ecgtransfer.prepare.layouts import (
     Described,
     Recordings,
@@ -31,8 +32,6 @@ from ecgtransfer.prepare.recordings import RecordingFacts, recording_facts
 
 KEY_OF = {"rate": "sampling_rate_hz", "unit": "unit", "leads": "leads"}
 """Field of a row -> key of the entry that says it of all."""
-
-SLOWEST_HZ, FASTEST_HZ = 20.0, 50_000.0
 
 _BETWEEN_LEADS = re.compile(r"[|,;\s]+")
 _ARRAY = re.compile(r"[^\[\]#]*")
