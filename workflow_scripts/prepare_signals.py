@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
 from ecgtransfer.notices import tell
@@ -17,7 +18,11 @@ with job(snakemake):
         snakemake.input.described, usecols=list(COLUMNS_READ), dtype=COLUMNS_READ, keep_default_na=False
     )
     doubts = doubts_about(described, folder, settings)
-    quality = prepare_signals(described, folder, settings, Path(snakemake.output.signals), snakemake.threads)
+    try:
+        quality = prepare_signals(described, folder, settings, Path(snakemake.output.signals), snakemake.threads)
+    except InputError:  # what was doubted may be its cause
+        tell(snakemake.wildcards.dataset, doubts, snakemake.output.notices)
+        raise
     write_csv(quality, snakemake.output.quality)
     tell(snakemake.wildcards.dataset, [*doubts, *notices_of(quality, settings)], snakemake.output.notices)
     write_json(recipe(quality, settings), snakemake.output.recipe)

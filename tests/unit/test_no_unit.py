@@ -100,9 +100,8 @@ def test_entry_or_table_can_say_it(tmp_path: Path, in_table: bool) -> None:
     folder.mkdir()
     np.save(folder / "a.npy", recording(6))
     table = tmp_path / "archive.csv"
-    table.write_text(
-        "record,file,labels,unit\na,a.npy,426783006,None\n" if in_table else "record,file,labels\na,a.npy,\n"
-    )
+    said = {"unit": ["None"]} if in_table else {}
+    pd.DataFrame({"record": ["a"], "file": ["a.npy"], "labels": ["426783006"], **said}).to_csv(table, index=False)
     entry = {"reader": "table", "folder": str(folder), "table": str(table), "sampling_rate_hz": 500, "leads": [*LEADS]}
     if not in_table:
         entry["unit"] = "none"
