@@ -230,6 +230,14 @@ def test_all_leads_that_are_one_signal(tmp_path: Path, signals: list[Signal]) ->
     assert doubts_about(described(tmp_path, lone), tmp_path, KEPT) == []
 
 
+@pytest.mark.parametrize("whole", [np.ptp, lambda signal: np.abs(signal).max()])
+def test_recordings_that_were_scaled_as_a_whole(
+    tmp_path: Path, signals: list[Signal], whole: Callable[[Signal], float]
+) -> None:
+    (notice,) = doubts_about(described(tmp_path, [signal / whole(signal) for signal in signals]), tmp_path, KEPT)
+    assert notice.startswith("every recording was scaled to the same size in 24 of 24 recordings looked at")
+
+
 @pytest.mark.parametrize("name", ["min-max", "z-score"])
 def test_samples_that_were_scaled(tmp_path: Path, signals: list[Signal], name: str) -> None:
     scaled = [signal / np.ptp(signal, axis=1)[:, None] if name == "min-max" else z_scored(signal) for signal in signals]
@@ -260,3 +268,23 @@ def test_missing_samples_are_left_out(tmp_path: Path, signals: list[Signal]) -> 
     assert doubts_about(table, tmp_path, KEPT) == []
     with pytest.raises(InputError, match="I and II seem swapped"):
         doubts_about(table.assign(leads=renamed("I", "II", "II", "I")), tmp_path, KEPT)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_files_hold_ends_in_notices_or_one_line(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(8):
+        signals = []
+        for _ in range(int(rng.choice([1, 12]))):
+            signal = rng.standard_normal((12, int(rng.choice([1, 5, 100, 1000, 4000])))) * 10.0 ** rng.integers(-30, 30)
+            signal[rng.integers(12, size=4)] = rng.choice([0, np.nan, np.inf, 7])
+            signal[rng.random(signal.shape) < rng.choice([0, 0.1])] = np.nan
+            if rng.random() < 0.3:
+                signal[:] = signal[0]
+            signals.append(signal)
+        table = described(tmp_path, signals, unit=str(rng.choice(["mV", "none"])))
+        try:
+            notices = doubts_about(table.assign(sampling_rate_hz=rng.choice([20, 99.7, 257.3, 49999])), tmp_path, KEPT)
+        except InputError as error:
+            notices = [str(error)]
+        assert all("\n" not in notice for notice in notices)

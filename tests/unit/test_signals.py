@@ -307,6 +307,16 @@ class TestUnit:
         assert quality["gain_ratio"][2] > 500
         assert quality["usable"].tolist() == [1, 1, 1]
 
+    def test_an_improbable_amplitude_is_said(self, tmp_path: Path) -> None:
+        """A gain that is wrong in all headers by less than what no heart can make."""
+        described = write_records(tmp_path, [recording(6, seed=s) for s in range(3)], gains=["5000(0)/mV"] * 3)
+        quality = prepare_signals(described, tmp_path, SETTINGS, tmp_path / "signals.npy")
+        median = quality["amplitude_mv"].median()
+        assert median == pytest.approx(0.35, abs=0.1)
+        assert notices_of(quality, SETTINGS) == [
+            f"the median amplitude is {median:.2g} mV, that of hearts is about 1 mV; check unit and gain"
+        ]
+
 
 class TestImplausibleGain:
     """Records whose amplitude is out of line."""

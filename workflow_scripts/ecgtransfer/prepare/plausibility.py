@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ecgtransfer.audit.prepared import INDEPENDENT
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.filters import filter_and_resample
@@ -77,7 +78,7 @@ class Heart(NamedTuple):
     """NaN where no beats are found that look alike, as is QRS."""
     qrs_ms: float
     skewness: npt.NDArray[np.float64]
-    """Of each of the twelve leads: positive where QRS points up."""
+    """Of I, II and V1 to V6: positive where QRS points up; other leads are NaN, here and in `correlations`."""
     correlations: npt.NDArray[np.float64]
     """Between the twelve leads, shape (12, 12)."""
 
@@ -93,6 +94,8 @@ class Look(NamedTuple):
     covariance: npt.NDArray[np.float64]
     """Of the twelve leads in mV², shape (12, 12)."""
     ranges: npt.NDArray[np.float64]
+    sizes: tuple[float, float]
+    """From the smallest to the largest sample of all leads, and the largest magnitude."""
     is_scaled: bool
     """Whether all leads span the same range, or have the same deviation."""
     heart: Heart | None
@@ -117,6 +120,8 @@ def doubts_about(described: pd.DataFrame, folder: Path, settings: Mapping[str, A
     """
     looks = list(_looks(described, folder))
     hearts = [look for look in looks if look.heart is not None]
+    if not looks:
+        return []
     _refuse_copies(looks, folder)
     return [
         *_doubts_about_limb_leads(looks, folder),
@@ -145,15 +150,16 @@ def _looks(described: pd.DataFrame, folder: Path) -> Iterator[Look]:
 
 
 def _look(signal: npt.NDArray[np.float32], record: "pd.Series[Any]", with_heart: bool) -> Look | None:
-    """Return what a recording shows; None where fewer than two leads or less than a second can be seen."""
+    """Return what a recording shows; None where no lead moves or less than a second is there."""
     rate_hz = float(record["sampling_rate_hz"])
     missing = np.isnan(signal)
     there = ~missing.all(axis=1)
     ranges = np.full(len(LEADS), np.nan)
-    ranges[there] = np.nanmax(signal[there], axis=1) - np.nanmin(signal[there], axis=1)
+    highest, lowest = np.nanmax(signal[there], axis=1), np.nanmin(signal[there], axis=1)
+    ranges[there] = highest.astype(np.float64) - lowest
     there &= ranges > FLAT_RANGE_MV
     seen, complete = np.flatnonzero(there), np.flatnonzero(~missing[there].any(axis=0))
-    if len(seen) < 2 or len(complete) < rate_hz:
+    if not len(seen) or len(complete) < rate_hz:
         return None
     ranges[~there] = np.nan
     part = signal[np.ix_(seen, complete[: round(LONGEST_S * rate_hz)])].astype(np.float64)
@@ -164,7 +170,7 @@ def _look(signal: npt.NDArray[np.float32], record: "pd.Series[Any]", with_heart:
     if not deviations.all():
         return None
     if part.shape[1] < signal.shape[1]:
-        deviations = np.array([np.nanstd(signal[lead], dtype=np.float64) for lead in seen])
+        deviations = np.array([np.nanstd(signal[lead].astype(np.float64)) for lead in seen])
     return Look(
         record_id=str(record["record_id"]),
         leads=str(record["leads"]),
@@ -173,6 +179,7 @@ def _look(signal: npt.NDArray[np.float32], record: "pd.Series[Any]", with_heart:
         has_unit=record["unit"] != NO_UNIT,
         covariance=covariance,
         ranges=ranges,
+        sizes=(float(highest.max()) - float(lowest.min()), float(max(highest.max(), -lowest.min()))),
         is_scaled=len(seen) > 2 and (_are_alike(ranges[seen]) or _are_alike(deviations)),
         heart=_heart(part, seen, rate_hz) if with_heart and rate_hz >= TOO_SLOW_HZ else None,
     )
@@ -188,21 +195,24 @@ def _heart(part: npt.NDArray[np.float64], seen: npt.NDArray[np.intp], rate_hz: f
     high_hz = min(HIGH_HZ, 0.4 * rate_hz)
     band = {"design": "butterworth", "low_hz": LOW_HZ, "high_hz": high_hz, "order": 3, "edge_s": 1.0}
     settings = {"band_pass": band, "notch_hz": None, "remove_baseline": False, "resampling": "polyphase"}
-    whole = np.zeros((len(LEADS), min(part.shape[1], round(MEASURED_S * rate_hz))))
-    whole[seen] = part[:, : whole.shape[1]]
+    shown = np.flatnonzero(np.isin(seen, INDEPENDENT))
+    first_s = part[shown, : round(MEASURED_S * rate_hz)]
+    if not len(shown):
+        return None
     try:
-        filtered = filter_and_resample(whole, rate_hz, settings | {"sampling_rate_hz": target_hz}).astype(np.float32)
+        filtered = filter_and_resample(first_s, rate_hz, settings | {"sampling_rate_hz": target_hz}).astype(np.float32)
     except InputError:
         return None
     bring_to_one(filtered)
-    steps = np.clip(np.rint(1000 * filtered), -32767, 32767).astype(np.int16)
+    steps = np.zeros((len(LEADS), filtered.shape[1]), dtype=np.int16)
+    steps[seen[shown]] = np.clip(np.rint(1000 * filtered), -32767, 32767)
     rate_bpm, _, qrs_ms, _ = measure(steps[None], target_hz)[0].tolist()
-    centred = filtered[seen].astype(np.float64)
+    centred = filtered.astype(np.float64)
     centred -= centred.mean(axis=1, keepdims=True)
     centred /= np.maximum(centred.std(axis=1, keepdims=True), 1e-9)
     skewness, correlations = np.full(len(LEADS), np.nan), np.full((len(LEADS), len(LEADS)), np.nan)
-    skewness[seen] = (centred * centred * centred).mean(axis=1)
-    correlations[np.ix_(seen, seen)] = centred @ centred.T / centred.shape[1]
+    skewness[seen[shown]] = (centred * centred * centred).mean(axis=1)
+    correlations[np.ix_(seen[shown], seen[shown])] = centred @ centred.T / centred.shape[1]
     return Heart(rate_bpm, qrs_ms, skewness, correlations)
 
 
@@ -311,9 +321,14 @@ def _doubts_about_sizes(looks: Sequence[Look]) -> Iterator[str]:
 
 def _doubts_about_scaling(looks: Sequence[Look]) -> Iterator[str]:
     scaled = [look for look in looks if look.is_scaled]
+    what = "every lead"
+    for sizes in np.array([look.sizes for look in looks]).T:
+        if 2 * len(scaled) <= len(looks):
+            what, near = "every recording", np.abs(sizes / np.median(sizes) - 1) < ALIKE / 2
+            scaled = [look for look, is_near in zip(looks, near, strict=True) if is_near]
     if len(scaled) >= ENOUGH and 2 * len(scaled) > len(looks):
         yield (
-            f"every lead was scaled to the same size in {_of(scaled, looks)}: amplitudes mean nothing there;"
+            f"{what} was scaled to the same size in {_of(scaled, looks)}: amplitudes mean nothing there;"
             " signals.scaling min-max or z-score would treat all data sets alike"
         )
 
