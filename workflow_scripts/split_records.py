@@ -3,7 +3,7 @@
 Of recordings that are the same signal the first is used, and patients who share one count as one.
 """
 
-from ecgtransfer.audit.groups import duplicate_groups, redundant
+from ecgtransfer.audit.groups import contradictions, duplicate_groups, redundant
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
@@ -31,4 +31,8 @@ with job(snakemake):
         corpus,
     )
     write_csv(splits, snakemake.output.splits)
-    tell(corpus, notices_of(records[usable], splits, snakemake.params.settings), snakemake.output.notices)
+    notices = [
+        *contradictions(records, pairs, corpus),
+        *notices_of(records[usable], splits, snakemake.params.settings),
+    ]
+    tell(corpus, notices, snakemake.output.notices)

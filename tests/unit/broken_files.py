@@ -197,7 +197,9 @@ def by_scipy(folder: Path, name: str) -> npt.NDArray[Any]:
 
 
 def by_csv_module(folder: Path, _name: str) -> npt.NDArray[Any]:
-    text = (folder / "r.csv").read_bytes().removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    content = (folder / "r.csv").read_bytes().removeprefix(b"\xef\xbb\xbf")
+    text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1").removeprefix("\ufeff")
+    text = text if "\n" in text else text.replace("\r", "\n")
     separator = next((sign for sign in "\t;," if sign in text.partition("\n")[0]), ",")
     rows = [
         row

@@ -13,7 +13,7 @@ from scipy.signal import butter, resample_poly, sosfiltfilt
 from ecgtransfer.acquire.simulate import simulate_corpus
 from ecgtransfer.audit.duplicates import PAIR_COLUMNS, AuditedDataset, audited, find_duplicates, find_overlaps
 from ecgtransfer.audit.fingerprints import fingerprint_signals
-from ecgtransfer.audit.groups import duplicate_groups, redundant
+from ecgtransfer.audit.groups import contradictions, duplicate_groups, redundant
 from ecgtransfer.errors import InputError
 
 FloatArray = npt.NDArray[np.float64]
@@ -276,3 +276,12 @@ def test_redundant_are_all_but_the_first() -> None:
     assert list(found.columns) == ["dataset", "record_id"]
     assert set(found.itertuples(index=False, name=None)) == {("x", "7"), ("y", "1"), ("y", "2"), ("y", "5")}
     assert redundant(pairs_of()).empty
+
+
+def test_one_signal_with_different_labels_is_said() -> None:
+    table = pd.DataFrame({"record_id": list("abcdef"), "codes": ["1|2", "2|1", "1", "", None, "3"]})
+    alike, different = [("x", "a", "x", "b"), ("x", "d", "x", "e")], [("x", "b", "x", "c"), ("x", "e", "x", "f")]
+    assert contradictions(table, pairs_of(*alike, *different, ("x", "f", "x", "gone")), "x") == [
+        "2 pairs of recordings are one signal with different labels; those of the first are used"
+    ]
+    assert contradictions(table, pairs_of(*alike), "x") == []

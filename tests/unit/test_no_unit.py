@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from changed_config import mistakes_of, set_to
-from tiny_signals import SETTINGS, recording
+from tiny_signals import SETTINGS, recording, write_records
 
 from ecgtransfer.acquire.inventory import inventory
 from ecgtransfer.errors import InputError
@@ -143,3 +143,15 @@ def test_the_quality_figure_says_so(tmp_path: Path) -> None:
     figure.canvas.draw()
     texts = [text.get_text() for part in figure.subfigs for axes in part.axes for text in axes.texts]
     assert "no unit:\nnot compared" in texts
+
+
+def test_headers_that_say_a_unit_are_believed(tmp_path: Path) -> None:
+    folder = tmp_path / "archive"
+    folder.mkdir()
+    write_records(folder, [recording(6)])
+    table = tmp_path / "archive.csv"
+    table.write_text("record,file,labels\na,001,426783006\n")
+    entry = {"reader": "table", "folder": str(folder), "table": str(table), "unit": "none"}
+    records, _, notices = describe_records(entry, folder, files_there(inventory(entry, signal_files)))
+    assert records["unit"].tolist() == [""]
+    assert any("`unit: none` of the entry is not used for 1 of 1 recordings" in notice for notice in notices)

@@ -4,8 +4,9 @@ A data set of your own is an entry of the config's section ``own``: a folder, a 
 columns otherwise, their names. The files stay where they are and are never changed.
 """
 
+import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ecgtransfer.csv_rows import columns_of, read_rows
@@ -29,7 +30,7 @@ FIELDS = (
 )
 """What a row can say of a recording."""
 
-SUFFIXES = {".hea", ".h5", ".hdf5", ".npy", ".npz", ".csv", ".mat"}
+_FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 MEND = "mend the table or the entry in the section `own`"
 
 
@@ -40,7 +41,8 @@ class WrongEntry(InputError):
 def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Return the rows of a table of your own as text by field (`FIELDS`); what the table lacks is empty.
 
-    A row of nothing but empty cells is passed over.
+    A row of nothing but empty cells is passed over. A cell that is a formula for text, ``="007"``, as tables keep a
+    spreadsheet from taking an id for a number, is that text.
 
     Parameters
     ----------
@@ -55,7 +57,14 @@ def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     columns = columns_by_field(entry)
     rows = read_rows(Path(entry["table"]), list(columns.values()), mend=MEND)
     blank = dict.fromkeys(FIELDS, "")
-    return (blank | {field: row[column] for field, column in columns.items()} for row in rows if any(row.values()))
+    return (
+        blank | {field: _as_text(row[column]) for field, column in columns.items()} for row in rows if any(row.values())
+    )
+
+
+def _as_text(cell: str) -> str:
+    found = _FORMULA.fullmatch(cell) if cell.startswith("=") else None
+    return found[1].strip() if found else cell
 
 
 def columns_by_field(entry: Mapping[str, Any]) -> dict[str, str]:
@@ -94,19 +103,3 @@ def unused_columns(entry: Mapping[str, Any]) -> list[str]:
     """
     used = columns_by_field(entry).values()
     return [column for column in columns_of(Path(entry["table"]), MEND) if column and column not in used]
-
-
-def file_in_folder(cell: str) -> str:
-    """Return the file that a cell names, relative to the folder; a WFDB record may come without its suffix.
-
-    Raises
-    ------
-    InputError
-        If the cell is empty or leads out of the folder.
-    """
-    path = PurePosixPath(cell)
-    if not path.name or path.is_absolute() or ".." in path.parts or "\0" in cell or "#" in cell:
-        raise InputError(f"file {cell[:80]!r} is not a path within the folder")
-    if path.suffix.lower() in SUFFIXES:
-        return str(path)
-    return str(path).removesuffix(".dat") + ".hea"

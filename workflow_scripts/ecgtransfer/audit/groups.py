@@ -39,6 +39,25 @@ def duplicate_groups(records: pd.DataFrame, pairs: pd.DataFrame, corpus: str) ->
     return records["patient_id"].astype(str).groupby(group).transform("first").rename("group")
 
 
+def contradictions(records: pd.DataFrame, pairs: pd.DataFrame, corpus: str) -> list[str]:
+    """Return how many recordings of one signal have different diagnoses, in one sentence, if any have.
+
+    Parameters
+    ----------
+    records
+        ``record_id`` as the corpus names them, and ``codes``.
+    pairs, corpus
+        As in `duplicate_groups`.
+    """
+    codes = records.set_index("record_id")["codes"].fillna("")
+    a, b = (codes.reindex(ids_in_corpus(corpus, pairs[f"dataset_{side}"], pairs[f"record_{side}"])) for side in "ab")
+    both = a.notna().to_numpy() & b.notna().to_numpy()
+    n_different = sum(set(x.split("|")) != set(y.split("|")) for x, y in zip(a[both], b[both], strict=True))
+    if not n_different:
+        return []
+    return [f"{n_different} pairs of recordings are one signal with different labels; those of the first are used"]
+
+
 def redundant(pairs: pd.DataFrame) -> pd.DataFrame:
     """Return ``dataset, record_id`` of all records but the first of each set that has the same signal.
 

@@ -38,7 +38,7 @@ from ecgtransfer.prepare.gains import (
     nearly_common_gain,
 )
 from ecgtransfer.prepare.quality import fault_of_unit
-from ecgtransfer.prepare.recordings import read_recording
+from ecgtransfer.prepare.recordings import is_header, read_recording
 from ecgtransfer.prepare.rows import Batch, Quality, samples_per_row, spread_rows
 from ecgtransfer.prepare.summary import why_none_is_usable
 from ecgtransfer.prepare.workers import Workers, workers
@@ -115,7 +115,7 @@ def _prepare_alike(rows: Sequence[npt.NDArray[np.int16]], records: Sequence[Reco
     gains: dict[int, float] = {}
     for place, (row, record) in enumerate(zip(rows, records, strict=True)):
         try:
-            header = read_header(f"{job.folder}/{record.path}") if record.path.endswith(".hea") else None
+            header = read_header(f"{job.folder}/{record.path}") if is_header(record.path) else None
             read_recording(job.folder, record.path, record.unit, record.leads, batch.input, header)
             if record.factor != 1.0:
                 np.multiply(batch.input, np.float32(record.factor), out=batch.input)

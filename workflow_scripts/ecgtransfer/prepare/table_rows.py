@@ -1,7 +1,7 @@
 """The rows of a table of your own, one per recording, whatever program wrote the table."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ecgtransfer.acquire.own_table import WrongEntry, columns_by_field, rows_of
@@ -10,8 +10,6 @@ Row = dict[str, str]
 
 _ROUNDED = re.compile(r"\d(?:[.,]\d+)?[eE]\+\d+")
 """How a spreadsheet shows a long number, whose last digits it has lost."""
-_IN_A_FORMULA = re.compile(r'="(.*)"', re.DOTALL)
-"""How tables keep a spreadsheet from taking an id for a number."""
 
 
 def rows_by_recording(entry: Mapping[str, Any], separator: str) -> tuple[list[Row], int]:
@@ -33,9 +31,10 @@ def rows_by_recording(entry: Mapping[str, Any], separator: str) -> tuple[list[Ro
         If the table is broken, or ids in it were rounded by a spreadsheet.
     """
     rows: dict[tuple[str, ...], Row] = {}
-    n_rows = 0
-    for row in _as_meant(entry):
+    n_rows, columns = 0, columns_by_field(entry)
+    for row in rows_of(entry):
         n_rows += 1
+        _require_whole(row, entry, columns)
         whose = tuple(cell for field, cell in row.items() if field != "labels")
         known = rows.get(whose)
         if known is None:
@@ -45,16 +44,10 @@ def rows_by_recording(entry: Mapping[str, Any], separator: str) -> tuple[list[Ro
     return list(rows.values()), n_rows - len(rows)
 
 
-def _as_meant(entry: Mapping[str, Any]) -> Iterator[Row]:
-    columns = columns_by_field(entry)
-    for row in rows_of(entry):
-        for field in ("record", "patient"):
-            if _ROUNDED.fullmatch(row[field]):
-                raise WrongEntry(
-                    f"{entry['table']}: {row[field]!r} in column '{columns[field]}' is a number that a spreadsheet has"
-                    " rounded, so that different ids become one; export the column as text"
-                )
-        yield {
-            field: found[1].strip() if cell.startswith("=") and (found := _IN_A_FORMULA.fullmatch(cell)) else cell
-            for field, cell in row.items()
-        }
+def _require_whole(row: Row, entry: Mapping[str, Any], columns: Mapping[str, str]) -> None:
+    for field in ("record", "patient"):
+        if _ROUNDED.fullmatch(row[field]):
+            raise WrongEntry(
+                f"{entry['table']}: {row[field]!r} in column '{columns[field]}' is a number that a spreadsheet has"
+                " rounded, so that different ids become one; export the column as text"
+            )

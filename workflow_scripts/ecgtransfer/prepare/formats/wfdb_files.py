@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import lead_columns
+from ecgtransfer.prepare.formats.memory import require_room
 from ecgtransfer.prepare.formats.regular_files import open_regular, size_of_regular
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_headers import Header, LeadSpecification, read_header
@@ -50,6 +51,9 @@ FORMATS = {
 _LEFT_TO_WFDB = {8: 1.0, 310: 4 / 3, 311: 4 / 3, 508: 1e-3, 516: 1e-3, 524: 1e-3}
 """Least bytes per value: what keeps a header from announcing more than its file can hold (FLAC from 508 on)."""
 
+_WFDB_BYTES = 8
+"""Bytes per value that ``wfdb`` returns."""
+
 _SCRATCH_KEPT = 1 << 26
 _scratch = threading.local()
 
@@ -71,6 +75,8 @@ class FilePlan(NamedTuple):
     scale: npt.NDArray[np.floating]
     baseline: npt.NDArray[np.floating] | None
     header_columns: tuple[int, ...]
+    signs: tuple[int, ...]
+    """-1 for a lead that the file holds inverted, else 1, as `rows` has them."""
 
 
 def check_record(header: Header, path: str | Path) -> None:
@@ -199,6 +205,7 @@ def _plan(
         scale=scale,
         baseline=baseline if baseline.any() else None,
         header_columns=header_columns,
+        signs=tuple(signs[row] for row in rows),
     )
 
 
@@ -216,6 +223,11 @@ def _check_size(plan: FilePlan, n_samples: int, size: int, path: str, file_name:
             f"{path}: signal file {file_name} is truncated, it has {size} bytes of the {expected} that"
             " the header announces; download it again or remove the record"
         )
+    if known is None:
+        try:
+            require_room(_WFDB_BYTES * values, f"unpacked, signal file {file_name}", "cut the record into shorter ones")
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from error
 
 
 def _frames(descriptor: int, plan: FilePlan, n_samples: int, path: str, file_name: str) -> npt.NDArray[np.integer]:
@@ -300,6 +312,5 @@ def _fill_with_wfdb(signal: Samples, plan: FilePlan, header: Header, path: str) 
         raise InputError(f"{path}: wfdb cannot read the signals ({type(error).__name__})") from error
     if read.shape != (len(plan.rows), header.n_samples):
         raise InputError(f"{path}: wfdb reads another number of samples than the header announces")
-    for row, samples, column in zip(plan.rows, read, plan.header_columns, strict=True):
-        factor = millivolts_per_unit(header.leads[column].unit)
-        signal[row] = samples * factor
+    for row, samples, column, sign in zip(plan.rows, read, plan.header_columns, plan.signs, strict=True):
+        signal[row] = samples * (sign * millivolts_per_unit(header.leads[column].unit))

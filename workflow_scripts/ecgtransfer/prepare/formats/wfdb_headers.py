@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.file_names import found_beside, is_file
 from ecgtransfer.prepare.formats.regular_files import open_regular, stays_within
 
 DEFAULT_GAIN = 200.0
@@ -76,11 +77,16 @@ def read_header(path: str | Path) -> Header:
 
 
 def signal_files(path: Path) -> tuple[str, ...]:
-    """Return the signal files that a header names, each once and relative to its folder; none if it is no header."""
+    """Return the signal files that a header names, each once and relative to its folder; none if it is no header.
+
+    One that is there in another spelling (`ecgtransfer.file_names`) is called as it is on the disk.
+    """
     try:
-        return tuple(dict.fromkeys(read_header(path).file_names))
+        named = dict.fromkeys(read_header(path).file_names)
     except InputError:
         return ()
+    beside = f"{path.parent}/"
+    return tuple(name if is_file(path.parent / name) else found_beside(beside + name)[len(beside) :] for name in named)
 
 
 def _parse(content: bytes, path: str) -> Header:
