@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ecgtransfer.csv_tables import read_table
 from ecgtransfer.job import job
+from ecgtransfer.prepare.formats.units import NO_UNIT
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.report.ecg_page import draw_ecg_page
 from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
@@ -16,6 +17,7 @@ with job(snakemake):
     chosen = choose_recordings(records, len(snakemake.output.svg))
     for record, svg, png in zip(chosen, snakemake.output.svg, snakemake.output.png, strict=True):
         unit, leads = stored.loc[record["record_id"], ["unit", "leads"]]
-        signal_mv = read_recording(Path(snakemake.params.folder), record["path"], unit, leads)
+        signal = read_recording(Path(snakemake.params.folder), record["path"], unit, leads)
         title = recording_title(snakemake.wildcards.dataset, record, abbreviations)
-        save_figure(draw_ecg_page(signal_mv, record["sampling_rate_hz"], title), svg, png, FEWER_DOTS_PER_INCH)
+        page = draw_ecg_page(signal, record["sampling_rate_hz"], title, has_unit=unit != NO_UNIT)
+        save_figure(page, svg, png, FEWER_DOTS_PER_INCH)

@@ -16,6 +16,7 @@ from ecgtransfer.prepare.corpora import (
     without_shuffling,
     without_task,
 )
+from ecgtransfer.prepare.formats.units import NO_UNIT
 from ecgtransfer.study import corpora_of, is_outside, leaks, sources_of, trained_sources
 
 _LONGEST_CORPUS = 200  # characters; with the way to transfer before it, it names a folder
@@ -79,6 +80,7 @@ def _inconsistencies(
     yield from _wrong_plan(config, published)
     yield from _wrong_folds(config["splits"])
     yield from _wrong_band(config["signals"])
+    yield from _lacking_units(config)
     yield from _wrong_crops(config)
     yield from _wrong_pretrainings(config["transfer"])
     if config["compare"]["beside"] == config["study"]:
@@ -300,6 +302,15 @@ def _wrong_band(signals: Mapping[str, Any]) -> Iterator[str]:
             f"`signals.band_pass.high_hz` is {band['high_hz']}, at most half of `signals.sampling_rate_hz`"
             f" = {rate} can be kept"
         )
+
+
+def _lacking_units(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, entry in config["own"].items():
+        if entry.get("unit", "").strip().lower() == NO_UNIT and config["signals"]["scaling"] == "none":
+            yield (
+                f"`own.{name}.unit` is '{NO_UNIT}', and `signals.scaling: none` keeps amplitudes, which then mean"
+                " nothing; say the unit, or set `signals.scaling` to min-max or z-score"
+            )
 
 
 def _wrong_pretrainings(transfer: Mapping[str, Any]) -> Iterator[str]:

@@ -16,15 +16,14 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.file_names import is_file
 from ecgtransfer.leads import lead_columns
 from ecgtransfer.prepare.formats.csv_files import read_csv
-from ecgtransfer.prepare.formats.units import millivolts_per_unit
+from ecgtransfer.prepare.formats.units import NO_UNIT, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
+from ecgtransfer.prepare.formats.wfdb_headers import FASTEST_HZ, SLOWEST_HZ
 from ecgtransfer.prepare.layouts import Notice
 from ecgtransfer.prepare.recordings import RecordingFacts, is_header, recording_facts, with_names
 
 KEY_OF = {"rate": "sampling_rate_hz", "unit": "unit", "leads": "leads"}
 """Field of a row -> key of the entry that says it of all."""
-
-SLOWEST_HZ, FASTEST_HZ = 20.0, 50_000.0
 
 Row = Mapping[str, str]
 
@@ -233,8 +232,10 @@ def _same_unit(text: str, header: Header) -> None:
         raise InputError(f"the table says the unit {text[:40]}, the file {in_file[:40]}")
 
 
-def _alike_units(one: str, other: str) -> bool:
-    return math.isclose(millivolts_per_unit(one), millivolts_per_unit(other), rel_tol=1e-6)
+def _alike_units(said: str, in_file: str) -> bool:
+    if _checked_unit(said) == NO_UNIT:
+        return False
+    return math.isclose(millivolts_per_unit(said), millivolts_per_unit(in_file), rel_tol=1e-6)
 
 
 def _unit_of(header: Header) -> str:
@@ -258,6 +259,8 @@ def _checked_leads(text: str, place: str = "") -> tuple[str, ...]:
 
 
 def _checked_unit(text: str, place: str = "") -> str:
+    if text.strip().lower() == NO_UNIT:
+        return NO_UNIT
     try:
         millivolts_per_unit(text)
     except ValueError as error:

@@ -30,7 +30,7 @@ from ecgtransfer.prepare.formats.twelve_leads import (
     require_rows_of_recordings,
     row_shape,
 )
-from ecgtransfer.prepare.formats.units import millivolts_per_unit
+from ecgtransfer.prepare.formats.units import NO_UNIT, bring_to_one, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header, read_signal
 
 _PATH = re.compile(
@@ -61,7 +61,12 @@ class RecordingPath(NamedTuple):
 
 
 def read_recording(
-    folder: str | Path, path: str, unit: str = "", leads: str = "", out: npt.NDArray[np.float32] | None = None
+    folder: str | Path,
+    path: str,
+    unit: str = "",
+    leads: str = "",
+    out: npt.NDArray[np.float32] | None = None,
+    header: Header | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return a recording in mV, shape (12, samples), standard lead order.
 
@@ -74,12 +79,15 @@ def read_recording(
     path
         File within the folder and, where needed, array and row: ``file[#array[[row]]]``.
     unit
-        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header says it itself.
+        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header says it itself. With `NO_UNIT`
+        they come in multiples of the median range of the recording's leads.
     leads
         Names of the leads in the order of the file, joined by ``|``. WFDB headers and the first line of a CSV file may
         say them themselves; then both must agree.
     out
         Array of shape (12, samples) to fill and return, so that a loop allocates nothing; its rows may be strided.
+    header
+        Of a WFDB record, if it was read before.
 
     Raises
     ------
@@ -88,7 +96,7 @@ def read_recording(
     """
     source = f"{folder}/{path}"
     if is_header(path):
-        return read_signal(source, _header(source, path, leads), out)
+        return read_signal(source, _header(source, path, leads, header), out)
     if not unit:
         raise InputError(f"{source}: the unit is not known; say `unit` of the data set, such as mV or uV")
     with _faults_in_one_line(source):
@@ -97,7 +105,10 @@ def read_recording(
             raise ValueError("the names of the leads are not known; say `leads` of the data set")
         _n_samples(array, row, len(names), path)
         one = np.asarray(array if row is None else array[row])
-        return in_millivolts(one, names, millivolts_per_unit(unit), out)
+        signal = in_millivolts(one, names, 1.0 if unit == NO_UNIT else millivolts_per_unit(unit), out)
+        if unit == NO_UNIT:
+            bring_to_one(signal)
+        return signal
 
 
 def recording_facts(
@@ -120,7 +131,7 @@ def recording_facts(
     """
     source = f"{folder}/{path}"
     if is_header(path):
-        header = _header(source, path, leads) or read_header(source)
+        header = _header(source, path, leads, None) or read_header(source)
         check_record(header, source)
         return RecordingFacts(header.sampling_rate_hz, header.n_samples, len(header.leads))
     with _faults_in_one_line(source):
@@ -137,11 +148,11 @@ def is_header(path: str) -> bool:
     return path[-4:].lower() == ".hea"
 
 
-def _header(source: str, path: str, leads: str) -> Header | None:
-    """Return a header with the names of `leads` where it names none; without `leads`, None, and nothing is read."""
+def _header(source: str, path: str, leads: str, header: Header | None) -> Header | None:
+    """Return a header with the names of `leads` where it names none; without `leads`, as it is, and nothing is read."""
     if not stays_within(path):
         raise _outside(path)
-    return with_names(read_header(source), leads, source) if leads else None
+    return with_names(header or read_header(source), leads, source) if leads else header
 
 
 def with_names(header: Header, leads: str, source: str) -> Header:

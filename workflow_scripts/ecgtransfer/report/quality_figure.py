@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.quality import implausible
+from ecgtransfer.prepare.gains import out_of_line
 from ecgtransfer.report.names import one_line, short_id
 
 FLAGS = {
@@ -21,7 +21,7 @@ FLAGS = {
     "flat_leads": "with flat leads",
     "clipped_leads": "with clipped leads",
     "padded_s": "shorter than the window, padded",
-    "gain_flag": "with an implausible amplitude",
+    "gain_flag": "with an implausible amplitude or gain",
 }
 """Columns of the quality table that mark a recording where they are above 0, in words."""
 
@@ -45,8 +45,8 @@ def reason_class(reason: str) -> str:
 
 
 def with_gain_flag(quality: pd.DataFrame, largest_ratio: float) -> pd.DataFrame:
-    """Return the table beside the signals with a column ``gain_flag``: 1 where the amplitude is implausible."""
-    return quality.assign(gain_flag=implausible(quality["gain_ratio"].to_numpy(dtype=float), largest_ratio).astype(int))
+    """Return the table beside the signals with a column ``gain_flag``: 1 where amplitude or gain is implausible."""
+    return quality.assign(gain_flag=out_of_line(quality, largest_ratio).astype(int))
 
 
 def quality_summary(rejected: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
@@ -194,6 +194,8 @@ def _draw_amplitudes(axes: Axes, quality: pd.DataFrame, bounds: tuple[float, flo
     ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
     edges = np.geomspace(1 / 20, 20, 49)
     axes.hist(np.clip(ratio, edges[0], edges[-1]), bins=edges.tolist(), color=_KEPT)
+    if not len(ratio):
+        axes.text(0.5, 0.5, "no unit:\nnot compared", transform=axes.transAxes, ha="center", fontsize=_SMALL)
     for bound in bounds:
         axes.axvline(bound, color=_FLAGGED, linestyle="--", linewidth=1.2)
     axes.set_xscale("log")

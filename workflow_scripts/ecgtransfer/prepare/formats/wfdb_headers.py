@@ -19,6 +19,9 @@ from ecgtransfer.prepare.formats.regular_files import open_regular, stays_within
 DEFAULT_GAIN = 200.0
 """ADC units per physical unit where a header gives none or 0 (WFDB specification)."""
 
+SLOWEST_HZ, FASTEST_HZ = 20.0, 50_000.0
+"""Sampling rates of ECGs lie between; what lies outside is in another unit, or of another signal."""
+
 _MOST_BYTES = 1 << 17  # a header of a hundred signals has some 10 kB
 _INTEGER = re.compile(rb"[-+]?\d{1,15}")
 _RATE = re.compile(rb"(\d{1,12}(?:\.\d{0,15})?)(?:[/(].*)?")
@@ -127,6 +130,11 @@ def _record_line(line: bytes, path: str) -> tuple[float, int, int]:
     rate, n_samples, n_leads = float(rate_found[1]), int(words[3]), int(words[1])
     if n_leads < 1 or not 0 < rate < 1e6 or not 0 < n_samples < 2**40:
         raise InputError(f"{path}: record line {_shown(line)} has an impossible number of signals, rate or samples")
+    if not SLOWEST_HZ <= rate <= FASTEST_HZ:
+        raise InputError(
+            f"{path}: {rate:g} Hz is no rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz; mend the record"
+            " line"
+        )
     return rate, n_samples, n_leads
 
 
