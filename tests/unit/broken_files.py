@@ -222,7 +222,7 @@ def judge_array(path: str, independent: Callable[[Path, str], npt.NDArray[Any]])
         expected = np.asarray(independent(folder, name))
         if row:
             expected = expected[int(row[:-1])]
-        expected = (expected if expected.shape[0] == 12 else expected.T).astype(np.float64)
+        expected = with_gaps(expected if expected.shape[0] == 12 else expected.T)
         with np.errstate(over="ignore"):
             same(found, np.where(np.abs(expected) > np.finfo(np.float32).max, np.nan, expected), 0)
         if recording_facts(folder, path, ALL).n_samples != found.shape[1]:
@@ -230,6 +230,12 @@ def judge_array(path: str, independent: Callable[[Path, str], npt.NDArray[Any]])
         return True
 
     return judge
+
+
+def with_gaps(array: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return an array in which the smallest value of a signed integer is a sample that is missing."""
+    missing = array == np.iinfo(array.dtype).min if array.dtype.kind == "i" else False
+    return np.where(missing, np.nan, array.astype(np.float64))
 
 
 # Tables: another one is another line in TABLES.

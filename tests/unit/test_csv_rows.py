@@ -49,7 +49,7 @@ def test_ids_that_differ_in_bytes_stay_two(tmp_path: Path) -> None:
 def test_mistakes(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     for content, message in {
-        b"": "column a, b missing, found none",
+        b"\n": "column a, b missing, found none",
         b"A,b\n": "column a missing; did you mean `A`",
         b"a\tc\n": "column b missing",
         b"a,b\n1," + b"x" * 200_000: "row 2 is not CSV",

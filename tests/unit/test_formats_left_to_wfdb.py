@@ -47,6 +47,16 @@ def test_a_negative_gain_is_not_turned_around_twice(tmp_path: Path) -> None:
     assert_same(read_signal(tmp_path / "r1.hea"), -plain.astype(np.float64), 100.0)
 
 
+@pytest.mark.parametrize(("header", "signals"), [(".HEA", ".dat"), (".hea", ".DAT"), (".HEA", ".DAT")])
+def test_suffixes_in_capitals(tmp_path: Path, header: str, signals: str) -> None:
+    write_flac(tmp_path, "516", LEADS)
+    expected = read_signal(tmp_path / "r1.hea")
+    stored = tmp_path / read_header(tmp_path / "r1.hea").file_names[0]
+    stored.rename(stored.with_suffix(signals))
+    path = (tmp_path / "r1.hea").rename(tmp_path / f"r1{header}")
+    assert_same(read_signal(path), expected)
+
+
 def test_silence_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
     write_flac(tmp_path, "516", LEADS)
     path = edit_header(tmp_path, f"12 500 {N_SAMPLES}", f"12 500 {10**7}")

@@ -195,7 +195,7 @@ class TestRejected:
             "gone": "file b.npy is missing",
             "up": "file '../a.npy' is not a path within the folder",
             "root": "file '/a.npy' is not a path within the folder",
-            "cut": "truncated",
+            "cut": "signal file cut.dat is empty",
             "row 16": "the column of records is empty",
             "good": "record id good is also that of a.npy#[0]",
         }.items():
@@ -237,7 +237,8 @@ class TestInventory:
             ),
             ("record,labels\na,1\n", "column file missing"),
             ("record;file;labels\na;x;1\n", "the first is 'x.hea'"),
-            ("", "column record, file missing"),
+            ("\n", "column record, file missing"),
+            ("", "is empty; copy or download it again"),
         ],
     )
     def test_mistakes(self, folder: Path, text: str, message: str) -> None:

@@ -1,6 +1,8 @@
 """Recordings of every format against h5py, numpy, pandas and scipy, and what is said of those that cannot be read."""
 
+import csv
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import scipy.io
+from test_layouts_table import described, own
 from tiny_matlab import write_mat_7_3
 
 from ecgtransfer.errors import InputError
@@ -204,6 +207,40 @@ def test_csv_with_numbered_columns(tmp_path: Path, first: int) -> None:
     np.testing.assert_allclose(read_recording(tmp_path, "r.csv", "mV", ALL), samples(), rtol=1e-6)
 
 
+def write_as_r(folder: Path, array: npt.NDArray) -> None:
+    """Write samples of shape (leads, samples) as R writes columns without names."""
+    pd.DataFrame(array.T, columns=[f"V{i + 1}" for i in range(len(array))]).to_csv(
+        folder / "r.csv", index=False, quoting=csv.QUOTE_NONNUMERIC
+    )
+
+
+@pytest.mark.parametrize("n_leads", [7, 8, 12, 15])
+def test_csv_with_the_names_of_r(tmp_path: Path, n_leads: int) -> None:
+    """V1, V2, ... of more columns than there are such leads name none: read as I, II, V1, ..., or asked for."""
+    leads = {7: LEADS[5:], 8: ("I", "II", *LEADS[6:]), 12: LEADS, 15: (*LEADS, "V7", "V8", "V9")}[n_leads]
+    array = samples(n_leads)
+    write_as_r(tmp_path, array)
+    found = read_recording(tmp_path, "r.csv", "mV", "|".join(leads))
+    for lead, row in zip(LEADS, found, strict=True):
+        expected = array[leads.index(lead)] if lead in leads else np.full(N_SAMPLES, np.nan)
+        np.testing.assert_allclose(row, expected, rtol=1e-6)
+    told = f"the columns are called V1 to V{n_leads}, as R calls columns without names; name the leads with `leads`"
+    for call in (read_recording, recording_facts):
+        arguments = (tmp_path, "r.csv", "mV") if call is read_recording else (tmp_path, "r.csv")
+        assert message_of(lambda call=call, said=arguments: call(*said)) == f"{tmp_path}/r.csv: {told}"
+    table = "record,file,labels\na,r.csv,426783006\n"
+    (tmp_path / "x").mkdir()
+    shutil.move(tmp_path / "r.csv", tmp_path / "x/r.csv")
+    _, rejected = described(own(tmp_path / "x", table, sampling_rate_hz=500, unit="mV"))
+    assert rejected == {"a": told}
+
+
+@pytest.mark.parametrize("n_leads", [3, 6])
+def test_csv_of_chest_leads_alone(tmp_path: Path, n_leads: int) -> None:
+    write_as_r(tmp_path, samples(n_leads))
+    np.testing.assert_allclose(read_recording(tmp_path, "r.csv", "mV")[6 : 6 + n_leads], samples(n_leads), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("text", "leads", "message"),
     [
@@ -211,7 +248,7 @@ def test_csv_with_numbered_columns(tmp_path: Path, first: int) -> None:
         ("I,II\n1,2\n3,4,5\n", "", "Expected 2 fields in line 2, saw 3"),
         ("I,II\n1,2\n3,x\n", "", "could not convert string to float: 'x'"),
         ("I,II\n", "", "no samples"),
-        ("", "I|II", "no samples"),
+        ("", "I|II", "is empty"),
         ("1,2\n3,4\n5,6\n", "", "say `leads` of the data set"),
         ("1,2\n3,4\n5,6\n", "I|II|III", "has 2 columns, 3 leads are named"),
         ("I,II\n1,2\n3,4\n5,6\n", "II|I", "the column named 'I' is lead 'II' by the entry"),

@@ -6,7 +6,10 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-_CLASSES = {"f8": "double", "f4": "single", "i2": "int16", "u1": "uint8"}
+_CLASSES = {
+    "f8": "double", "f4": "single", "i1": "int8", "i2": "int16", "i4": "int32", "i8": "int64", "u1": "uint8",
+    "u2": "uint16",
+}  # fmt: skip
 
 
 def write_mat_7_3(path: Path, **variables: object) -> None:

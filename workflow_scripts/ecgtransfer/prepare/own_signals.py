@@ -15,12 +15,17 @@ from ecgtransfer.acquire.own_table import WrongEntry
 from ecgtransfer.errors import InputError
 from ecgtransfer.file_names import is_file
 from ecgtransfer.leads import lead_columns
-from ecgtransfer.prepare.formats.csv_files import read_csv
 from ecgtransfer.prepare.formats.units import NO_UNIT, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
 from ecgtransfer.prepare.formats.wfdb_headers import FASTEST_HZ, SLOWEST_HZ
 from ecgtransfer.prepare.layouts import Notice
-from ecgtransfer.prepare.recordings import RecordingFacts, is_header, recording_facts, with_names
+from ecgtransfer.prepare.recordings import (
+    RecordingFacts,
+    is_header,
+    names_of_columns,
+    recording_facts,
+    with_names,
+)
 
 KEY_OF = {"rate": "sampling_rate_hz", "unit": "unit", "leads": "leads"}
 """Field of a row -> key of the entry that says it of all."""
@@ -154,7 +159,7 @@ class OwnSignals:
     def _leads(self, row: Row, path: str) -> str:
         """Return the names of the leads; nothing where only the first line of a CSV file says them."""
         said = row["leads"] or "leads" in self._entry
-        if not said and path.lower().endswith(".csv") and _names_its_columns(self._folder / path):
+        if not said and path.lower().endswith(".csv") and names_of_columns(self._folder, path):
             return ""
         return "|".join(_checked_leads(self._said(row, "leads")))
 
@@ -198,13 +203,6 @@ def array_and_row(path: str) -> tuple[str, int | None]:
     file, _, inside = path.partition("#")
     array, bracket, number = inside.partition("[")
     return f"{file}#{array}", int(number.removesuffix("]")) if bracket else None
-
-
-def _names_its_columns(path: Path) -> bool:
-    try:
-        return bool(read_csv(str(path))[0])
-    except Exception as error:  # what the packages raise for a broken file
-        raise InputError(f"{path}: {' '.join(str(error).split())[:200]}") from error
 
 
 def _checked_rate(text: str, place: str) -> float:

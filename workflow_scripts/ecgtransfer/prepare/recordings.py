@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS, LeadColumns, lead_columns
 from ecgtransfer.prepare.formats.array_files import open_npy, open_npz
-from ecgtransfer.prepare.formats.csv_files import read_csv
+from ecgtransfer.prepare.formats.csv_files import are_names_of_r, read_csv
 from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
 from ecgtransfer.prepare.formats.matlab_files import open_mat
 from ecgtransfer.prepare.formats.memory import require_room
@@ -32,6 +32,7 @@ from ecgtransfer.prepare.formats.twelve_leads import (
 )
 from ecgtransfer.prepare.formats.units import NO_UNIT, bring_to_one, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header, read_signal
+from ecgtransfer.stand_ins import stand_in
 
 _PATH = re.compile(
     r"(?P<file>.*?\.(?P<suffix>h5|hdf5|npy|npz|csv|mat))(?:#(?P<array>[^\[\]]*)(?:\[(?P<row>\d{1,12})\])?)?",
@@ -143,6 +144,19 @@ def recording_facts(
         return RecordingFacts(None, n_samples, n_leads, None if row is None else array.shape[0])
 
 
+def names_of_columns(folder: str | Path, path: str) -> tuple[str, ...]:
+    """Return the names above the columns of a CSV file, none if there are none.
+
+    Raises
+    ------
+    InputError
+        As `read_recording`.
+    """
+    source = f"{folder}/{path}"
+    with _faults_in_one_line(source):
+        return read_csv(source)[0]
+
+
 def is_header(path: str) -> bool:
     """Tell whether a file is a WFDB header by its name."""
     return path[-4:].lower() == ".hea"
@@ -197,8 +211,11 @@ def _faults_in_one_line(source: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split())
-        reason = said if type(error) is ValueError and said else f"cannot be read ({type(error).__name__} {said})"
+        of_array = _PATH.fullmatch(source)
+        reason = stand_in(of_array["file"]) if of_array else ""
+        if not reason:
+            said = " ".join(str(error).split())
+            reason = said if type(error) is ValueError and said else f"cannot be read ({type(error).__name__} {said})"
         raise InputError(f"{source}: {reason[:300]}") from error
 
 
@@ -232,6 +249,13 @@ def _open_array(folder: str | Path, path: str, leads: str) -> tuple[tuple[str, .
         read = open_npz if suffix == "npz" else open_mat
         return names, read(full, array) if row is None else _held_for_rows(read, full, array), row
     in_file, table = read_csv(full)
+    if are_names_of_r(in_file):
+        if not names:
+            raise ValueError(
+                f"the columns are called V1 to {in_file[-1]}, as R calls columns without names; name the leads with"
+                " `leads`"
+            )
+        in_file = ()
     _require_agreement(names, in_file, "column")
     names = names or in_file
     if names and len(names) != table.shape[1]:  # a row is a sample: here the axes are known

@@ -16,6 +16,8 @@ _TIMES_HELD = 3
 """How often the text is held while it is read."""
 _SURELY_NUMBERED = 8
 """Cells from which on 1, 2, ... cannot be a sample."""
+_FEWEST_OF_R = 7
+"""Columns from which on V1, V2, ... are no leads: with fewer, they are those of the chest."""
 _SMALLER = "cut it into shorter recordings, or save it as .npy"
 
 
@@ -65,6 +67,11 @@ def read_csv(path: str) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     if table.shape[1] != len(cells) or n_separators != len(table) * (len(cells) - 1):
         raise ValueError(f"a row has another number of cells than the {len(cells)} of the first line")
     return tuple(cells) if named else (), table.to_numpy()
+
+
+def are_names_of_r(names: tuple[str, ...]) -> bool:
+    """Tell whether columns are called as R calls those without names: V1, V2, ..., and more of them than such leads."""
+    return len(names) >= _FEWEST_OF_R and names == tuple(f"V{i + 1}" for i in range(len(names)))
 
 
 def _is_number(cell: str) -> bool:

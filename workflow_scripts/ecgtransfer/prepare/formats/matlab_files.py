@@ -162,10 +162,13 @@ def _fields_5(begins: memoryview, place: int, order: str) -> list[str]:
 
 def _numbers_5(content: memoryview, place: int, order: str, shape: tuple[int, ...], numbers: str) -> Array:
     kind, stored, _ = _element(content, place, order)
-    # Numbers are stored in the smallest type that holds them.
+    # Numbers are stored in the smallest type that holds them, whose smallest number is one like others.
     _require(kind in _TYPES_5 and np.can_cast(_TYPES_5[kind], numbers))
     values = np.frombuffer(stored, order + _TYPES_5[kind], len(stored) // int(_TYPES_5[kind][1]))
     _require(min(shape) >= 0 and prod(shape) == values.size and values.nbytes == len(stored))
+    if values.dtype.kind == "i" and _TYPES_5[kind] != numbers and values.min(initial=0) == np.iinfo(values.dtype).min:
+        require_room(values.size * np.dtype(numbers).itemsize, "an array, unpacked,", ROW_BY_ROW)
+        values = values.astype(numbers)
     return values.reshape(shape, order="F")
 
 

@@ -136,7 +136,8 @@ def in_millivolts(
 ) -> npt.NDArray[np.float32]:
     """Return the twelve leads of an array, shape (12, samples), in mV.
 
-    A lead that is not there is NaN, and so is a sample that is infinite.
+    A lead that is not there is NaN, and so is a sample that is infinite or, of signed integers, the smallest that
+    their type can hold: as in WFDB files, it marks a sample that was not recorded.
 
     Parameters
     ----------
@@ -163,12 +164,17 @@ def in_millivolts(
         out = np.empty((12, n_samples), np.float32)
     elif out.shape != (12, n_samples):
         raise ValueError(f"has {n_samples} samples per lead, expected {out.shape[1]}")
+    missing = np.iinfo(array.dtype).min if array.dtype.kind == "i" else None
+    if missing is not None and array.min() != missing:
+        missing = None
     with np.errstate(over="ignore", invalid="ignore"):
         for lead, column, sign in zip(out, columns, signs, strict=True):
             if column < 0:
                 lead.fill(np.nan)
             else:
                 np.multiply(leads_first[column], np.float64(sign * factor), out=lead, casting="same_kind")
+                if missing is not None:
+                    lead[leads_first[column] == missing] = np.nan
         if not np.isfinite(out.sum()):
             out[np.isinf(out)] = np.nan
     return out

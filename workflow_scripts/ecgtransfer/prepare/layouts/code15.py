@@ -28,6 +28,7 @@ from ecgtransfer.prepare.layouts import (
 )
 from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import recording_facts
+from ecgtransfer.stand_ins import stand_in
 
 logger = logging.getLogger(__name__)
 
@@ -112,8 +113,11 @@ def _part(path: Path) -> tuple[Iterator[str], int]:
         ids: np.ndarray[Any, Any] = open_hdf5(str(path), IDS)[()]
         n_rows, n_samples, n_leads = open_hdf5(str(path), ARRAY).shape
     except Exception as error:  # h5py raises many types for a broken file
+        instead = stand_in(str(path))
         raise InputError(
-            f"{path}: has no arrays '{IDS}' and '{ARRAY}' of exams x samples x leads ({str(error)[:80]}); "
+            f"{path}: {instead}"
+            if instead
+            else f"{path}: has no arrays '{IDS}' and '{ARRAY}' of exams x samples x leads ({str(error)[:80]}); "
             f"{MEND_PUBLISHED}"
         ) from error
     if ids.shape != (n_rows,) or n_leads != 12:

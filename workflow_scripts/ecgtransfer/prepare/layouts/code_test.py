@@ -19,6 +19,7 @@ from ecgtransfer.prepare.layouts import (
     path_named,
 )
 from ecgtransfer.prepare.people import person
+from ecgtransfer.stand_ins import stand_in
 
 TRACINGS, ATTRIBUTES, ANNOTATIONS = "ecg_tracings.hdf5", "attributes.csv", "annotations/gold_standard.csv"
 ARRAY = "tracings"
@@ -65,7 +66,10 @@ def _shape(path: Path) -> tuple[int, int, int]:
     try:
         n_records, n_samples, n_leads = open_hdf5(str(path), ARRAY).shape
     except Exception as error:  # h5py raises many types for a broken file
+        instead = stand_in(str(path))
         raise InputError(
-            f"{path}: has no array '{ARRAY}' of tracings x samples x leads ({str(error)[:80]}); {MEND_PUBLISHED}"
+            f"{path}: {instead}"
+            if instead
+            else f"{path}: has no array '{ARRAY}' of tracings x samples x leads ({str(error)[:80]}); {MEND_PUBLISHED}"
         ) from error
     return n_records, n_samples, n_leads
