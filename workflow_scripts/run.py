@@ -5,11 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ecgtransfer.errors import InputError
 from ecgtransfer.locks import alone_in_this_folder
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.judge import State, judge
 from ecgtransfer.provenance.settle import forget_set_aside, settle, to_make
+from ecgtransfer.system_errors import said_in_one_line
 from snakemake_plan import Asked, asked_of_snakemake, is_dry_run
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
@@ -74,10 +74,7 @@ def _run(command: list[str]) -> int:
 
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:])
-    except InputError as mistake:
-        sys.exit(f"error: {mistake}")
-    except OSError as error:
-        sys.exit(f"error: {error.filename}: {error.strerror}; mend what is there, or its permissions")
+        with said_in_one_line():
+            main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)

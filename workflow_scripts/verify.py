@@ -2,9 +2,9 @@
 
 import sys
 
-from ecgtransfer.errors import InputError
 from ecgtransfer.provenance.digests import Digests
 from ecgtransfer.provenance.judge import State, judge
+from ecgtransfer.system_errors import said_in_one_line
 from snakemake_plan import asked_of_snakemake
 
 
@@ -24,7 +24,5 @@ def main(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with said_in_one_line():
         main(*sys.argv[1:])
-    except InputError as mistake:
-        sys.exit(f"error: {mistake}")
