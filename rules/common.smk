@@ -4,20 +4,14 @@ import gc
 import re
 import sys
 import yaml
-from pathlib import Path
 
 # The objects of a plan live until the end: looking for garbage among them took a tenth of a dry run of 800 cells.
 gc.set_threshold(100_000)
-
-RESULTS = f"results/{config['study']}"
-SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
-sys.path.insert(0, str(SCRIPTS))
 
 from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config import check_config, in_key_order
 from ecgtransfer.config_paths import check_paths
 from ecgtransfer.errors import InputError
-from ecgtransfer.files import require_listable, require_writable
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.prepare.corpora import (
     datasets_of,
@@ -34,7 +28,6 @@ from ecgtransfer.provenance.judge import require_current
 from ecgtransfer.provenance.record import digest_of_value
 from ecgtransfer.provenance.settle import remove_leftovers
 from ecgtransfer.report.figures import FIGURE_MODULES
-from ecgtransfer.system_errors import said_in_one_line
 from ecgtransfer.study import (
     cells_at,
     cells_of,
@@ -60,10 +53,6 @@ def read_yaml(path):
     return yaml.safe_load((Path(workflow.basedir) / path).read_text())
 
 
-if workflow.is_main_process:  # Snakemake itself would end in a traceback
-    with said_in_one_line():
-        require_writable(".snakemake")
-        require_listable(RESULTS)
 DATASETS = read_yaml("config/datasets.yaml")
 VIEWS = sorted(
     path.stem for path in Path(workflow.basedir, "config/labels/views").glob("*.csv")
@@ -73,6 +62,8 @@ with said_in_one_line():
         options = {model: entry.options for model, entry in REGISTRY.items()}
         check_config(config, read_yaml("config/schema.yaml"), DATASETS, options, VIEWS)
         check_paths(config, RESULTS)
+        if workflow.is_main_process:
+            require_listable(RESULTS)
     except InputError as mistakes:
         sys.exit(f"error in the config: {mistakes}")
 sections = in_key_order(config)

@@ -88,6 +88,8 @@ def said_in_one_line(near: str | os.PathLike[str] = ".") -> Iterator[None]:
         sys.exit(f"error: {mistake}")
     except (OSError, MemoryError) as error:
         line = in_words(error, near)
+        if line is None and isinstance(error, OSError) and error.filename:
+            line = f"{os.fsdecode(error.filename)}: {error.strerror}; mend what is there"
         if line is None:
             raise
         sys.exit(f"error: {line}")
