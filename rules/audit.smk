@@ -98,6 +98,7 @@ rule audit_leakage:
             category="Data",
             labels={"what": "recordings and patients that occur twice"},
         ),
+        notices="<results>/notices/audit_leakage.csv",
         record="<results>/provenance/audit_leakage.json",
     log:
         "<logs>/audit_leakage.log",
@@ -116,6 +117,7 @@ rule audit_leakage:
         sources=joined_sources(),
         pairs=transfers_of(config),
         patient_numberings=patient_numberings(),
+        own=[name for name in studied_datasets(config) if name in config["own"]],
         code=code_of("audit_leakage"),
     script:
         "../workflow_scripts/audit_leakage.py"

@@ -21,6 +21,7 @@ from ecgtransfer.prepare.corpora import (
     without_task,
 )
 from ecgtransfer.prepare.layouts import LAYOUTS
+from ecgtransfer.prepare.statements import BETWEEN_LABELS
 from ecgtransfer.locks import as_snakemake
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.graph import plan_of
@@ -35,6 +36,7 @@ from ecgtransfer.study import (
     datasets_of_targets,
     drawn_datasets,
     leaks,
+    learns_labels,
     patients_unknown,
     pretrainings_of,
     samples_per_lead,

@@ -49,6 +49,7 @@ rule index_records:
         runtime=30,
     params:
         min_likelihood=config["labels"]["min_likelihood"],
+        separator=label_separator_of,
         code=code_of("index_records"),
     script:
         "../workflow_scripts/index_records.py"
@@ -104,6 +105,7 @@ rule harmonize_labels:
         runtime=30,
     params:
         settings=label_settings,
+        learnt=labels_are_learnt,
         code=code_of("harmonize_labels"),
     script:
         "../workflow_scripts/harmonize_labels.py"
@@ -132,6 +134,7 @@ rule split_records:
     params:
         settings=config["splits"],
         n_replicates=replicates_of,
+        labels_are_learnt=labels_are_learnt,
         code=code_of("split_records"),
     script:
         "../workflow_scripts/split_records.py"

@@ -48,12 +48,23 @@ def described_entry(wildcards):
     return {key: entry[key] for key in ("reader", "unit", "leads") if key in entry}
 
 
+def label_separator_of(wildcards):
+    """Return what is said to stand between the labels of your own recordings, None for other data sets."""
+    own = config["own"].get(wildcards.dataset)
+    return None if own is None else own.get("label_separator", BETWEEN_LABELS)
+
+
 def label_settings(wildcards):
     """Return what of the section `labels` decides the labels of a corpus; views are inputs."""
     keys = ["include", "top", "min_records"]
     if is_shuffled(wildcards.corpus):
         keys.append("shuffle_seed")
     return {key: config["labels"][key] for key in keys}
+
+
+def labels_are_learnt(wildcards):
+    """Return whether labels of a corpus are learnt, so that records without any are of no use."""
+    return learns_labels(config, wildcards.corpus)
 
 
 def datasets_of_joined(wildcards):

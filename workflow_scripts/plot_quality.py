@@ -1,8 +1,8 @@
 """Rule `plot_quality`: one page and one table per data set, what was kept and why the rest was not."""
 
 import numpy as np
-import pandas as pd
 
+from ecgtransfer.csv_tables import read_table
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.report.figure_files import save_figure
@@ -10,9 +10,9 @@ from ecgtransfer.report.quality_figure import draw_quality, quality_summary, wit
 
 with job(snakemake):
     ratio = snakemake.params.implausible_gain["ratio"]
-    quality = pd.read_csv(snakemake.input.quality, dtype={"record_id": str, "reason": str})
+    quality = read_table(snakemake.input.quality)
     quality = with_gain_flag(quality, ratio)
-    summary = quality_summary(pd.read_csv(snakemake.input.rejected, dtype=str), quality)
+    summary = quality_summary(read_table(snakemake.input.rejected), quality)
     write_csv(summary, snakemake.output.summary)
     signals = np.load(snakemake.input.signals, mmap_mode="r", allow_pickle=False)
     figure = draw_quality(

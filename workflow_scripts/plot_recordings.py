@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-import pandas as pd
-
+from ecgtransfer.csv_tables import read_table
 from ecgtransfer.job import job
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.report.ecg_page import draw_ecg_page
@@ -11,9 +10,9 @@ from ecgtransfer.report.figure_files import save_figure
 from ecgtransfer.report.recordings import choose_recordings, recording_title
 
 with job(snakemake):
-    records = pd.read_csv(snakemake.input.records, dtype={"record_id": str, "codes": str})
-    abbreviations = pd.read_csv(snakemake.input.snomed, dtype=str).set_index("snomed_ct")["abbreviation"].to_dict()
-    stored = pd.read_csv(snakemake.input.described, dtype=str, keep_default_na=False).set_index("record_id")
+    records = read_table(snakemake.input.records)
+    abbreviations = read_table(snakemake.input.snomed).set_index("snomed_ct")["abbreviation"].to_dict()
+    stored = read_table(snakemake.input.described).fillna({"unit": "", "leads": ""}).set_index("record_id")
     chosen = choose_recordings(records, len(snakemake.output.svg))
     for record, svg, png in zip(chosen, snakemake.output.svg, snakemake.output.png, strict=True):
         unit, leads = stored.loc[record["record_id"], ["unit", "leads"]]

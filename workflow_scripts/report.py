@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
 from ecgtransfer.notices import read_notices
@@ -23,7 +24,7 @@ from ecgtransfer.report.page import StudyResults, render_page
 with job(snakemake):
     files, plan = snakemake.input, snakemake.params
     require_current(Plan.read(plan.plan).upstream_of(files), Digests(MEMORY))
-    snomed = pd.read_csv(files.snomed, dtype=str)
+    snomed = read_table(files.snomed)
     records = read_tables(plan.drawn, files.records)
     results = StudyResults(
         config=plan.config,
@@ -38,7 +39,7 @@ with job(snakemake):
         notices=read_notices(files.notices),
         recipes=dict(zip(plan.studied, map(read_json, files.recipes), strict=True)),
         label_names=read_names(snomed),
-        labels=read_tables(plan.corpora, files.labels),
+        labels=read_tables(plan.corpora, files.labels, read_labels),
         splits=read_tables(plan.corpora, files.splits),
         cells=plan.cells,
         runs=list(map(read_json, files.runs)),

@@ -262,7 +262,7 @@ TABLES = [
           "record,file,labels,patient,array,row,age,sex,unit,rate,leads,site,month,fold\n"
           "a,r/1.hea,426783006|164889003,p1,,,50,F,,500,,s,2020-01,1\n"
           f"b,exams_part0.hdf5,426783006,p2,tracings,1,,M,mV,400,{ALL},,2020-02,2\n"
-          f"c,exams_part0.hdf5,,p3,tracings,0,1,,uV,500,{ALL},,,\n"),
+          f"c,exams_part0.hdf5,,p3,tracings,0,1,,uV,500,{ALL},,,\n", {"empty_labels": "unknown"}),
 ]  # fmt: skip
 
 

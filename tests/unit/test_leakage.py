@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ecgtransfer.audit.leakage import LEAKAGE_COLUMNS, leakage
+from ecgtransfer.audit.leakage import LEAKAGE_COLUMNS, leakage, patients_of_one_id
 
 PAIR = ["dataset_a", "record_a", "dataset_b", "record_b", "shift_s", "overlap_s", "correlation", "gain"]
 
@@ -120,3 +120,24 @@ def test_nothing_double_gives_an_empty_table() -> None:
     table = leakage({"u": split(_1="train")}, {"u": pairs()}, {}, [], PATIENTS)
     assert table.empty
     assert list(table.columns) == LEAKAGE_COLUMNS
+
+
+def test_patients_of_one_id_in_two_data_sets_are_said() -> None:
+    patients = pd.DataFrame(
+        [
+            ("a", "1", "p"),
+            ("a", "2", "q"),
+            ("b", "1", "q"),
+            ("b", "3", "3"),
+            ("c", "3", "3"),
+            ("c", "4", "q"),
+            ("d", "5", "q"),
+        ],
+        columns=["dataset", "record_id", "patient_id"],
+    )
+    assert patients_of_one_id(patients, ["a", "b", "c"]) == [
+        f"1 patients of {a} and {b} have the same id and count as different people; if they are the same, put both into"
+        " one table"
+        for a, b in ("ab", "ac", "bc")
+    ]
+    assert patients_of_one_id(patients[:4], ["b", "c"]) == []

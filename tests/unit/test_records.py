@@ -17,7 +17,7 @@ from ecgtransfer.prepare.corpora import (
     without_shuffling,
     without_task,
 )
-from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records
+from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records, require_some
 
 PTBXL_ROWS = [
     "1,15709.0,56.0,1,\"{'SR': 100.0, 'AFIB': 0.0, 'NORM': 35.5}\",3,records100/00001_lr,records500/00001_hr,"
@@ -264,3 +264,13 @@ class TestCorpora:
         for name in "ab":
             (tmp_path / f"{name}.csv").write_text("record_id,usable\n1,1\n")
         assert join_records("a+b", [tmp_path / "a.csv", tmp_path / "b.csv"])["record_id"].tolist() == ["a:1", "b:1"]
+
+
+def test_data_set_of_which_nothing_can_be_used_stops_with_the_first_reason() -> None:
+    rejected = pd.DataFrame(
+        [("a", "a.npy", "11 leads"), ("b", "b.npy", "no leads")], columns=["record_id", "path", "reason"]
+    )
+    with pytest.raises(InputError, match=r"^ward: none of 2 recordings can be used, the first: a\.npy: 11 leads$"):
+        require_some(pd.DataFrame({"record_id": []}), rejected, Path("ward"))
+    require_some(pd.DataFrame({"record_id": ["c"]}), rejected, Path("ward"))
+    require_some(pd.DataFrame({"record_id": []}), rejected[:0], Path("ward"))

@@ -54,6 +54,7 @@ EDITS: Mapping[str, Any] = {
     "own.*.unit": "uV",
     "own.*.leads": ["I", "II"],
     "own.*.label_separator": ";",
+    "own.*.empty_labels": "negative",
     "own.*.label_table": "other.csv",
     "simulate": CORPORA | {"tiny-clinic": CORPORA["tiny-hospital"]},
     "simulate.*.layout": "challenge-2021",

@@ -139,6 +139,12 @@ def drawn_datasets(config: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*studied_datasets(config), *config["report"]["recordings"]["datasets"]]))
 
 
+def learns_labels(config: Mapping[str, Any], corpus: str) -> bool:
+    """Tell whether the labels of a corpus are learnt: not if it only serves as a source for another task."""
+    tasks = {task_of(source) for source in trained_sources(config) if without_task(source) == corpus}
+    return corpus in config["transfer"]["targets"] or LABELS in tasks
+
+
 def view_of(config: Mapping[str, Any], corpus: str) -> str:
     """Return the name of the label view of a corpus, with labels shuffled or not; ``all`` where it has none."""
     labels = config["labels"]

@@ -4,6 +4,7 @@ The table lists every pair of one signal with what was done about it, and the pa
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,26 @@ def leakage(
         ]
     table = pd.concat([part for part in found if len(part)] or [pd.DataFrame(columns=LEAKAGE_COLUMNS)])
     return table.reindex(columns=LEAKAGE_COLUMNS).reset_index(drop=True)
+
+
+def patients_of_one_id(patients: pd.DataFrame, datasets: Sequence[str]) -> list[str]:
+    """Return which of some data sets share ids of patients, who count as different people there, one sentence each.
+
+    Parameters
+    ----------
+    patients
+        ``dataset``, ``record_id``, ``patient_id`` of all records; a record whose id is that of its patient has none.
+    datasets
+        Those to compare.
+    """
+    known = patients[patients["patient_id"] != patients["record_id"]]
+    ids = {name: set(known.loc[known["dataset"] == name, "patient_id"]) for name in datasets}
+    return [
+        f"{len(ids[a] & ids[b])} patients of {a} and {b} have the same id and count as different people; if they are"
+        " the same, put both into one table"
+        for a, b in combinations(datasets, 2)
+        if ids[a] & ids[b]
+    ]
 
 
 def _roles(corpus: str, split: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:

@@ -6,10 +6,12 @@ source can end in what is learnt from it in place of labels: ``-age`` or ``-inte
 (self-supervised).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
+
+from ecgtransfer.csv_tables import IDS, read_table
 
 JOINED_BY = "+"
 SHUFFLED_SUFFIX = "-shuffled"
@@ -20,9 +22,6 @@ SUFFIXES = (SHUFFLED_SUFFIX, *(f"-{task}" for task in OTHER_TASKS))
 """What the names of data sets must not end in, as it says something of a corpus."""
 OF = ":"
 """Between a data set and an id of it, in a corpus of several."""
-ID_COLUMNS = ("record_id", "patient_id")
-
-_WORDS = dict.fromkeys((*ID_COLUMNS, "path", "codes", "reason"), str)
 
 
 def is_shuffled(corpus: str) -> bool:
@@ -51,12 +50,16 @@ def datasets_of(corpus: str) -> list[str]:
     return without_shuffling(corpus).split(JOINED_BY)
 
 
-def read_tables(names: Sequence[str], paths: Sequence[str | Path]) -> dict[str, pd.DataFrame]:
-    """Return tables of records, labels or splits by the name of their data set or corpus."""
-    return {name: pd.read_csv(path, dtype=_WORDS) for name, path in zip(names, paths, strict=True)}
+def read_tables(
+    names: Sequence[str], paths: Sequence[str | Path], read: Callable[[str | Path], pd.DataFrame] = read_table
+) -> dict[str, pd.DataFrame]:
+    """Return tables by the name of their data set or corpus; those of labels by `read_labels`."""
+    return {name: read(path) for name, path in zip(names, paths, strict=True)}
 
 
-def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
+def join_records(
+    corpus: str, paths: Sequence[str | Path], read: Callable[[str | Path], pd.DataFrame] = read_table
+) -> pd.DataFrame:
     """Return the tables of a corpus's data sets below one another, rows numbered from 0.
 
     Parameters
@@ -66,12 +69,14 @@ def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
     paths
         One CSV table with a column ``record_id`` per data set, in the corpus's order. Where several join,
         ``record_id`` and ``patient_id`` are made unique by ``dataset:`` in front.
+    read
+        What reads one; `read_labels` those of labels.
     """
-    tables = [pd.read_csv(path, dtype=_WORDS) for path in paths]
+    tables = list(map(read, paths))
     if len(tables) == 1:
         return tables[0]
     named = [
-        table.assign(**{column: f"{name}{OF}" + table[column] for column in ID_COLUMNS if column in table})
+        table.assign(**{column: f"{name}{OF}" + table[column] for column in IDS if column in table})
         for name, table in zip(datasets_of(corpus), tables, strict=True)
     ]
     return pd.concat(named, ignore_index=True)

@@ -20,12 +20,13 @@ from ecgtransfer.prepare.layouts import (
     Described,
     Recordings,
     Rejected,
-    age_in_years,
+    is_false,
     is_true,
     path_named,
     reason,
     unique,
 )
+from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import recording_facts
 
 logger = logging.getLogger(__name__)
@@ -98,8 +99,7 @@ def _described(row: Mapping[str, str], path: str, n_samples: int, unit: str) -> 
         path=path,
         sampling_rate_hz=SAMPLING_RATE_HZ,
         n_samples=n_samples,
-        age_years=age_in_years(row["age"]),
-        sex="" if not row["is_male"] else "M" if is_true(row["is_male"]) else "F",
+        **person(row["age"], "M" if is_true(row["is_male"]) else "F" if is_false(row["is_male"]) else row["is_male"]),
         statements=unique(name for name in STATEMENTS if is_true(row[name])),
         unit=unit,
         leads=STANDARD_ORDER,

@@ -15,11 +15,10 @@ from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
 from ecgtransfer.prepare.layouts import (
     Described,
     Recordings,
-    age_in_years,
     is_true,
     path_named,
-    sex_letter,
 )
+from ecgtransfer.prepare.people import person
 
 TRACINGS, ATTRIBUTES, ANNOTATIONS = "ecg_tracings.hdf5", "attributes.csv", "annotations/gold_standard.csv"
 ARRAY = "tracings"
@@ -48,15 +47,14 @@ def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Reco
     leads = entry["leads"]
     if n_leads != len(leads):
         raise InputError(f"{folder / relative}: has {n_leads} leads, config/datasets.yaml names {len(leads)}")
-    for number, (person, stated) in enumerate(zip(people, annotations, strict=True)):
+    for number, (row, stated) in enumerate(zip(people, annotations, strict=True)):
         yield Described(
             record_id=str(number),
             patient_id=str(number),
             path=f"{relative}#{ARRAY}[{number}]",
             sampling_rate_hz=SAMPLING_RATE_HZ,
             n_samples=n_samples,
-            age_years=age_in_years(person["age"]),
-            sex=sex_letter(person["sex"]),
+            **person(row["age"], row["sex"]),
             statements=tuple(name for name in STATEMENTS if is_true(stated[name])),
             unit=entry["unit"],
             leads="|".join(leads),

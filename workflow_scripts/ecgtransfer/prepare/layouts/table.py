@@ -6,11 +6,11 @@ key. WFDB headers say unit, rate and leads themselves.
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ecgtransfer.acquire.own_table import fields_of, file_in_folder, rows_of
+from ecgtransfer.acquire.own_table import WrongEntry, columns_by_field, file_in_folder
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import lead_columns
 from ecgtransfer.prepare.formats.csv_files import read_csv
@@ -18,16 +18,19 @@ from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
 from ecgtransfer.prepare.layouts import (
     Described,
+    Notice,
     Recordings,
     Rejected,
-    age_in_years,
     month_of,
     reason,
-    sex_letter,
     unique,
     whole_number,
 )
+from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import RecordingFacts, recording_facts
+from ecgtransfer.prepare.statements import BETWEEN_LABELS, is_snomed_ct, separator_of
+from ecgtransfer.prepare.table_notices import table_notices
+from ecgtransfer.prepare.table_rows import Row, rows_by_recording
 
 KEY_OF = {"rate": "sampling_rate_hz", "unit": "unit", "leads": "leads"}
 """Field of a row -> key of the entry that says it of all."""
@@ -37,18 +40,16 @@ SLOWEST_HZ, FASTEST_HZ = 20.0, 50_000.0
 _BETWEEN_LEADS = re.compile(r"[|,;\s]+")
 _ARRAY = re.compile(r"[^\[\]#]*")
 _NUMBER = re.compile(r"[0-9]{0,9}")
-_SNOMED_CT = re.compile(r"[0-9]{6,18}")
-Row = Mapping[str, str]
 
 
 def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
-    """Yield a recording per row of the table.
+    """Yield a recording per row of the table; of a table with a row per label, one per recording.
 
     Parameters
     ----------
     entry
         An entry of the config's section ``own``: `table`, and where they are needed `columns`, `sampling_rate_hz`,
-        `unit`, `leads`, `label_separator` and `label_table`.
+        `unit`, `leads`, `label_separator`, `label_table` and `empty_labels`.
     folder
         Where the files lie.
     paths
@@ -58,33 +59,35 @@ def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Reco
     ------
     InputError
         If the table is broken, if neither table nor entry says rate, unit or leads of a file that does not say them
-        itself, or if the entry's own values are wrong.
+        itself, if labels are not separated as the entry says or are empty without a word on what that means,
+        if a fold is 0, or if the entry's own values are wrong.
     """
-    own = _Own(entry, folder, frozenset(paths))
-    for number, row in enumerate(rows_of(entry), start=1):
+    rows, n_joined = rows_by_recording(entry, entry.get("label_separator", BETWEEN_LABELS))
+    own = _Own(entry, rows, folder, frozenset(paths))
+    yield from table_notices(entry, rows)
+    if n_joined:
+        yield Notice(f"{n_joined} rows of the table repeat a recording and add their labels to it")
+    for number, row in enumerate(rows, start=1):
         record_id = row["record"] or f"row {number}"
         path = row["file"]
         try:
             path = path_of(row)
             yield own.described(row, path)
-        except NotSaid:
+        except WrongEntry:
             raise
         except InputError as error:
             yield Rejected(record_id, path, reason(error, folder, path))
 
 
-class NotSaid(InputError):
-    """Nothing says the rate, unit or leads of a file: a mistake of the entry, not of one recording."""
-
-
 class _Own:
     """What stays the same from row to row, and what was read of arrays that hold several recordings."""
 
-    def __init__(self, entry: Mapping[str, Any], folder: Path, there: frozenset[str]) -> None:
+    def __init__(self, entry: Mapping[str, Any], rows: Sequence[Row], folder: Path, there: frozenset[str]) -> None:
         self.entry, self.folder, self.there = entry, folder, there
-        self.fields = fields_of(entry)
-        self.separator: str = entry.get("label_separator", "|")
-        self.last_row = _last_rows(entry)
+        self.columns = columns_by_field(entry)
+        self.separator: str = entry.get("label_separator", BETWEEN_LABELS)
+        self.sexes = {row["sex"] for row in rows}
+        self.last_row = _last_rows(rows)
         self.facts: dict[tuple[str, str], RecordingFacts | None] = {}
         place = f"`own`, the entry of {entry['table']}: "
         if "unit" in entry:
@@ -104,15 +107,15 @@ class _Own:
         rate, n_samples, unit, leads = self._signal(row, path)
         return Described(
             record_id=row["record"],
-            patient_id=whole_number(row["patient"]) or row["record"],
+            patient_id=row["patient"] or row["record"],
             path=path,
             sampling_rate_hz=rate,
             n_samples=n_samples,
-            age_years=age_in_years(row["age"]),
-            sex=sex_letter(row["sex"]),
+            **person(row["age"], row["sex"], self.sexes),
             statements=self._statements(row["labels"]),
-            fold=int(_checked_number(row["fold"], "fold") or 0) or None,
-            site=whole_number(row["site"]),
+            labelled=bool(row["labels"]) or self.entry.get("empty_labels") == "negative",
+            fold=self._fold(row["fold"]),
+            site=row["site"],
             month=_month(row["month"]),
             unit=unit,
             leads=leads,
@@ -160,9 +163,9 @@ class _Own:
         if key in self.entry:
             value = self.entry[key]
             return "|".join(value) if isinstance(value, list) else str(value)
-        if field in self.fields:
+        if field in self.columns:
             raise InputError(f"the cell of {field} is empty and the entry has no `{key}`")
-        raise NotSaid(
+        raise WrongEntry(
             f"{self.entry['table']}: nothing says the {key} of {row['file'][:80]!r}; add a column '{field}' to the "
             f"table or the key `{key}` to the entry in the section `own`"
         )
@@ -171,10 +174,27 @@ class _Own:
         labels = unique(label.strip() for label in cell.split(self.separator))
         if self.entry.get("label_table"):
             return labels
-        wrong = next((label for label in labels if not _SNOMED_CT.fullmatch(label)), None)
-        if wrong is not None:
-            raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code and the entry has no `label_table`")
-        return labels
+        labels = tuple(map(whole_number, labels))
+        wrong = next((label for label in labels if not is_snomed_ct(label)), None)
+        if wrong is None:
+            return labels
+        between = separator_of(wrong, lambda label: is_snomed_ct(whole_number(label)))
+        if between:
+            raise WrongEntry(
+                f"{self.entry['table']}: labels '{wrong[:60]}' are separated by {between!r}, the entry in the section"
+                f" `own` says {self.separator!r}; set `label_separator: {between!r}`"
+            )
+        if wrong.isdecimal():
+            raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code, its last digit does not check")
+        raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code and the entry has no `label_table`")
+
+    def _fold(self, cell: str) -> int | None:
+        number = _checked_number(cell, "fold")
+        if number and int(number) == 0:
+            raise WrongEntry(
+                f"{self.entry['table']}: column '{self.columns['fold']}' has a fold 0, folds count from 1; add 1 to all"
+            )
+        return int(number) if number else None
 
 
 def path_of(row: Row) -> str:
@@ -200,10 +220,10 @@ def _array_and_row(path: str) -> tuple[str, int | None]:
     return f"{file}#{array}", int(number.removesuffix("]")) if bracket else None
 
 
-def _last_rows(entry: Mapping[str, Any]) -> dict[str, int]:
+def _last_rows(rows: Iterable[Row]) -> dict[str, int]:
     """Return the largest row that the table names of each array."""
     last: dict[str, int] = {}
-    for row in rows_of(entry):
+    for row in rows:
         try:
             array, number = _array_and_row(path_of(row))
         except InputError:
