@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from ecgtransfer.config_files import read_config
+from ecgtransfer.config_reading import read_config
 from ecgtransfer.files import require_listable, require_writable
 from ecgtransfer.system_errors import said_in_one_line
 
@@ -21,8 +21,7 @@ DEFAULTS = of_workflow("config/config.yaml")
 if workflow.is_main_process:  # Snakemake itself would end in a traceback
     with said_in_one_line():
         require_writable(".snakemake")
-        for path in [DEFAULTS, *workflow.configfiles]:
-            read_config(Path(path))
+        read_config(Path(DEFAULTS))
 
 
 configfile: DEFAULTS

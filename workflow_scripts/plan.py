@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,10 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from ecgtransfer.acquire.own_table import rows_of
-from ecgtransfer.config_files import read_config
+from ecgtransfer.config_reading import read_config
 from ecgtransfer.forecast import data_table, hours_of, past_speeds, plan_text, trainings_table
+from ecgtransfer.prepare.statements import BETWEEN_LABELS
+from ecgtransfer.prepare.table_rows import rows_by_recording
 from ecgtransfer.study import samples_per_lead, studied_datasets
 from ecgtransfer.system_errors import said_in_one_line
 from ecgtransfer.train.probe import probed_speeds
@@ -38,8 +39,7 @@ def main(*given: str) -> None:
         sys.exit(mistake_in(dry_run.stdout))
     published = yaml.safe_load((REPOSITORY / "config/datasets.yaml").read_text(encoding="utf-8"))
     with chdir(command.folder):
-        own = config["own"].keys() & studied_datasets(config)
-        n_own = {name: sum(1 for _ in rows_of(config["own"][name])) for name in own}
+        n_own = records_of_own(config)
         paths = [path for pattern in RUNS for path in Path("results").glob(pattern)]
         paths.sort(key=lambda path: path.stat().st_mtime)
         past = past_speeds(facts_in(paths))
@@ -75,6 +75,13 @@ def _config_of(command: Command) -> dict[str, Any]:
         update_config(config, read_config(file))
     update_config(config, command.overrides)
     return config
+
+
+def records_of_own(config: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many recordings the table of each data set of one's own names, as the study reads it."""
+    own = {name: config["own"][name] for name in studied_datasets(config) if name in config["own"]}
+    separators = {name: entry.get("label_separator", BETWEEN_LABELS) for name, entry in own.items()}
+    return {name: len(rows_by_recording(entry, separators[name])[0]) for name, entry in own.items()}
 
 
 def facts_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ from snakemake.api import DAGApi
 from snakemake.cli import args_to_api, parse_args, parse_config
 
 from ecgtransfer.code_fingerprint import forget_fingerprints
-from ecgtransfer.config_files import read_config
+from ecgtransfer.config_reading import read_config
 from ecgtransfer.errors import InputError
 from ecgtransfer.provenance.graph import plan_of
 from ecgtransfer.provenance.plan import Plan

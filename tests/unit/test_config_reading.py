@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ecgtransfer.config_files import read_config
+from ecgtransfer.config_reading import read_config
 from ecgtransfer.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -15,7 +15,7 @@ BROKEN = {
     "comment": (b"# study: mine\n", "holds nothing, expected keys with values"),
     "list": (b"- study\n- mine\n", "holds a list, expected keys with values"),
     "word": (b"mine", "holds one value, expected keys with values"),
-    "colon": (b"study: mine\nown: a: b\n", "line 2: is not YAML (mapping values are not allowed in this context)"),
+    "colon": (b"study: mine\nown: a: b\n", "line 2: is not YAML (mapping values are not allowed here)"),
     "tab": (b"own:\n\tward: 1\n", "line 2: is not YAML (found "),
     "bracket": (b"own: [\n", "line 2: is not YAML ("),
     "two documents": (b"study: a\n---\nstudy: b\n", "line 2: is not YAML (but found another document)"),
@@ -23,13 +23,9 @@ BROKEN = {
     "control": (b"study: a\x01\n", "is not YAML ("),
     "latin-1": ("study: Böblingen\n".encode("latin-1"), "is not in UTF-8 (byte 9); save it in this encoding"),
     "utf-16": ("study: mine\n".encode("utf-16"), "is not in UTF-8 (byte 1); save it in this encoding"),
-    "twice": (b"own: {}\nstudy: a\nstudy: b\n", "the key `study` stands in line 2 and again in line 3; leave one"),
-    "twice below": (
-        b"labels:\n  top: 1\n  view: all\n  top: 2\n",
-        "the key `top` stands in line 2 and again in line 4",
-    ),
-    "twice in JSON": (b'{"study": "a", "labels": {"top": 1, "top": 2}}', "the key `top` is there twice; leave one"),
-    "itself": (b"own: &a\n  b: *a\n", "holds itself; mend its anchors (`&` and `*`)"),
+    "date": (b"study: 2024-13-45\n", "is not YAML (month must be in 1..12); mend it, or put the value in quotes"),
+    "deep": (b"study: " + b"[" * 100_000, "holds itself, or section in section without end"),
+    "itself": (b"own: &a\n  b: *a\n", "holds itself, or section in section without end"),
 }
 
 
@@ -66,7 +62,7 @@ def test_json_byte_order_mark_and_anchors_are_read(tmp_path, text):
     assert (content["study"], content["own"]) == ("a", {"b": [1, 2.5, None, True]})
 
 
-def test_all_config_files_of_the_workflow_are_read_as_before():
+def test_all_config_reading_of_the_workflow_are_read_as_before():
     paths = [REPOSITORY / "config/config.yaml", *(REPOSITORY / "config/studies").rglob("*.yaml")]
     assert len(paths) > 10
     for path in paths:
