@@ -41,19 +41,19 @@ def label_table_of(wildcards):
     table = dataset_entry(wildcards.dataset).get("label_table", [])
     if wildcards.dataset in config["own"] or not table:
         return table
-    return f"config/labels/{table}"
+    return of_workflow(f"config/labels/{table}")
 
 
 def view_of_labels(wildcards):
     """Return the table that says which codes make which label of a corpus, if it takes one."""
     view = view_of(config, wildcards.corpus)
-    return [] if view == "all" else f"config/labels/views/{view}.csv"
+    return [] if view == "all" else of_workflow(f"config/labels/views/{view}.csv")
 
 
 def rewards_of_target(wildcards):
     """Return the table of the Challenge's score, if a target's labels are its classes."""
     in_challenge = view_of(config, wildcards.target) == "scored"
-    return "config/labels/rewards/scored.csv" if in_challenge else []
+    return of_workflow("config/labels/rewards/scored.csv") if in_challenge else []
 
 
 def of_corpus(pattern, wildcard):

@@ -88,8 +88,8 @@ rule harmonize_labels:
     input:
         records=of_corpus("<results>/records/{dataset}.csv", "corpus"),
         view=view_of_labels,
-        snomed="config/labels/snomed.csv",
-        equivalent="config/labels/equivalent.csv",
+        snomed=of_workflow("config/labels/snomed.csv"),
+        equivalent=of_workflow("config/labels/equivalent.csv"),
     output:
         labels="<results>/labels/{corpus}.csv",
         record="<results>/provenance/harmonize_labels/{corpus}.json",

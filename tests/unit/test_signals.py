@@ -22,6 +22,7 @@ from ecgtransfer.prepare.quality import key_of_reason
 from ecgtransfer.prepare.rows import Quality, prepare_signal
 from ecgtransfer.prepare.signals import prepare_signals
 from ecgtransfer.prepare.summary import notices_of, recipe
+from ecgtransfer.system_errors import in_words
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -224,13 +225,15 @@ class TestProcesses:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "pwrite", full)
-        with pytest.raises(InputError, match=r"signals.* cannot be written \(No space left on device\)"):
+        with pytest.raises(OSError) as raised:
             prepare_signals(described, tmp_path, SETTINGS, tmp_path / "out/signals.npy")
+        line = in_words(raised.value, "elsewhere")
+        assert line is not None and line.startswith(f"{tmp_path / 'out/signals.npy'}: the disk is full; free some")
         assert list((tmp_path / "out").iterdir()) == []
 
     def test_too_large_for_the_disk(self, tmp_path: Path) -> None:
         described = write_records(tmp_path, [recording(2)])
-        with pytest.raises(InputError, match=r"the signals need \d+\.\d\d GB, .* GB are free"):
+        with pytest.raises(InputError, match=r"TB are needed for the signals, .* are free on that disk; free"):
             prepare_signals(described, tmp_path, SETTINGS | {"duration_s": 1e12}, tmp_path / "out/signals.npy")
 
     @pytest.mark.parametrize("n_workers", [1, 2])

@@ -8,7 +8,6 @@ its rows into the file by position, so that neither memory nor the bytes of the 
 import logging
 import math
 import os
-import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ecgtransfer.acquire.space import require_space
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import written_whole
 from ecgtransfer.leads import LEADS
@@ -158,8 +158,6 @@ def _write(job: Job, records: Sequence[Record]) -> Found:
             ends = [i for i in range(1, len(some)) if some[i].row != some[i - 1].row + 1]
             for start, stop in pairwise([0, *ends, len(some)]):
                 _write_at(file, rows[start:stop].data.cast("B"), job.first_byte + some[start].row * row_bytes)
-    except OSError as error:
-        raise InputError(f"{job.array_path}: the signals cannot be written ({error.strerror})") from error
     finally:
         os.close(file)
     reasons = {record.row: of_one.reason for record, of_one in zip(records, qualities, strict=True) if of_one.reason}
@@ -247,7 +245,7 @@ def prepare_signals(
     Raises
     ------
     InputError
-        If there is no record, the unit is implausible, none can be read, or the array cannot be written.
+        If there is no record, the unit is implausible, none can be read, or there is no room for the array.
     """
     if described.empty:
         raise InputError(f"{folder}: no usable record; the .rejected.csv beside the records table says why")
@@ -274,9 +272,8 @@ def prepare_signals(
 def _allocate(path: Path, n_records: int, settings: Mapping[str, Any]) -> int:
     """Write the header of the array and set the length of its file; return where the first row begins."""
     shape = (n_records, len(LEADS), samples_per_row(settings))
-    needed, free = 2 * math.prod(shape), shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise InputError(f"{path.parent}: the signals need {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free")
+    needed = 2 * math.prod(shape)
+    require_space(needed, path.parent, "for the signals")
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
         first_byte = file.tell()

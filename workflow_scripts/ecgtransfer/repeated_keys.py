@@ -1,4 +1,4 @@
-"""The files of a study, before they are merged: what is no YAML, and keys that stand twice.
+"""The files of a study, before they are merged: keys that stand twice.
 
 Of a key that stands twice YAML takes the last and drops the others without a word.
 """
@@ -13,33 +13,22 @@ from ecgtransfer.errors import InputError
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where PyYAML has it
 
 
-def check_files(paths: Iterable[str | Path]) -> None:
-    """Check that YAML files can be read and that no section of one has a key twice.
+def require_keys_once(paths: Iterable[str | Path]) -> None:
+    """Check that no section of a YAML file has a key twice; the files can be read (`config_reading`).
 
     Raises
     ------
     InputError
-        With one line per file that is no YAML, and per key.
+        With one line per key.
     """
-    mistakes = [mistake for path in paths for mistake in _mistakes_in(Path(path))]
+    mistakes = [f"{path}, {mistake}" for path in paths for mistake in _given_again(_root(path), "", set())]
     if mistakes:
         raise InputError("\n".join(mistakes))
 
 
-def _mistakes_in(path: Path) -> Iterator[str]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        yaml.load(text, Loader=_Loader)
-        root = yaml.compose(text, Loader=_Loader)
-    except UnicodeDecodeError:
-        yield f"{path}: is no UTF-8 text; save it as UTF-8"
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        yield f"{path}{line}: is no YAML, {error.problem}; mend it"
-    except yaml.YAMLError as error:
-        yield f"{path}: is no YAML, {' '.join(str(error).split())}; mend it"
-    else:
-        yield from (f"{path}, {mistake}" for mistake in _given_again(root, "", set()))
+def _root(path: str | Path) -> yaml.Node | None:
+    root: yaml.Node | None = yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+    return root
 
 
 def _given_again(node: yaml.Node | None, above: str, seen: set[int]) -> Iterator[str]:

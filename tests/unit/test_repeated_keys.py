@@ -1,12 +1,12 @@
-"""Files of a study that cannot be read are one line, and a key that stands twice would be lost without a word."""
+"""A key that stands twice would be lost without a word."""
 
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ecgtransfer.config_files import check_files
 from ecgtransfer.errors import InputError
+from ecgtransfer.repeated_keys import require_keys_once
 
 CONFIG = Path(__file__).parents[2] / "config"
 
@@ -26,7 +26,7 @@ def test_a_key_that_stands_twice_is_told_with_both_lines(tmp_path: Path, text: s
     study = tmp_path / "study.yaml"
     study.write_text(text)
     with pytest.raises(InputError) as error:
-        check_files([study])
+        require_keys_once([study])
     lines = str(error.value).splitlines()
     assert len(lines) == len(found)
     for line, expected in zip(lines, found, strict=True):
@@ -38,34 +38,15 @@ def test_a_key_that_stands_twice_is_told_with_both_lines(tmp_path: Path, text: s
 )
 def test_other_files_are_sound(tmp_path: Path, text: str) -> None:
     (tmp_path / "study.yaml").write_text(text)
-    check_files([tmp_path / "study.yaml"])
-
-
-@pytest.mark.parametrize(
-    ("content", "found"),
-    [
-        (b"study: ward # \xe4\n", ": is no UTF-8 text; save it as UTF-8"),
-        (b"a: 1\nb:\n\tc: 1\n", ", line 3: is no YAML, found character that cannot start any token; mend it"),
-        (b"a: [1\nb: 2\n", ", line 2: is no YAML, "),
-        (b"a:\n  b: !mine c\n", ", line 2: is no YAML, could not determine a constructor for the tag '!mine'; mend it"),
-        (b"a: \x00\n", ": is no YAML, "),
-    ],
-)
-def test_what_is_no_yaml_is_told_with_its_line(tmp_path: Path, content: bytes, found: str) -> None:
-    study = tmp_path / "study.yaml"
-    study.write_bytes(content)
-    with pytest.raises(InputError) as error:
-        check_files([study])
-    assert str(error.value).startswith(f"{study}{found}")
-    assert "\n" not in str(error.value)
+    require_keys_once([tmp_path / "study.yaml"])
 
 
 def test_a_node_within_itself_ends(tmp_path: Path) -> None:
     (tmp_path / "study.yaml").write_text("a: &a\n  b: *a\n")
-    check_files([tmp_path / "study.yaml"])
+    require_keys_once([tmp_path / "study.yaml"])
 
 
 def test_no_file_of_the_workflow_has_a_key_twice() -> None:
     paths = sorted(CONFIG.rglob("*.yaml"))
     assert all(isinstance(yaml.safe_load(path.read_text()), dict) for path in paths)
-    check_files(paths)
+    require_keys_once(paths)
