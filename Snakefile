@@ -4,9 +4,7 @@ from snakemake.utils import min_version
 min_version("9.12")
 
 
-configfile: "config/config.yaml"
-
-
+include: "rules/config.smk"
 include: "rules/common.smk"
 include: "rules/inputs.smk"
 include: "rules/settings.smk"

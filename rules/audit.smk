@@ -43,7 +43,7 @@ rule find_duplicates:
         mem_mb=2000,
         runtime=60,
     params:
-        datasets=datasets_of_joined,
+        datasets=members_by_wildcard("joined"),
         code=code_of("find_duplicates"),
     script:
         "../workflow_scripts/find_duplicates.py"
@@ -72,7 +72,7 @@ checkpoint find_overlaps:
         mem_mb=2000,
         runtime=60,
     params:
-        datasets=datasets_of_joined,
+        datasets=members_by_wildcard("joined"),
         target_datasets=datasets_of_its_targets,
         code=code_of("find_overlaps"),
     script:
@@ -98,6 +98,7 @@ rule audit_leakage:
             category="Data",
             labels={"what": "recordings and patients that occur twice"},
         ),
+        notices="<results>/notices/audit_leakage.csv",
         record="<results>/provenance/audit_leakage.json",
     log:
         "<logs>/audit_leakage.log",
@@ -115,7 +116,9 @@ rule audit_leakage:
         joined=joined_corpora(),
         sources=joined_sources(),
         pairs=transfers_of(config),
+        members=members_by_name(corpora_of(config)),
         patient_numberings=patient_numberings(),
+        own=[name for name in studied_datasets(config) if name in config["own"]],
         code=code_of("audit_leakage"),
     script:
         "../workflow_scripts/audit_leakage.py"

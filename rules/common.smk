@@ -4,17 +4,13 @@ import gc
 import re
 import sys
 import yaml
-from pathlib import Path
 
 # The objects of a plan live until the end: looking for garbage among them took a tenth of a dry run of 800 cells.
 gc.set_threshold(100_000)
 
-RESULTS = f"results/{config['study']}"
-SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
-sys.path.insert(0, str(SCRIPTS))
-
 from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config import check_config, in_key_order
+from ecgtransfer.repeated_keys import require_keys_once
 from ecgtransfer.config_paths import check_paths
 from ecgtransfer.errors import InputError
 from ecgtransfer.arms import SCRATCH
@@ -26,6 +22,7 @@ from ecgtransfer.prepare.corpora import (
     without_task,
 )
 from ecgtransfer.prepare.layouts import LAYOUTS
+from ecgtransfer.prepare.statements import BETWEEN_LABELS
 from ecgtransfer.locks import as_snakemake
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.graph import plan_of
@@ -40,6 +37,7 @@ from ecgtransfer.study import (
     datasets_of_targets,
     drawn_datasets,
     leaks,
+    learns_labels,
     patients_unknown,
     pretrainings_of,
     samples_per_lead,
@@ -62,12 +60,16 @@ DATASETS = read_yaml("config/datasets.yaml")
 VIEWS = sorted(
     path.stem for path in Path(workflow.basedir, "config/labels/views").glob("*.csv")
 )
-try:
-    options = {model: entry.options for model, entry in REGISTRY.items()}
-    check_config(config, read_yaml("config/schema.yaml"), DATASETS, options, VIEWS)
-    check_paths(config, RESULTS)
-except InputError as mistakes:
-    sys.exit(f"error in the config: {mistakes}")
+with said_in_one_line():
+    try:
+        require_keys_once(workflow.configfiles)
+        options = {model: entry.options for model, entry in REGISTRY.items()}
+        check_config(config, read_yaml("config/schema.yaml"), DATASETS, options, VIEWS)
+        check_paths(config, RESULTS)
+        if workflow.is_main_process:
+            require_listable(RESULTS)
+    except InputError as mistakes:
+        sys.exit(f"error in the config: {mistakes}")
 sections = in_key_order(config)
 config.clear()
 config.update(sections)
@@ -76,6 +78,11 @@ LAYOUT_READERS = {
     "ptb-xl": {"reader": "ptbxl", "label_table": "scp.csv"},
     "challenge-2021": {"reader": "challenge2021"},
 }
+
+
+def members_of(corpus):
+    """Return the data sets of a corpus."""
+    return datasets_of(corpus, config["corpora"])
 
 
 def joined_corpora(corpora=None):

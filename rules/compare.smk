@@ -83,6 +83,7 @@ rule compare:
         targets=config["transfer"]["targets"],
         way=config["transfer"]["arms"][0],
         families=families_of_models(),
+        joined=sources_that_join(),
         settings=config["compare"],
         code=code_of("compare"),
     script:
@@ -121,6 +122,7 @@ rule compare_predictions:
         cells=keys_of(AT_ENDS_OF_CURVES),
         targets=config["transfer"]["targets"],
         datasets=datasets_of_all_targets(),
+        members=members_by_name(config["transfer"]["targets"]),
         draws=settings_of_draws(),
         code=code_of("compare_predictions"),
     script:

@@ -41,26 +41,26 @@ def label_table_of(wildcards):
     table = dataset_entry(wildcards.dataset).get("label_table", [])
     if wildcards.dataset in config["own"] or not table:
         return table
-    return f"config/labels/{table}"
+    return of_workflow(f"config/labels/{table}")
 
 
 def view_of_labels(wildcards):
     """Return the table that says which codes make which label of a corpus, if it takes one."""
     view = view_of(config, wildcards.corpus)
-    return [] if view == "all" else f"config/labels/views/{view}.csv"
+    return [] if view == "all" else of_workflow(f"config/labels/views/{view}.csv")
 
 
 def rewards_of_target(wildcards):
     """Return the table of the Challenge's score, if a target's labels are its classes."""
     in_challenge = view_of(config, wildcards.target) == "scored"
-    return "config/labels/rewards/scored.csv" if in_challenge else []
+    return of_workflow("config/labels/rewards/scored.csv") if in_challenge else []
 
 
 def of_corpus(pattern, wildcard):
     """Return an input function: a file per data set of the corpus that a wildcard names."""
 
     def files(wildcards):
-        return expand(pattern, dataset=datasets_of(wildcards[wildcard]))
+        return expand(pattern, dataset=members_of(wildcards[wildcard]))
 
     return files
 
@@ -90,7 +90,7 @@ def values_of_source(wildcards):
         return [f"<results>/labels/{wildcards.source}.csv"]
     kind = "measurements" if task == "intervals" else "records"
     return expand(
-        f"<results>/{kind}/{{dataset}}.csv", dataset=datasets_of(wildcards.source)
+        f"<results>/{kind}/{{dataset}}.csv", dataset=members_of(wildcards.source)
     )
 
 
@@ -115,7 +115,7 @@ def of_age_and_sex(wildcard):
     def files(wildcards):
         if not model_options(wildcards).get("age_sex"):
             return []
-        datasets = datasets_of(wildcards[wildcard])
+        datasets = members_of(wildcards[wildcard])
         return expand("<results>/records/{dataset}.csv", dataset=datasets)
 
     return files
@@ -220,6 +220,7 @@ def notices_on_page():
         *expand("<results>/notices/index_records/{dataset}.csv", dataset=drawn),
         *expand("<results>/notices/prepare_signals/{dataset}.csv", dataset=studied),
         *expand("<results>/notices/split_records/{corpus}.csv", corpus=corpora),
+        "<results>/notices/audit_leakage.csv",
     ]
 
 

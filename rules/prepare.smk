@@ -49,6 +49,7 @@ rule index_records:
         runtime=30,
     params:
         min_likelihood=config["labels"]["min_likelihood"],
+        separator=label_separator_of,
         code=code_of("index_records"),
     script:
         "../workflow_scripts/index_records.py"
@@ -87,8 +88,8 @@ rule harmonize_labels:
     input:
         records=of_corpus("<results>/records/{dataset}.csv", "corpus"),
         view=view_of_labels,
-        snomed="config/labels/snomed.csv",
-        equivalent="config/labels/equivalent.csv",
+        snomed=of_workflow("config/labels/snomed.csv"),
+        equivalent=of_workflow("config/labels/equivalent.csv"),
     output:
         labels="<results>/labels/{corpus}.csv",
         record="<results>/provenance/harmonize_labels/{corpus}.json",
@@ -103,7 +104,9 @@ rule harmonize_labels:
         mem_mb=2000,
         runtime=30,
     params:
+        datasets=members_by_wildcard("corpus"),
         settings=label_settings,
+        learnt=labels_are_learnt,
         code=code_of("harmonize_labels"),
     script:
         "../workflow_scripts/harmonize_labels.py"
@@ -130,8 +133,10 @@ rule split_records:
         mem_mb=2000,
         runtime=30,
     params:
+        datasets=members_by_wildcard("corpus"),
         settings=config["splits"],
         n_replicates=replicates_of,
+        labels_are_learnt=labels_are_learnt,
         code=code_of("split_records"),
     script:
         "../workflow_scripts/split_records.py"

@@ -16,8 +16,10 @@ def stop_if_stale(running=()):
 
 
 onstart:
-    remove_leftovers(Path(RESULTS))
-    plan_of_now().write(PLAN)
+    with said_in_one_line():
+        require_writable(RESULTS)
+        remove_leftovers(Path(RESULTS))
+        plan_of_now().write(PLAN)
     stop_if_stale({job.output.get("record") for job in workflow.dag.needrun_jobs()})
 
 
@@ -28,7 +30,8 @@ def looked_after(execute):
         if not workflow.is_main_process:
             return execute(*given, **settings)
         with as_snakemake():
-            execute(*given, **settings)
+            with said_in_one_line(RESULTS):
+                execute(*given, **settings)
             if not workflow.dryrun:
                 stop_if_stale()
 

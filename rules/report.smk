@@ -67,7 +67,7 @@ rule plot_recordings:
         manifest="<results>/raw/{dataset}.csv",
         records="<results>/records/{dataset}.csv",
         described="<results>/records/{dataset}.described.csv",
-        snomed="config/labels/snomed.csv",
+        snomed=of_workflow("config/labels/snomed.csv"),
     output:
         svg=report(
             recording_figures("svg"),
@@ -151,8 +151,8 @@ rule report:
         splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(config)),
         runs=of_every_cell("<results>/runs/{target}/{model}/{arm}/{fraction}/run.json"),
         pretraining=pretraining_facts(),
-        snomed="config/labels/snomed.csv",
-        template="workflow_scripts/ecgtransfer/report/page.html.j2",
+        snomed=of_workflow("config/labels/snomed.csv"),
+        template=of_workflow("workflow_scripts/ecgtransfer/report/page.html.j2"),
     output:
         page=report(
             "<results>/report/index.html",

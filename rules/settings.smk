@@ -48,6 +48,12 @@ def described_entry(wildcards):
     return {key: entry[key] for key in ("reader", "unit", "leads") if key in entry}
 
 
+def label_separator_of(wildcards):
+    """Return what is said to stand between the labels of your own recordings, None for other data sets."""
+    own = config["own"].get(wildcards.dataset)
+    return None if own is None else own.get("label_separator", BETWEEN_LABELS)
+
+
 def label_settings(wildcards):
     """Return what of the section `labels` decides the labels of a corpus; views are inputs."""
     keys = ["include", "top", "min_records"]
@@ -56,9 +62,28 @@ def label_settings(wildcards):
     return {key: config["labels"][key] for key in keys}
 
 
-def datasets_of_joined(wildcards):
-    """Return the data sets of a corpus."""
-    return datasets_of(wildcards.joined)
+def labels_are_learnt(wildcards):
+    """Return whether labels of a corpus are learnt, so that records without any are of no use."""
+    return learns_labels(config, wildcards.corpus)
+
+
+def members_by_wildcard(wildcard):
+    """Return a function of the wildcards: the data sets of the corpus that one of them names."""
+
+    def members(wildcards):
+        return members_of(wildcards[wildcard])
+
+    return members
+
+
+def members_by_name(corpora):
+    """Return the data sets of each of some corpora."""
+    return {corpus: members_of(corpus) for corpus in corpora}
+
+
+def sources_that_join():
+    """Return the sources that join data sets."""
+    return [source for source in trained_sources(config) if len(members_of(source)) > 1]
 
 
 def datasets_of_its_targets(wildcards):
@@ -137,7 +162,7 @@ def datasets_of_all_targets():
     """Return the data sets behind all targets, each once."""
     targets = config["transfer"]["targets"]
     return list(
-        dict.fromkeys(dataset for target in targets for dataset in datasets_of(target))
+        dict.fromkeys(dataset for target in targets for dataset in members_of(target))
     )
 
 

@@ -31,6 +31,7 @@ rule pretrain:
         runtime=1440,
         gpu=1,
     params:
+        datasets=members_by_wildcard("source"),
         options=model_options,
         settings=settings_of_pretraining,
         hardware=config["hardware"],

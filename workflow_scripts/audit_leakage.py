@@ -2,26 +2,24 @@
 
 import pandas as pd
 
-from ecgtransfer.audit.leakage import leakage
+from ecgtransfer.audit.leakage import leakage, patients_of_one_id
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
-
-
-def tables(names: list[str], paths: list[str]) -> dict[str, pd.DataFrame]:
-    """Return tables by name, ids as text."""
-    text = dict.fromkeys(("record_id", "patient_id", "record_a", "record_b"), str)
-    return {name: pd.read_csv(path, dtype=text) for name, path in zip(names, paths, strict=True)}
-
+from ecgtransfer.notices import tell
+from ecgtransfer.prepare.corpora import read_tables
 
 with job(snakemake):
     found, params = snakemake.input, snakemake.params
-    records = tables(params.datasets, found.records)
+    records = read_tables(params.datasets, found.records)
+    patients = pd.concat([table[["record_id", "patient_id"]].assign(dataset=name) for name, table in records.items()])
     table = leakage(
-        tables(params.corpora, found.splits),
-        tables(params.joined, found.duplicates),
-        tables(params.sources, found.overlaps),
+        read_tables(params.corpora, found.splits),
+        read_tables(params.joined, found.duplicates),
+        read_tables(params.sources, found.overlaps),
         [tuple(pair) for pair in params.pairs],
-        pd.concat([of_one[["record_id", "patient_id"]].assign(dataset=name) for name, of_one in records.items()]),
+        patients,
+        params.members,
         params.patient_numberings,
     )
     write_csv(table, snakemake.output.leakage)
+    tell("own data", patients_of_one_id(patients, params.own), snakemake.output.notices)

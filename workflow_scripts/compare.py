@@ -13,6 +13,7 @@ from ecgtransfer.compare.optimism import optimism
 from ecgtransfer.compare.parity import parity
 from ecgtransfer.compare.per_label import per_label_gains, prevalence_correlations, training_positives
 from ecgtransfer.compare.significance import significance
+from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import read_json, write_csv
 from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import read_tables
@@ -33,7 +34,7 @@ with job(snakemake):
     write_csv(label_savings(all_together, confidence, seed), out.headline_savings)
 
     facts = {Cell(*key): fact for key, fact in zip(plan.cells, map(read_json, files.facts), strict=True)}
-    histories = {cell: pd.read_csv(path) for cell, path in zip(facts, files.histories, strict=True)}
+    histories = {cell: read_table(path) for cell, path in zip(facts, files.histories, strict=True)}
     by_replicate = replicate_convergence([training_of(cell, histories[cell], fact) for cell, fact in facts.items()])
     pretraining = by_source_and_model(map(read_json, files.pretraining))
     write_csv(convergence(by_replicate, confidence), out.convergence)
@@ -47,12 +48,13 @@ with job(snakemake):
     write_csv(by_family, out.architectures)
 
     fractions = sorted({cell.fraction for cell in facts})
-    labels, splits = read_tables(plan.targets, files.labels), read_tables(plan.targets, files.splits)
+    labels = read_tables(plan.targets, files.labels, read_labels)
+    splits = read_tables(plan.targets, files.splits)
     positives = pd.concat(training_positives(name, labels[name], splits[name], fractions) for name in plan.targets)
     gains = per_label_gains(runs, positives)
     write_csv(gains, out.per_label)
     write_csv(prevalence_correlations(gains), out.prevalence)
 
-    found = claims(runs, by_replicate, plan.families, confidence, seed)
+    found = claims(runs, by_replicate, plan.families, plan.joined, confidence, seed)
     write_csv(found, out.claims)
-    write_csv(parity(pd.read_csv(files.beside[0]) if files.beside else found.iloc[:0], found), out.parity)
+    write_csv(parity(read_table(files.beside[0]) if files.beside else found.iloc[:0], found), out.parity)

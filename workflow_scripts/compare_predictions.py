@@ -8,14 +8,14 @@ from ecgtransfer.compare.subgroups import subgroups
 from ecgtransfer.compare.tested import Draws
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
-from ecgtransfer.prepare.corpora import datasets_of, join_records, read_tables
+from ecgtransfer.prepare.corpora import join_records, read_tables
 from ecgtransfer.study import Cell
 
 with job(snakemake):
     files, out, plan = snakemake.input, snakemake.output, snakemake.params
     labels, splits = read_tables(plan.targets, files.labels), read_tables(plan.targets, files.splits)
     paths = dict(zip(plan.datasets, files.records, strict=True))
-    records = {name: join_records(name, [paths[dataset] for dataset in datasets_of(name)]) for name in plan.targets}
+    records = {name: join_records(joined, [paths[each] for each in joined]) for name, joined in plan.members.items()}
     draws = Draws(**plan.draws)
     by_group, calibrated, reliable = [], [], []
     for key, path in zip(plan.cells, files.predictions, strict=True):

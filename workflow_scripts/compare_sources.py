@@ -1,12 +1,11 @@
 """Rule `compare_sources`: how the sources' models do on the targets unchanged, and whether that tells the gain."""
 
-import pandas as pd
-
 from ecgtransfer.arms import FINETUNE, SCRATCH, arm_of
 from ecgtransfer.compare.scores import load_predictions
 from ecgtransfer.compare.tested import Draws
 from ecgtransfer.compare.transferability import meleps, transferability, transferability_correlations
 from ecgtransfer.compare.zero_shot import load_source_predictions, zero_shot, zero_shot_table
+from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import read_tables
@@ -14,8 +13,9 @@ from ecgtransfer.study import Cell
 
 with job(snakemake):
     files, out, plan = snakemake.input, snakemake.output, snakemake.params
-    labels, splits = read_tables(plan.targets, files.labels), read_tables(plan.targets, files.splits)
-    verdicts = pd.read_csv(files.verdicts)
+    labels = read_tables(plan.targets, files.labels, read_labels)
+    splits = read_tables(plan.targets, files.splits)
+    verdicts = read_table(files.verdicts)
     trained = {Cell(*key): path for key, path in zip(plan.cells, files.predictions, strict=True)}
     draws = Draws(**plan.draws)
 

@@ -7,7 +7,7 @@ import pandas as pd
 from ecgtransfer.files import files_there, write_csv
 from ecgtransfer.job import job
 from ecgtransfer.notices import tell
-from ecgtransfer.prepare.records import describe_records
+from ecgtransfer.prepare.records import describe_records, require_some
 
 with job(snakemake):
     described, rejected, notices = describe_records(
@@ -15,6 +15,7 @@ with job(snakemake):
         Path(snakemake.params.folder),
         files_there(pd.read_csv(snakemake.input.manifest, dtype=str, keep_default_na=False)),
     )
+    require_some(described, rejected, Path(snakemake.params.folder))
     # A data set that comes in large parts has more than the study asked for.
     described = described.head(snakemake.params.limit) if snakemake.params.limit else described
     write_csv(described, snakemake.output.described)

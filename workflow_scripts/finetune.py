@@ -13,7 +13,6 @@ from ecgtransfer.train.ways import parse_way
 with job(snakemake), leased_devices(snakemake.resources.gpu):
     hardware = snakemake.params.hardware
     corpus = read_corpus(
-        snakemake.wildcards.target,
         snakemake.input.signals,
         snakemake.input.labels,
         snakemake.input.splits,

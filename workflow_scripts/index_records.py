@@ -8,8 +8,9 @@ from ecgtransfer.notices import tell
 from ecgtransfer.prepare.statements import index_records, read_label_table
 
 with job(snakemake):
-    described = pd.read_csv(snakemake.input.described, dtype=str)
+    described = pd.read_csv(snakemake.input.described, dtype=str, keep_default_na=False)
     label_table = read_label_table(snakemake.input.label_table)
-    records, notices = index_records(described, label_table, snakemake.params.min_likelihood)
+    params = snakemake.params
+    records, notices = index_records(described, label_table, params.min_likelihood, params.separator)
     write_csv(records, snakemake.output.records)
     tell(snakemake.wildcards.dataset, notices, snakemake.output.notices)

@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import pandas as pd
-
+from ecgtransfer.csv_tables import read_table
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.prepare.measurements import measure_signals
 
 with job(snakemake):
-    quality = pd.read_csv(snakemake.input.quality, usecols=["record_id"], dtype=str, keep_default_na=False)
+    quality = read_table(snakemake.input.quality)
     measurements = measure_signals(
         Path(snakemake.input.signals), quality["record_id"].tolist(), snakemake.params.sampling_rate_hz
     )

@@ -1,18 +1,18 @@
 """Rule `plot_quality`: one page and one table per data set, what was kept and why the rest was not."""
 
 import numpy as np
-import pandas as pd
 
+from ecgtransfer.csv_tables import read_table
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
-from ecgtransfer.report.figure_files import save_figure
+from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.quality_figure import draw_quality, quality_summary, with_gain_flag
 
 with job(snakemake):
     ratio = snakemake.params.implausible_gain["ratio"]
-    quality = pd.read_csv(snakemake.input.quality, dtype={"record_id": str, "reason": str})
+    quality = read_table(snakemake.input.quality)
     quality = with_gain_flag(quality, ratio)
-    summary = quality_summary(pd.read_csv(snakemake.input.rejected, dtype=str), quality)
+    summary = quality_summary(read_table(snakemake.input.rejected), quality)
     write_csv(summary, snakemake.output.summary)
     signals = np.load(snakemake.input.signals, mmap_mode="r", allow_pickle=False)
     figure = draw_quality(
@@ -23,4 +23,4 @@ with job(snakemake):
         snakemake.params.sampling_rate_hz,
         (1 / ratio, ratio),
     )
-    save_figure(figure, snakemake.output.svg, snakemake.output.png)
+    save_figure(figure, snakemake.output.svg, snakemake.output.png, FEWER_DOTS_PER_INCH)

@@ -2,21 +2,22 @@
 
 from pathlib import Path
 
-import pandas as pd
-
+from ecgtransfer.csv_tables import read_table
 from ecgtransfer.job import job
+from ecgtransfer.prepare.formats.units import NO_UNIT
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.report.ecg_page import draw_ecg_page
-from ecgtransfer.report.figure_files import save_figure
+from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.recordings import choose_recordings, recording_title
 
 with job(snakemake):
-    records = pd.read_csv(snakemake.input.records, dtype={"record_id": str, "codes": str})
-    abbreviations = pd.read_csv(snakemake.input.snomed, dtype=str).set_index("snomed_ct")["abbreviation"].to_dict()
-    stored = pd.read_csv(snakemake.input.described, dtype=str, keep_default_na=False).set_index("record_id")
+    records = read_table(snakemake.input.records)
+    abbreviations = read_table(snakemake.input.snomed).set_index("snomed_ct")["abbreviation"].to_dict()
+    stored = read_table(snakemake.input.described).fillna({"unit": "", "leads": ""}).set_index("record_id")
     chosen = choose_recordings(records, len(snakemake.output.svg))
     for record, svg, png in zip(chosen, snakemake.output.svg, snakemake.output.png, strict=True):
         unit, leads = stored.loc[record["record_id"], ["unit", "leads"]]
-        signal_mv = read_recording(Path(snakemake.params.folder), record["path"], unit, leads)
+        signal = read_recording(Path(snakemake.params.folder), record["path"], unit, leads)
         title = recording_title(snakemake.wildcards.dataset, record, abbreviations)
-        save_figure(draw_ecg_page(signal_mv, record["sampling_rate_hz"], title), svg, png)
+        page = draw_ecg_page(signal, record["sampling_rate_hz"], title, has_unit=unit != NO_UNIT)
+        save_figure(page, svg, png, FEWER_DOTS_PER_INCH)

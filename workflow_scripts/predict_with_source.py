@@ -10,7 +10,6 @@ from ecgtransfer.train.source_predictions import predict_with_source
 
 with job(snakemake), leased_devices(snakemake.resources.gpu):
     corpus = read_corpus(
-        snakemake.wildcards.target,
         snakemake.input.signals,
         snakemake.input.labels,
         snakemake.input.splits,

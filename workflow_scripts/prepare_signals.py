@@ -4,19 +4,25 @@ from pathlib import Path
 
 import pandas as pd
 
+from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
 from ecgtransfer.notices import tell
-from ecgtransfer.prepare.signals import COLUMNS_READ, notices_of, prepare_signals, recipe
+from ecgtransfer.prepare.plausibility import doubts_about
+from ecgtransfer.prepare.signals import COLUMNS_READ, prepare_signals
+from ecgtransfer.prepare.summary import notices_of, recipe
 
 with job(snakemake):
-    quality = prepare_signals(
-        pd.read_csv(snakemake.input.described, usecols=list(COLUMNS_READ), dtype=COLUMNS_READ, keep_default_na=False),
-        Path(snakemake.params.folder),
-        snakemake.params.settings,
-        Path(snakemake.output.signals),
-        snakemake.threads,
+    folder, settings = Path(snakemake.params.folder), snakemake.params.settings
+    described = pd.read_csv(
+        snakemake.input.described, usecols=list(COLUMNS_READ), dtype=COLUMNS_READ, keep_default_na=False
     )
+    doubts = doubts_about(described, folder, settings)
+    try:
+        quality = prepare_signals(described, folder, settings, Path(snakemake.output.signals), snakemake.threads)
+    except InputError:  # what was doubted may be its cause
+        tell(snakemake.wildcards.dataset, doubts, snakemake.output.notices)
+        raise
     write_csv(quality, snakemake.output.quality)
-    tell(snakemake.wildcards.dataset, notices_of(quality, snakemake.params.settings), snakemake.output.notices)
-    write_json(recipe(quality, snakemake.params.settings), snakemake.output.recipe)
+    tell(snakemake.wildcards.dataset, [*doubts, *notices_of(quality, settings)], snakemake.output.notices)
+    write_json(recipe(quality, settings), snakemake.output.recipe)

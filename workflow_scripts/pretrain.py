@@ -1,7 +1,6 @@
 """Rule `pretrain`: train a model on a source, without the patients who are in a target, too."""
 
-import pandas as pd
-
+from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import ids_in_corpus, join_records, task_of
@@ -14,6 +13,7 @@ from ecgtransfer.train.weights import save_weights
 
 with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
     source, model = snakemake.wildcards.source, snakemake.wildcards.model
+    joined = snakemake.params.datasets
     settings, hardware = dict(snakemake.params.settings), snakemake.params.hardware
     plan = Pretraining(
         task=task_of(source),
@@ -26,13 +26,13 @@ with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
     )
     whole = open_corpus(
         snakemake.input.signals,
-        values_to_learn(plan.task, join_records(source, snakemake.input.values)),
+        values_to_learn(plan.task, join_records(joined, snakemake.input.values, read_labels)),
         read_splits(snakemake.input.splits),
         snakemake.params.sampling_rate_hz,
-        join_records(source, snakemake.input.records) if snakemake.input.records else None,
+        join_records(joined, snakemake.input.records) if snakemake.input.records else None,
     )
-    overlaps = pd.read_csv(snakemake.input.overlaps, dtype=str)
-    corpus = whole.without_patients_of(ids_in_corpus(source, overlaps["dataset_a"], overlaps["record_a"]))
+    overlaps = read_table(snakemake.input.overlaps)
+    corpus = whole.without_patients_of(ids_in_corpus(joined, overlaps["dataset_a"], overlaps["record_a"]))
     result = pretrain(plan, corpus, snakemake.params.unfinished, n_processes=max(len(devices), 1))
     n_left_out = len(whole.splits) - len(corpus.splits)
     write_csv(result.history, snakemake.output.history)

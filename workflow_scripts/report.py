@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
 from ecgtransfer.notices import read_notices
@@ -11,7 +12,7 @@ from ecgtransfer.prepare.corpora import read_tables
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.judge import require_current
 from ecgtransfer.provenance.plan import Plan
-from ecgtransfer.report.embedded import png_uri, svg_uri
+from ecgtransfer.report.embedded import image_uri, svg_uri
 from ecgtransfer.report.inputs import (
     drawn_recordings,
     read_findings,
@@ -23,7 +24,7 @@ from ecgtransfer.report.page import StudyResults, render_page
 with job(snakemake):
     files, plan = snakemake.input, snakemake.params
     require_current(Plan.read(plan.plan).upstream_of(files), Digests(MEMORY))
-    snomed = pd.read_csv(files.snomed, dtype=str)
+    snomed = read_table(files.snomed)
     records = read_tables(plan.drawn, files.records)
     results = StudyResults(
         config=plan.config,
@@ -33,12 +34,12 @@ with job(snakemake):
         recordings=drawn_recordings(records, snomed, files.recordings),
         records=records,
         rejected=read_tables(plan.drawn, files.rejected),
-        quality_figures={name: png_uri(path) for name, path in zip(plan.studied, files.quality_figures, strict=True)},
+        quality_figures={name: image_uri(path) for name, path in zip(plan.studied, files.quality_figures, strict=True)},
         leakage=pd.read_csv(files.leakage, dtype=str, keep_default_na=False),
         notices=read_notices(files.notices),
         recipes=dict(zip(plan.studied, map(read_json, files.recipes), strict=True)),
         label_names=read_names(snomed),
-        labels=read_tables(plan.corpora, files.labels),
+        labels=read_tables(plan.corpora, files.labels, read_labels),
         splits=read_tables(plan.corpora, files.splits),
         cells=plan.cells,
         runs=list(map(read_json, files.runs)),

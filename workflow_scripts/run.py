@@ -3,14 +3,15 @@
 import logging
 import subprocess
 import sys
+from contextlib import ExitStack, chdir
 from pathlib import Path
 
-from ecgtransfer.errors import InputError
 from ecgtransfer.locks import alone_in_this_folder
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.judge import State, judge
 from ecgtransfer.provenance.settle import forget_set_aside, settle, to_make
-from snakemake_plan import Asked, asked_of_snakemake, is_dry_run
+from ecgtransfer.system_errors import said_in_one_line
+from snakemake_plan import Asked, Command, asked_of_snakemake, command_of
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 SNAKEMAKES_LOCKS = Path(".snakemake", "locks")
@@ -18,34 +19,41 @@ ROUNDS = 6  # so many times what a run rests on may change under its hands
 
 
 def main(*arguments: str) -> None:
-    """Run Snakemake with its arguments, alone in this folder; a dry run, a report and the like are passed through."""
+    """Run Snakemake with its arguments, alone in its folder; a dry run, a report and the like are passed through."""
     logging.basicConfig(format="%(message)s")
-    if is_dry_run(arguments):
-        asked = asked_of_snakemake(arguments)
+    command = command_of(arguments)
+    if command.is_dry_run:
+        asked = asked_of_snakemake(command.arguments)
         if asked is not None:
-            _say_what_snakemake_does_not_see(asked)
+            with chdir(command.folder):
+                _say_what_snakemake_does_not_see(asked)
         return
-    with alone_in_this_folder():
-        if SNAKEMAKES_LOCKS.is_dir() and any(SNAKEMAKES_LOCKS.iterdir()):  # of a killed run, for this one is alone
-            _run([*SNAKEMAKE, "--unlock", *arguments])
-        _run_until_settled(arguments)
+    with ExitStack() as until_done:
+        with chdir(command.folder):
+            until_done.enter_context(alone_in_this_folder())
+            is_locked = SNAKEMAKES_LOCKS.is_dir() and any(SNAKEMAKES_LOCKS.iterdir())
+        if is_locked:  # of a killed run, for this one is alone
+            _run([*SNAKEMAKE, "--unlock", *command.arguments])
+        _run_until_settled(command)
 
 
-def _run_until_settled(arguments: tuple[str, ...]) -> None:
+def _run_until_settled(command: Command) -> None:
     for _ in range(ROUNDS):
-        asked = asked_of_snakemake(arguments)
+        asked = asked_of_snakemake(command.arguments)
         if asked is None:
             return
-        targets = to_make(asked.plan, settle(asked.plan, Digests(MEMORY), asked.is_whole), asked.is_whole)
+        with chdir(command.folder):
+            targets = to_make(asked.plan, settle(asked.plan, Digests(MEMORY), asked.is_whole), asked.is_whole)
         if not targets and not asked.is_forced:
             of_what = "all of it" if asked.is_whole else "what was asked for"
             print(f"Nothing to be done: {of_what} is what the config, the code and the files of now make.")
             if asked.is_whole:
-                forget_set_aside(asked.plan)
-                print(f"report: {Path(asked.plan.results, 'report', 'index.html')}")
+                with chdir(command.folder):
+                    forget_set_aside(asked.plan)
+                print(f"report: {command.folder / asked.plan.results / 'report' / 'index.html'}")
             return
         sys.stdout.flush()
-        if _run([*SNAKEMAKE, *targets, *arguments]):
+        if _run([*SNAKEMAKE, *targets, *command.arguments]):
             sys.exit(1)
         if asked.is_forced:
             return
@@ -74,10 +82,7 @@ def _run(command: list[str]) -> int:
 
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:])
-    except InputError as mistake:
-        sys.exit(f"error: {mistake}")
-    except OSError as error:
-        sys.exit(f"error: {error.filename}: {error.strerror}; mend what is there, or its permissions")
+        with said_in_one_line():
+            main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)

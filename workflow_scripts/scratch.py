@@ -10,7 +10,6 @@ from ecgtransfer.train.state import remove_state
 with job(snakemake), leased_devices(snakemake.resources.gpu):
     hardware = snakemake.params.hardware
     corpus = read_corpus(
-        snakemake.wildcards.target,
         snakemake.input.signals,
         snakemake.input.labels,
         snakemake.input.splits,

@@ -2,16 +2,22 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from snakemake.api import DAGApi
-from snakemake.cli import args_to_api, parse_args
+from snakemake.cli import args_to_api, parse_args, parse_config
 
 from ecgtransfer.code_fingerprint import forget_fingerprints
+from ecgtransfer.config_reading import read_config
+from ecgtransfer.errors import InputError
 from ecgtransfer.provenance.graph import plan_of
 from ecgtransfer.provenance.plan import Plan
+from ecgtransfer.repeated_keys import require_keys_once
 
+REPOSITORY = Path(__file__).resolve().parents[1]
 QUIET = ["--quiet", "host", "progress", "rules", "reason"]
 
 
@@ -40,15 +46,58 @@ class Asked:
     make_run: str
 
 
-def is_dry_run(arguments: Sequence[str]) -> bool:
-    """Tell whether nothing is to run."""
-    return bool(parse_args(arguments)[1].dryrun)
+@dataclass(frozen=True)
+class Command:
+    """A command line of Snakemake.
+
+    Attributes
+    ----------
+    arguments
+        With the workflow in it, where it is started in another folder.
+    folder
+        Where a run works: results and data lie there.
+    is_dry_run
+        Whether nothing is to run.
+    config_files, overrides
+        What it says of the config.
+    """
+
+    arguments: list[str]
+    folder: Path
+    is_dry_run: bool
+    config_files: list[Path]
+    overrides: dict[str, Any]
+
+
+def command_of(arguments: Sequence[str]) -> Command:
+    """Return what arguments of Snakemake mean for this workflow; the folder is there.
+
+    Raises
+    ------
+    InputError
+        If what stands behind ``--config`` is no list of ``key=value``.
+    """
+    parsed = parse_args(["--workflow-profile", "none", *arguments])[1]  # without a word on the profile
+    folder = Path(parsed.directory or ".")
+    folder.mkdir(parents=True, exist_ok=True)
+    is_at_home = Path.cwd() == REPOSITORY or parsed.snakefile is not None
+    workflow = [] if is_at_home else ["--snakefile", str(REPOSITORY / "Snakefile")]
+    try:
+        overrides = parse_config(parsed.config)
+    except ValueError as error:
+        raise InputError(f"--config: {error}; write --config key=value") from error
+    return Command([*workflow, *arguments], folder, bool(parsed.dryrun), list(parsed.configfile), overrides)
 
 
 def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
     """Return what a run with these arguments of Snakemake would do, or None where they ask for something else.
 
     A dry run, a report and the like are done here and now. A mistake ends the process, after Snakemake's own words.
+
+    Raises
+    ------
+    InputError
+        If a config file cannot be read.
     """
     forget_fingerprints()
     workflows: list[Any] = []
@@ -65,8 +114,11 @@ def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
             workflows.append(workflow)
 
     parser, parsed = parse_args(arguments)
+    for file in parsed.configfile or ():
+        read_config(Path(file))
     if not parsed.dryrun:
         parser, parsed = parse_args([*QUIET, *arguments])
+    require_keys_once(path for path in parsed.configfile or () if Path(path).is_file())
     DAGApi.execute_workflow = note  # the one way to hear of Snakemake's graph with all that a command line can say
     try:
         succeeded = args_to_api(parsed, parser)
@@ -78,15 +130,20 @@ def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
         return None
     graph = workflows[0].dag
     cut = (parsed.targets, parsed.until, parsed.omit_from, parsed.batch, parsed.allowed_rules)
+    with chdir(parsed.directory or "."):
+        plan = plan_of(graph, workflows[0].globals["RESULTS"])
     return Asked(
-        plan=plan_of(graph, workflows[0].globals["RESULTS"]),
+        plan=plan,
         running=frozenset(str(job.output.get("record")) for job in graph.needrun_jobs()),
         is_whole=not any(cut),
         is_forced=bool(parsed.forceall or parsed.forcerun or parsed.force),
-        make_run=_make_run(parsed.configfile, parsed.config),
+        make_run=_make_run(parsed.configfile, parsed.config, is_elsewhere=bool(parsed.directory)),
     )
 
 
-def _make_run(config_files: Sequence[Any], overrides: Any) -> str:
+def _make_run(config_files: Sequence[Any], overrides: Any, is_elsewhere: bool) -> str:
+    if Path.cwd() != REPOSITORY:
+        return "`workflow_scripts/run.py` with the same arguments"
     given = f" CONFIG={config_files[0]}" if config_files else ""
-    return f"`make run{given}`{' with the same ARGS' if overrides or len(config_files or ()) > 1 else ''}"
+    more = overrides or len(config_files or ()) > 1 or is_elsewhere
+    return f"`make run{given}`{' with the same ARGS' if more else ''}"

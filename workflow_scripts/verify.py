@@ -1,19 +1,22 @@
 """`make verify`: read everything that a study rests on, and name what is damaged or stale."""
 
 import sys
+from contextlib import chdir
 
-from ecgtransfer.errors import InputError
 from ecgtransfer.provenance.digests import Digests
 from ecgtransfer.provenance.judge import State, judge
-from snakemake_plan import asked_of_snakemake
+from ecgtransfer.system_errors import said_in_one_line
+from snakemake_plan import asked_of_snakemake, command_of
 
 
 def main(*arguments: str) -> None:
     """Print a line for each artefact that is not what the config, the code and the files of now make; exit 1 if any."""
-    asked = asked_of_snakemake(arguments)
+    command = command_of(arguments)
+    asked = asked_of_snakemake(command.arguments)
     if asked is None:
         return
-    verdicts = judge(asked.plan, Digests(None))
+    with chdir(command.folder):
+        verdicts = judge(asked.plan, Digests(None))
     for verdict in verdicts:
         if verdict.state in (State.STALE, State.LOST):
             print(f"{verdict.reason}; {asked.make_run} makes it again")
@@ -24,7 +27,5 @@ def main(*arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    try:
+    with said_in_one_line():
         main(*sys.argv[1:])
-    except InputError as mistake:
-        sys.exit(f"error: {mistake}")

@@ -51,7 +51,7 @@ def records_of(reference: pd.DataFrame, dataset: str) -> pd.DataFrame:
     described = pd.DataFrame(
         {"record_id": rows["record_id"], "statements": rows["codes"].str.replace(",", "|", regex=False)}
     )
-    return index_records(described, LabelTable())[0]
+    return index_records(described.assign(labelled=1), LabelTable())[0]
 
 
 def counts_of(
@@ -66,6 +66,7 @@ def counts_of(
         equivalent.to_dict() if merge else {},
         {"include": "all", "top": top, "min_records": 1},
         "here",
+        ["here"],
         read_view(TABLES / f"views/{view}.csv" if view else None),
     )
     assert labels["record_id"].tolist() == records["record_id"].tolist()
@@ -134,7 +135,9 @@ def test_labels_of_code_test() -> None:
             "statements": ["|".join(gold.columns[row == 1]) for row in gold.to_numpy()],
         }
     )
-    counts = counts_of(index_records(described, read_label_table(TABLES / "code.csv"))[0], "nguyen-code")
+    counts = counts_of(
+        index_records(described.assign(labelled=1), read_label_table(TABLES / "code.csv"))[0], "nguyen-code"
+    )
     assert counts.pop("none-of-six") == int((gold.sum(axis=1) == 0).sum()) == round(0.823 * 827)
     assert counts == gold.sum().to_dict() == Counter(counts)
 

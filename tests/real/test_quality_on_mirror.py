@@ -7,6 +7,7 @@ import pytest
 from tiny_signals import SETTINGS
 
 from ecgtransfer.prepare import signals as module
+from ecgtransfer.prepare.gains import out_of_line
 from ecgtransfer.prepare.quality import PLAUSIBLE_MEDIAN_MV
 from ecgtransfer.prepare.signals import prepare_signals
 
@@ -58,6 +59,34 @@ class TestRealRecordings:
         assert others.min() < mended["amplitude_mv"] < others.max()
         median = others.median()
         assert mended["amplitude_mv"] == pytest.approx(mended["gain_ratio"] * wrong / right * median, rel=0.05)
+
+    def test_a_wrong_gain_whose_amplitude_alone_would_pass(self, tmp_path: Path) -> None:
+        """A large recording with the gain that one Georgia header states: a fifth of it is as large as small ones."""
+        georgia = MIRROR / "challenge-2021/1.0.3/training/georgia"
+        right = self.prepare(georgia, tmp_path / "right.npy")
+        record = (right["gain_ratio"] - 2).abs().idxmin()
+        for path in georgia.rglob(f"{record}.*"):
+            to = tmp_path / "georgia" / path.relative_to(georgia)
+            to.parent.mkdir(parents=True, exist_ok=True)
+            content = path.read_bytes()
+            to.write_bytes(content.replace(b"1000/mV", b"4880/mV") if path.suffix == ".hea" else content)
+        for path in georgia.rglob("*.*"):
+            to = tmp_path / "georgia" / path.relative_to(georgia)
+            if not to.exists() and path.suffix in (".hea", ".mat") and path.stem != "E00015":
+                to.parent.mkdir(parents=True, exist_ok=True)
+                to.symlink_to(path)
+        mended = self.prepare(tmp_path / "georgia", tmp_path / "mended.npy")
+        assert 0.25 < mended["gain_ratio"][record] < 0.5
+        assert mended.index[out_of_line(mended, 4.0)].tolist() == [record]
+        assert mended["amplitude_mv"][record] == pytest.approx(right["amplitude_mv"][record], rel=0.01)
+
+    def test_nothing_else_is_out_of_line(self, tmp_path: Path) -> None:
+        folders = [*(MIRROR / "challenge-2021/1.0.3/training").iterdir(), MIRROR / "ludb/1.0.1", MIRROR / "ptbdb/1.0.0"]
+        found = []
+        for folder in (folder for folder in folders if folder.is_dir()):
+            quality = self.prepare(folder, tmp_path / "s.npy")
+            found += quality.index[out_of_line(quality, 4.0)].tolist()
+        assert sorted(found) == ["E00015", "HR00599"]
 
     def test_flat_leads_do_not_make_an_amplitude_implausible(self, tmp_path: Path) -> None:
         quality = self.prepare(MIRROR / "challenge-2021/1.0.3/training/ningbo", tmp_path / "s.npy")

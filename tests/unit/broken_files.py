@@ -197,7 +197,9 @@ def by_scipy(folder: Path, name: str) -> npt.NDArray[Any]:
 
 
 def by_csv_module(folder: Path, _name: str) -> npt.NDArray[Any]:
-    text = (folder / "r.csv").read_bytes().removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    content = (folder / "r.csv").read_bytes().removeprefix(b"\xef\xbb\xbf")
+    text = content.decode("utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "latin-1").removeprefix("\ufeff")
+    text = text if "\n" in text else text.replace("\r", "\n")
     separator = next((sign for sign in "\t;," if sign in text.partition("\n")[0]), ",")
     rows = [
         row
@@ -220,7 +222,7 @@ def judge_array(path: str, independent: Callable[[Path, str], npt.NDArray[Any]])
         expected = np.asarray(independent(folder, name))
         if row:
             expected = expected[int(row[:-1])]
-        expected = (expected if expected.shape[0] == 12 else expected.T).astype(np.float64)
+        expected = with_gaps(expected if expected.shape[0] == 12 else expected.T)
         with np.errstate(over="ignore"):
             same(found, np.where(np.abs(expected) > np.finfo(np.float32).max, np.nan, expected), 0)
         if recording_facts(folder, path, ALL).n_samples != found.shape[1]:
@@ -228,6 +230,12 @@ def judge_array(path: str, independent: Callable[[Path, str], npt.NDArray[Any]])
         return True
 
     return judge
+
+
+def with_gaps(array: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """Return an array in which the smallest value of a signed integer is a sample that is missing."""
+    missing = array == np.iinfo(array.dtype).min if array.dtype.kind == "i" else False
+    return np.where(missing, np.nan, array.astype(np.float64))
 
 
 # Tables: another one is another line in TABLES.
@@ -262,7 +270,7 @@ TABLES = [
           "record,file,labels,patient,array,row,age,sex,unit,rate,leads,site,month,fold\n"
           "a,r/1.hea,426783006|164889003,p1,,,50,F,,500,,s,2020-01,1\n"
           f"b,exams_part0.hdf5,426783006,p2,tracings,1,,M,mV,400,{ALL},,2020-02,2\n"
-          f"c,exams_part0.hdf5,,p3,tracings,0,1,,uV,500,{ALL},,,\n"),
+          f"c,exams_part0.hdf5,,p3,tracings,0,1,,uV,500,{ALL},,,\n", {"empty_labels": "unknown"}),
 ]  # fmt: skip
 
 

@@ -57,6 +57,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self):
         file = self.file()[1]
+        if self.server.tells_sizes == "is silent":
+            with self.server.lock:
+                self.server.n_sizes_asked += 1
+            self.server.go_on.wait(timeout=60)
+            self.close_connection = True
+            return
         if not self.server.tells_sizes or not file.is_file():
             self.answer(405 if file.is_file() else 404, b"")
             return
@@ -77,6 +83,13 @@ class Handler(BaseHTTPRequestHandler):
             server.meet[path].wait(timeout=20)
         if fault == "drop":
             self.close_connection = True
+            return
+        if fault == "silent":
+            server.go_on.wait(timeout=60)
+            self.close_connection = True
+            return
+        if fault in ("endless", "endless chunks"):
+            self.answer_without_end(in_chunks=fault == "endless chunks")
             return
         status, headers = fault if isinstance(fault, tuple) else (fault, {})
         if isinstance(status, int) or not file.is_file():
@@ -101,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, status, body, headers=None, fault=None):
         self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Length", "10" * 9 if fault == "boast" else str(len(body)))
         for name, value in (headers or {}).items():
             self.send_header(name, value)
         self.end_headers()
@@ -121,6 +134,21 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self.send(body[half:])
+        if fault == "boast":
+            self.close_connection = True
+        if fault == "more than announced":
+            self.send(b"HTTP/1.1 200 OK and so on")
+
+    def answer_without_end(self, in_chunks):
+        """Send zeros, of which nobody says how many come, until the client hangs up; 100 MB for one that never does."""
+        self.send_response(200)
+        if in_chunks:
+            self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.counts = self.close_connection = True
+        zeros = bytes(50_000)
+        for _ in range(2000):
+            self.send(b"c350\r\n" + zeros + b"\r\n" if in_chunks else zeros)
 
     def send(self, content):
         self.wfile.write(content)

@@ -166,3 +166,14 @@ def test_members_that_are_published_as_files_are_left_out(tmp_path):
     write_tar(tmp_path / "a.tar", FILES)
     assert "table.csv" not in unpack(published(tmp_path, "a.tar"), tmp_path, listed={"table.csv"})
     assert not (tmp_path / "table.csv").exists()
+
+
+@pytest.mark.parametrize("members", [["x" * 300], ["a", "a/b"], ["a/b", "a"], ["deep/" + "x" * 300 + "/a"]])
+@pytest.mark.parametrize("write", [write_zip, write_tar])
+def test_member_that_no_folder_can_hold_is_refused(tmp_path, members, write):
+    write(tmp_path / "data.zip", dict.fromkeys(members, b"a"))
+    with pytest.raises(
+        InputError, match=r"data\.zip: member '.*' cannot be unpacked \(.*\); do not trust this archive$"
+    ):
+        unpack(published(tmp_path, "data.zip"), tmp_path)
+    assert unpacked(published(tmp_path, "data.zip"), tmp_path) is None

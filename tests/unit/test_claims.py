@@ -38,8 +38,8 @@ def pair(gains, noise=0.0, target="clinic", model="resnet", arm="finetune-hospit
     return [run("scratch", scratch, 0.7 + whole), transfer] if partner else [transfer]
 
 
-def found(runs, by_replicate=NO_EPOCHS):
-    table = claims(runs, by_replicate, FAMILIES, CONFIDENCE, SEED)
+def found(runs, by_replicate=NO_EPOCHS, joined=("a+b",)):
+    table = claims(runs, by_replicate, FAMILIES, joined, CONFIDENCE, SEED)
     assert list(table) == CLAIM_COLUMNS
     assert table["claim"].tolist() == list(CLAIMS)
     return table.set_index("claim")
@@ -67,6 +67,9 @@ def test_each_finding_can_be_reached(gains, finding):
     assert table.loc[["small sets", "declines", "CNN over RNN"], "finding"].tolist() == [finding] * 3
     assert table.loc["several sources", "finding"] == "undecided"
     assert found(pair(gains, arm="finetune-a+b")).loc["several sources", "finding"] == finding
+    named = pair(gains, arm="finetune-hospitals")
+    assert found(named, joined=["hospitals"]).loc["several sources", "finding"] == finding
+    assert found(named).loc["several sources", "finding"] == "not examined"
     assert found(pair(gains, arm="finetune-a+b")).loc["several sources", "study"] == "Avetisyan et al. 2024"
 
 

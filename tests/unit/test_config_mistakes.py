@@ -11,6 +11,12 @@ from ecgtransfer.config import in_key_order
 from ecgtransfer.prepare.corpora import SUFFIXES
 from ecgtransfer.train.ways import WAYS
 
+NUMBER, TRUTH, DATE = (
+    f"YAML reads it as {kind}: put it in quotes, as you wrote it" for kind in ("a number", "yes or no", "a date")
+)
+NOTHING = "nothing stands there, or a word that YAML reads as nothing: put it in quotes"
+IN_FILE = "without quotes and in a file, for --config gives text"
+
 
 def test_unknown_key_is_named_with_the_one_that_was_meant() -> None:
     expected = ["`fractoins` is not a key of `transfer`; did you mean `fractions`?"]
@@ -40,10 +46,21 @@ def test_missing_keys_are_named_once() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("study", 2025, "`study` is 2025, expected text; write '2025'"),
+        ("study", 2025, f"`study` is 2025, expected text; {NUMBER}"),
         ("limits", None, "`limits` is None, expected a section"),
         ("signals/pad_short_records", "yes", "`signals.pad_short_records` is 'yes', expected true or false"),
         ("transfer/replicates", 2.5, "`transfer.replicates` is 2.5, expected a whole number"),
+        ("transfer/replicates", 3.0, "`transfer.replicates` is 3.0, expected a whole number; write 3"),
+        ("score/seed", "7", f"`score.seed` is '7', expected a whole number; write 7, {IN_FILE}"),
+        ("signals/notch_hz", "null", f"`signals.notch_hz` is 'null', expected a number or null; write null, {IN_FILE}"),
+        ("pretrain/learning_rate", float("nan"), "`pretrain.learning_rate` is nan, expected a number"),
+        ("pretrain/learning_rate", "nan", "`pretrain.learning_rate` is 'nan', expected a number"),
+        ("pretrain/learning_rate", float("inf"), "`pretrain.learning_rate` is inf, expected a number"),
+        (
+            "study",
+            "mine\n",
+            "`study` is 'mine\\n', expected letters, digits, '.', '_' and '-', a letter or digit first",
+        ),
         ("transfer/replicates", True, "`transfer.replicates` is True, expected a whole number"),
         ("transfer/models", "gru", "`transfer.models` is 'gru', expected a list"),
         ("pretrain/learning_rate", "1e-3", "`pretrain.learning_rate` is '1e-3', expected a number; write 0.001"),

@@ -88,6 +88,8 @@ def can_mount():
 
 FULL_DISK = """
 from pathlib import Path
+from ecgtransfer.acquire import lengths
+lengths.SMALL_BYTES = 1 << 30  # that there is room for each file is not asked, as if others filled the disk meanwhile
 folder = Path(sys.argv[2])
 filler = folder.parent / "filler"
 filler.write_bytes(bytes(400_000))

@@ -13,7 +13,7 @@ from scipy.signal import butter, resample_poly, sosfiltfilt
 from ecgtransfer.acquire.simulate import simulate_corpus
 from ecgtransfer.audit.duplicates import PAIR_COLUMNS, AuditedDataset, audited, find_duplicates, find_overlaps
 from ecgtransfer.audit.fingerprints import fingerprint_signals
-from ecgtransfer.audit.groups import duplicate_groups, redundant
+from ecgtransfer.audit.groups import contradictions, duplicate_groups, redundant
 from ecgtransfer.errors import InputError
 
 FloatArray = npt.NDArray[np.float64]
@@ -245,14 +245,14 @@ def pairs_of(*links: tuple[str, str, str, str]) -> pd.DataFrame:
 def test_groups_join_patients_and_copies() -> None:
     table = pd.DataFrame({"record_id": list("123456"), "patient_id": ["p", "q", "q", "r", "s", "t"]}, index=range(3, 9))
     pairs = pairs_of(("x", "1", "x", "3"), ("x", "4", "x", "9"), ("x", "5", "x", "6"))
-    groups = duplicate_groups(table, pairs, "x")
+    groups = duplicate_groups(table, pairs, ["x"])
     assert groups.to_dict() == {3: "p", 4: "p", 5: "p", 6: "r", 7: "s", 8: "s"}
-    assert duplicate_groups(table, pairs_of(), "x").tolist() == table["patient_id"].tolist()
+    assert duplicate_groups(table, pairs_of(), ["x"]).tolist() == table["patient_id"].tolist()
 
 
 def test_groups_of_joined_data_sets() -> None:
     table = pd.DataFrame({"record_id": ["x:1", "x:2", "y:1"], "patient_id": ["x:a", "x:b", "y:a"]})
-    assert duplicate_groups(table, pairs_of(("x", "2", "y", "1")), "x+y").tolist() == ["x:a", "x:b", "x:b"]
+    assert duplicate_groups(table, pairs_of(("x", "2", "y", "1")), ["x", "y"]).tolist() == ["x:a", "x:b", "x:b"]
 
 
 def test_groups_of_random_links_are_what_spreading_labels_gives() -> None:
@@ -265,7 +265,7 @@ def test_groups_of_random_links_are_what_spreading_labels_gives() -> None:
             joined = np.isin(label, label[[a, b]])
             label[joined] = label[[a, b]].min()
     table = pd.DataFrame({"record_id": [str(i) for i in range(100)], "patient_id": patients})
-    groups = duplicate_groups(table, pairs_of(*[("x", str(a), "x", str(b)) for a, b in links]), "x")
+    groups = duplicate_groups(table, pairs_of(*[("x", str(a), "x", str(b)) for a, b in links]), ["x"])
     assert (pd.crosstab(groups, label) > 0).sum(axis=1).eq(1).all()
     assert groups.nunique() == len(np.unique(label))
 
@@ -276,3 +276,12 @@ def test_redundant_are_all_but_the_first() -> None:
     assert list(found.columns) == ["dataset", "record_id"]
     assert set(found.itertuples(index=False, name=None)) == {("x", "7"), ("y", "1"), ("y", "2"), ("y", "5")}
     assert redundant(pairs_of()).empty
+
+
+def test_one_signal_with_different_labels_is_said() -> None:
+    table = pd.DataFrame({"record_id": list("abcdef"), "codes": ["1|2", "2|1", "1", "", None, "3"]})
+    alike, different = [("x", "a", "x", "b"), ("x", "d", "x", "e")], [("x", "b", "x", "c"), ("x", "e", "x", "f")]
+    assert contradictions(table, pairs_of(*alike, *different, ("x", "f", "x", "gone")), ["x"]) == [
+        "2 pairs of recordings are one signal with different labels; those of the first are used"
+    ]
+    assert contradictions(table, pairs_of(*alike), ["x"]) == []

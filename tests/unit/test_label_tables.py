@@ -38,11 +38,12 @@ def view_of(name: str) -> View:
 def labels_of(codes: list[str], view: str | None = None) -> pd.DataFrame:
     """Return the labels of records with these codes, by all tables."""
     return harmonize_labels(
-        pd.DataFrame({"record_id": [str(i) for i in range(len(codes))], "codes": codes}),
+        pd.DataFrame({"record_id": [str(i) for i in range(len(codes))], "codes": codes, "labelled": 1}),
         read("snomed.csv").set_index("snomed_ct")["abbreviation"].to_dict(),
         read("equivalent.csv").set_index("snomed_ct")["counts_as"].to_dict(),
         SETTINGS,
         "all",
+        ["all"],
         view_of(view) if view else None,
     ).drop(columns="record_id")
 

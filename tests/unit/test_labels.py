@@ -17,7 +17,7 @@ COUNTS_AS = {"22": "2"}
 
 def records_with(*codes: str) -> pd.DataFrame:
     """Return a records table with the codes given, one record each."""
-    return pd.DataFrame({"record_id": [f"r{i}" for i in range(len(codes))], "codes": codes})
+    return pd.DataFrame({"record_id": [f"r{i}" for i in range(len(codes))], "codes": codes, "labelled": 1})
 
 
 def labels_of(
@@ -30,7 +30,7 @@ def labels_of(
 ) -> pd.DataFrame:
     """Return the labels of a corpus."""
     settings: dict[str, Any] = {"include": include, "min_records": min_records, "top": top, "shuffle_seed": 1}
-    return harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, corpus, view)
+    return harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, corpus, corpus.split("+"), view)
 
 
 RECORDS = records_with("1|2", "22", "3", "2|22", "", "99|3")
@@ -105,7 +105,7 @@ def test_order_of_records_within_codes_does_not_matter() -> None:
 def test_a_refined_code_counts_as_its_base_unless_a_table_names_it() -> None:
     records = records_with("1:slow", "1", "22:left", "2:named", "2:named|1:slow")
     settings = {"include": "all", "min_records": 1, "top": None}
-    labels = harmonize_labels(records, {**ABBREVIATIONS, "2:named": "NAMED"}, COUNTS_AS, settings, "here")
+    labels = harmonize_labels(records, {**ABBREVIATIONS, "2:named": "NAMED"}, COUNTS_AS, settings, "here", ["here"])
     assert labels.drop(columns="record_id").to_dict("list") == {
         "AF": [1, 1, 0, 0, 1],
         "CLBBB": [0, 0, 1, 0, 0],
@@ -212,7 +212,11 @@ class TestJoined:
 
     # AF (1) in both; NSR (3) in a alone; PVC (4) in b alone.
     records = pd.DataFrame(
-        {"record_id": ["a:1", "a:2", "a:3", "b:1", "b:2", "b:1:x"], "codes": ["1|3", "3", "", "1", "4", ""]}
+        {
+            "record_id": ["a:1", "a:2", "a:3", "b:1", "b:2", "b:1:x"],
+            "codes": ["1|3", "3", "", "1", "4", ""],
+            "labelled": 1,
+        }
     )
 
     def test_its_cells_are_empty_and_others_whole_numbers(self) -> None:
@@ -281,7 +285,7 @@ class TestJoined:
             for number in range(400)
         ]
         order = rng.permutation(len(rows))
-        records = pd.DataFrame([rows[i] for i in order], columns=["record_id", "codes"])
+        records = pd.DataFrame([rows[i] for i in order], columns=["record_id", "codes"]).assign(labelled=1)
         present, known = by_hand(records["codes"]), {"AF": "ab", "CLBBB": "ac", "NSR": "ac", "PVC": "bc"}
         expected = {
             label: [str(value) if record[0] in known[label] else "" for record, value in zip(ids, values, strict=True)]
@@ -371,3 +375,32 @@ class TestShuffleJoined:
         once, again, other = (shuffle_labels(self.labels(), seed) for seed in (1, 1, 2))
         pd.testing.assert_frame_equal(once, again)
         assert not once.equals(other)
+
+
+class TestUnlabelled:
+    """A recording of which nobody knows the labels is not negative for them."""
+
+    records = records_with("1|3", "", "1", "3", "").assign(labelled=[1, 1, 0, 1, 0])
+
+    def test_its_cells_are_empty(self) -> None:
+        assert written(labels_of(self.records)) == {"AF": ["1", "0", "", "0", ""], "NSR": ["1", "0", "", "1", ""]}
+
+    def test_it_counts_neither_as_having_nor_as_lacking_a_label(self) -> None:
+        with pytest.raises(InputError, match=r"in and out of at least labels\.min_records = 2 of 3 records"):
+            labels_of(self.records, min_records=2)
+
+    def test_joined_with_a_data_set_that_is_labelled(self) -> None:
+        joined = pd.concat([self.records.assign(record_id=lambda t: "a:" + t["record_id"]), TestJoined.records[3:]])
+        assert written(labels_of(joined.reset_index(drop=True), corpus="a+b")) == {
+            "AF": ["1", "0", "", "0", "", "1", "0", "0"],
+            "NSR": ["1", "0", "", "1", "", "", "", ""],
+            "PVC": ["", "", "", "", "", "0", "1", "0"],
+        }
+
+    def test_where_none_is_labelled_labels_can_be_missing_but_not_learnt(self) -> None:
+        unlabelled = self.records.assign(labelled=0)
+        with pytest.raises(InputError, match="the labels of all its recordings are unknown"):
+            labels_of(unlabelled)
+        settings = {"include": "all", "min_records": 1, "top": None}
+        labels = harmonize_labels(unlabelled, ABBREVIATIONS, COUNTS_AS, settings, "here", ["here"], learnt=False)
+        assert labels.columns.tolist() == ["record_id"]

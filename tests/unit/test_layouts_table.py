@@ -46,6 +46,7 @@ class TestPrivateArchive:
         "columns": {"record": "ECG", "patient": "PATIENT", "file": "PATH", "labels": "DIAGNOSES", "site": "ID_CLINIC",
             "month": "DATE", "age": "AGE", "sex": "GENDER"},
         "sampling_rate_hz": 500, "unit": "uV", "leads": TIS_LEADS, "label_separator": ";", "label_table": "tis.csv",
+        "empty_labels": "negative",
     }  # fmt: skip
     table = (
         "ECG,PATIENT,PATH,DIAGNOSES,ID_CLINIC,DATE,AGE,GENDER\n"
@@ -67,7 +68,7 @@ class TestPrivateArchive:
         assert records["site"].tolist() == ["17", "17", "4"]
         assert records["month"].tolist() == ["2019-12", "2020-03", "2020-03"]
         assert records["statements"].tolist() == ["1.18.1|2.1", "1.2", ""]
-        assert records["sex"].tolist() == ["", "F", "M"]
+        assert records["sex"].tolist() == ["M", "F", "M"]
         assert set(records["n_samples"]) == {50}
         row = records.iloc[0]
         signal = read_recording(folder, row["path"], row["unit"], row["leads"])
@@ -112,7 +113,7 @@ class TestWhatIsSaid:
     def test_wfdb_headers_say_it_themselves(self, folder: Path) -> None:
         write_record(folder, "x/1")
         write_record(folder, "x/2", rate="250")
-        table = "record,patient,file,labels,rate,fold\n1,7.0,x/1,426783006,500,3.0\n2,7,x/2.hea,426783006,500,\n"
+        table = "record,patient,file,labels,rate,fold\n1,7,x/1,426783006,500,3.0\n2,7,x/2.hea,426783006,500,\n"
         entry = own(folder, table)
         assert sorted(inventory(entry, signal_files)["path"]) == ["x/1.dat", "x/1.hea", "x/2.dat", "x/2.hea"]
         records, rejected = described(entry)
@@ -194,7 +195,7 @@ class TestRejected:
             "gone": "file b.npy is missing",
             "up": "file '../a.npy' is not a path within the folder",
             "root": "file '/a.npy' is not a path within the folder",
-            "cut": "truncated",
+            "cut": "signal file cut.dat is empty",
             "row 16": "the column of records is empty",
             "good": "record id good is also that of a.npy#[0]",
         }.items():
@@ -235,8 +236,9 @@ class TestInventory:
                 "none of the 1 files that .*table.csv names is there, the first is 'x.npy'",
             ),
             ("record,labels\na,1\n", "column file missing"),
-            ("record;file;labels\na;x;1\n", "cells are separated by ';' where ',' is expected"),
-            ("", "column record, file, labels missing"),
+            ("record;file;labels\na;x;1\n", "the first is 'x.hea'"),
+            ("\n", "column record, file missing"),
+            ("", "is empty; copy or download it again"),
         ],
     )
     def test_mistakes(self, folder: Path, text: str, message: str) -> None:
@@ -296,3 +298,45 @@ def test_a_mutated_table_never_breaks_the_reading(folder: Path) -> None:
         outcomes |= {"described"} if len(records) else set()
         outcomes |= {"rejected"} if len(rejected) else set()
     assert outcomes == {"refused", "described", "rejected"}
+
+
+class TestLabelsAndFolds:
+    """Labels that would be lost, and folds that would be dealt out anew, stop the run in a line that names the key."""
+
+    def entry(self, folder: Path, *cells: str, column: str = "labels", **keys: Any) -> dict[str, Any]:
+        """Return the entry of recordings with these cells in a column."""
+        np.save(folder / "a.npy", np.zeros((len(cells), 12, 40)))
+        rows = "".join(f'r{row},a.npy,{row},"{cell}",426783006\n' for row, cell in enumerate(cells))
+        header = f"record,file,row,{column},{'labels' if column != 'labels' else 'more'}\n"
+        return own(folder, header + rows, leads=list(LEADS), sampling_rate_hz=500, unit="mV", **keys)
+
+    @pytest.mark.parametrize("separator", [";", ",", "/", "+", "&", "\n"])
+    def test_codes_that_are_separated_otherwise(self, folder: Path, separator: str) -> None:
+        cells = ("426783006", f"426783006{separator}164889003")
+        with pytest.raises(InputError, match=r"are separated by .*, the entry in the section `own` says '\|'; set"):
+            described(self.entry(folder, *cells))
+        records, rejected = described(self.entry(folder, *cells, label_separator=separator))
+        assert rejected == {}
+        assert records["statements"].tolist() == ["426783006", "426783006|164889003"]
+
+    def test_codes_as_spreadsheets_leave_them(self, folder: Path) -> None:
+        records, rejected = described(self.entry(folder, "426783006.0|164889003.0", "426783000", "4.26783E+08"))
+        assert records["statements"].tolist() == ["426783006|164889003"]
+        assert rejected == {
+            "r1": "label '426783000' is no SNOMED CT code, its last digit does not check",
+            "r2": "label '4.26783E+08' is no SNOMED CT code and the entry has no `label_table`",
+        }
+
+    def test_folds_that_count_from_zero(self, folder: Path) -> None:
+        with pytest.raises(InputError, match="column 'fold' has a fold 0, folds count from 1; add 1 to all"):
+            described(self.entry(folder, "0", "1", "2", column="fold"))
+        records, _ = described(self.entry(folder, "1", "", "3.0", column="fold"))
+        assert records["fold"].fillna(0).tolist() == [1, 0, 3]
+
+    def test_one_signal_under_two_names(self, folder: Path) -> None:
+        np.save(folder / "a.npy", np.zeros((12, 40)))
+        entry = own(
+            folder, "record,file,labels\na,a.npy,426783006\nb,./a.npy,164889003\n", leads=list(LEADS), unit="mV"
+        )
+        _, rejected = described({**entry, "sampling_rate_hz": 500})
+        assert rejected == {"b": "its signal is also that of record a"}

@@ -1,8 +1,9 @@
 """The leakage table: what is double across roles and across source and target, and what was done about it."""
 
 import pandas as pd
+import pytest
 
-from ecgtransfer.audit.leakage import LEAKAGE_COLUMNS, leakage
+from ecgtransfer.audit.leakage import LEAKAGE_COLUMNS, leakage, patients_of_one_id
 
 PAIR = ["dataset_a", "record_a", "dataset_b", "record_b", "shift_s", "overlap_s", "correlation", "gain"]
 
@@ -27,6 +28,9 @@ def patients(**patient_of: str) -> pd.DataFrame:
 PATIENTS = patients(s__1="p", s__2="p", s__3="q", s__4="r", t__1="p", t__2="b", t__3="b", u__1="c")
 
 
+JOINED = {"s": ["s"], "s-shuffled": ["s"], "t": ["t"], "u": ["u"], "t+u": ["t", "u"], "both": ["t", "u"]}
+
+
 def rows(table: pd.DataFrame) -> set[tuple[str, ...]]:
     keys = ["kind", "scope", "record_a", "role_a", "record_b", "role_b", "handled"]
     return set(table[keys].itertuples(index=False, name=None))
@@ -39,6 +43,7 @@ def test_copies_within_a_corpus() -> None:
         {},
         [],
         PATIENTS,
+        JOINED,
     )
     assert list(table.columns) == LEAKAGE_COLUMNS
     assert rows(table) == {
@@ -58,18 +63,21 @@ def test_patients_in_two_roles() -> None:
         {},
         [],
         PATIENTS,
+        JOINED,
     )
     assert rows(table) == {("patient", "roles", "1", "train", "2", "test", "not handled")}
     assert table["corpus_a"].tolist() == ["s"]
 
 
-def test_joined_corpora_are_named_by_data_set() -> None:
+@pytest.mark.parametrize("name", ["t+u", "both"])
+def test_records_of_joined_corpora_are_named_by_data_set(name: str) -> None:
     table = leakage(
-        {"t+u": split(t__1="train", t__2="train", t__3="valid", u__1="train")},
-        {"t+u": pairs(("t", "1", "u", "1"))},
+        {name: split(t__1="train", t__2="train", t__3="valid", u__1="train")},
+        {name: pairs(("t", "1", "u", "1"))},
         {},
         [],
         PATIENTS,
+        JOINED,
     )
     assert rows(table) == {
         ("signal", "roles", "1", "train", "1", "train", "same role"),
@@ -93,6 +101,7 @@ def source_and_target(namespaces: dict[str, str], overlaps: pd.DataFrame = OVERL
         {"s": overlaps},
         [("s", "t"), ("s-shuffled", "t")],
         PATIENTS,
+        JOINED,
         namespaces,
     )
 
@@ -117,6 +126,27 @@ def test_patients_are_the_same_only_where_data_sets_number_them_alike() -> None:
 
 
 def test_nothing_double_gives_an_empty_table() -> None:
-    table = leakage({"u": split(_1="train")}, {"u": pairs()}, {}, [], PATIENTS)
+    table = leakage({"u": split(_1="train")}, {"u": pairs()}, {}, [], PATIENTS, JOINED)
     assert table.empty
     assert list(table.columns) == LEAKAGE_COLUMNS
+
+
+def test_patients_of_one_id_in_two_data_sets_are_said() -> None:
+    patients = pd.DataFrame(
+        [
+            ("a", "1", "p"),
+            ("a", "2", "q"),
+            ("b", "1", "q"),
+            ("b", "3", "3"),
+            ("c", "3", "3"),
+            ("c", "4", "q"),
+            ("d", "5", "q"),
+        ],
+        columns=["dataset", "record_id", "patient_id"],
+    )
+    assert patients_of_one_id(patients, ["a", "b", "c"]) == [
+        f"1 patients of {a} and {b} have the same id and count as different people; if they are the same, put both into"
+        " one table"
+        for a, b in ("ab", "ac", "bc")
+    ]
+    assert patients_of_one_id(patients[:4], ["b", "c"]) == []

@@ -4,6 +4,7 @@ import base64
 import copy
 from dataclasses import replace
 from io import BytesIO
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ from PIL import Image
 from tiny_page import TEMPLATE, Reader, make_results
 from tiny_verdicts import HELPS, HURTS, METRICS, OPEN, verdict_rows
 
-from ecgtransfer.report.embedded import png_uri, svg_uri
+from ecgtransfer.report.embedded import image_uri, svg_uri
+from ecgtransfer.report.inputs import drawn_recordings
 from ecgtransfer.report.page import doi_links, render_page
 
 
@@ -108,6 +110,10 @@ FEW_PATIENTS = "ptb-xl has only 90 test patients. Its numbers mean little."
 FEW_POSITIVES = "ptb-xl: fewer than 10 test patients have, or have not, AF (9)."
 LEFT_OUT = "ptb-xl: macro scores leave out AF (4). They take labels that at least 5 test patients have"
 SIMULATED = "no evidence about real patients"
+PRETRAINED_ON_SIMULATED = (
+    "sim-hospital is simulated: what is pre-trained on it has learnt from simulated recordings. The numbers of ptb-xl"
+    " are of real patients."
+)
 NEAR_CHANCE = "gru hardly learns on ptb-xl"
 NO_PATIENTS = "Georgia: no patients are published"
 
@@ -121,7 +127,9 @@ NO_PATIENTS = "Georgia: no patients are published"
         (FEW_POSITIVES, {"n_test_positives": 9}, {"n_test_positives": 10}),
         (LEFT_OUT, {"n_test_positives": 4}, {"n_test_positives": 5}),
         (LEFT_OUT, {"n_test_positives": 240 - 4}, {"n_test_positives": 240 - 5}),
-        (SIMULATED, {"target": "sim-clinic"}, {}),
+        (SIMULATED, {"target": "sim-clinic"}, {"source": "sim-hospital"}),
+        (SIMULATED, {"target": "sim-clinic", "source": "sim-hospital"}, {}),
+        (PRETRAINED_ON_SIMULATED, {"source": "sim-hospital"}, {"target": "sim-clinic"}),
         (NEAR_CHANCE, {"score": 0.59}, {"score": 0.61}),
         (NO_PATIENTS, {}, {"source": "ludb"}),
     ],
@@ -129,6 +137,23 @@ NO_PATIENTS = "Georgia: no patients are published"
 def test_warnings_appear_where_they_must_and_nowhere_else(warning, warned, sound):
     assert warning in text_of(**warned)
     assert warning not in text_of(**sound)
+
+
+def test_a_simulated_source_alone_is_no_severe_warning():
+    assert "Before you use this" not in text_of(source="sim-hospital")
+    assert text_of(target="sim-clinic").count("sim-clinic is simulated: what comes out on it") == 2
+
+
+def test_of_simulated_and_real_targets_each_is_said_what_it_is(results):
+    config = copy.deepcopy(results.config)
+    config["transfer"] |= {"sources": ["georgia+sim-hospital"], "targets": ["ptb-xl", "sim-clinic"]}
+    both = {
+        "labels": results.labels | {"sim-clinic": results.labels["ptb-xl"]},
+        "splits": results.splits | {"sim-clinic": results.splits["ptb-xl"]},
+    }
+    text = Reader(render_page(TEMPLATE, replace(results, config=config, **both))).text
+    assert "sim-clinic is simulated: what comes out on it shows that the workflow works" in text
+    assert PRETRAINED_ON_SIMULATED in text
 
 
 def test_severe_warnings_stand_beside_the_answer():
@@ -255,6 +280,20 @@ def test_names_are_escaped(results):
     assert Reader(page).text.count(nasty) >= 3
 
 
+def test_ids_and_reasons_may_hold_any_character(results, tmp_path):
+    odd = "a$b$<b>&\"'\x00\u202e\udc80"
+    shown = "a$b$<b>&\"'\\x00\\u202e\\udc80"
+    Image.new("RGB", (4, 4)).save(tmp_path / "1.png")
+    records = {"georgia": pd.DataFrame({"record_id": [odd], "codes": [""], "age_years": [61.0], "sex": ["F"]})}
+    snomed = pd.DataFrame({"snomed_ct": ["1"], "abbreviation": ["AF"], "name": ["atrial fibrillation"]})
+    drawn = drawn_recordings(records, snomed, [tmp_path / "1.png"])
+    rejected = results.rejected | {"georgia": pd.DataFrame({"reason": [odd]})}
+    page = render_page(TEMPLATE, replace(results, recordings=results.recordings | drawn, rejected=rejected))
+    text = Reader(page.encode().decode()).text
+    assert f"Record {shown}: no diagnosis" in text
+    assert f"georgia, 1 rejected: {shown}" in text
+
+
 def test_same_results_give_the_same_page(page):
     assert render_page(TEMPLATE, make_results()) == page
 
@@ -267,13 +306,12 @@ def test_doi_links_leave_the_rest_alone():
 def test_figures_become_data_uris(tmp_path):
     svg = tmp_path / "a.svg"
     svg.write_text('<?xml version="1.0"?>\n<!DOCTYPE svg PUBLIC "x"\n "y">\n<svg><metadata>m</metadata><g/></svg>\n')
-    assert base64.b64decode(svg_uri(svg).partition(",")[2]) == b"<svg><g/></svg>"
+    assert unquote(svg_uri(svg).partition(",")[2]) == "<svg><g/></svg>"
     png = tmp_path / "a.png"
     pixels = np.zeros((40, 60, 4), dtype=np.uint8)
     pixels[..., 3], pixels[10:20, :, 0] = 255, 250
     Image.fromarray(pixels).save(png)
-    with Image.open(BytesIO(base64.b64decode(png_uri(png).partition(",")[2]))) as packed:
-        assert packed.mode == "P"
+    with Image.open(BytesIO(base64.b64decode(image_uri(png).partition(",")[2]))) as packed:
         np.testing.assert_array_equal(np.asarray(packed.convert("RGB")), pixels[..., :3])
 
 
@@ -303,6 +341,57 @@ def test_a_finding_without_rows_has_no_section(results):
     reader = Reader(render_page(TEMPLATE, replace(results, findings=findings)))
     assert "architectures" not in reader.ids
     assert "#architectures" not in reader.links
+
+
+def said_of(results, **sections):
+    """Return the words of the page of a study with changed keys of sections."""
+    config = copy.deepcopy(results.config)
+    for section, keys in sections.items():
+        config[section] |= keys
+    return Reader(render_page(TEMPLATE, replace(results, config=config))).text
+
+
+BY_PATIENT = (
+    "A patient has one role. Pre-training takes all of a source but the validation recordings",
+    "A replicate has its own subset of patients",
+    "The epoch of highest macro AUROC on the validation recordings",
+    "Test recordings are read once, for the scores.",
+    "Validation is part of the budget",
+)
+BY_RECORD = (
+    "Each recording draws its role alone: a patient can have two. Pre-training takes all of a source but the test"
+    " recordings, on which its epoch is chosen.",
+    "A replicate has its own subset of recordings",
+    "The epoch of highest macro AUROC on the test recordings",
+    "epoch and thresholds are chosen on all test recordings.",
+)
+
+
+def test_methods_say_who_validates_and_what_is_split(results):
+    patients, recordings = said_of(results), said_of(results, splits={"by": "record", "test_share": 0.33})
+    for sentence in BY_PATIENT:
+        assert sentence in patients
+        assert sentence not in recordings
+    for sentence in BY_RECORD:
+        assert sentence in recordings
+        assert sentence not in patients
+
+
+def test_methods_say_by_what_epochs_are_chosen_and_what_positives_weigh(results):
+    chosen = said_of(results, pretrain={"choose_by": "weighted_f1", "positive_weight": "balanced"})
+    assert "The epoch of highest weighted F1 at 0.5 or macro AUROC on the validation recordings" in chosen
+    assert "binary cross-entropy (pretrain: with positives weighted by the negatives of their label), with" in chosen
+    assert "minimises binary cross-entropy, with the optimiser" in said_of(results)
+
+
+def test_own_recordings_without_patients_are_said_to_be_so(results):
+    own = {"georgia": {"folder": "ours", "table": "ours.csv"}}
+    alone = "georgia: each recording counts as its own patient, as its table names no other ones."
+    assert alone in said_of(results, own=own)
+    records = results.records["georgia"].copy()
+    records.loc[1, "patient_id"] = records.loc[0, "patient_id"]
+    assert alone not in said_of(replace(results, records=results.records | {"georgia": records}), own=own)
+    assert alone not in said_of(results)
 
 
 def test_clean_studies_are_not_stamped_and_leaky_ones_are(page, results):

@@ -1,6 +1,8 @@
 """Recordings of every format against h5py, numpy, pandas and scipy, and what is said of those that cannot be read."""
 
+import csv
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +12,12 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import scipy.io
+from test_layouts_table import described, own
+from tiny_matlab import write_mat_7_3
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
+from ecgtransfer.prepare import recordings
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.recordings import RecordingFacts, read_recording, recording_facts
 
@@ -50,6 +55,11 @@ def write_mat(version: str) -> Writer:
     return write
 
 
+def write_mat_7_3_file(folder: Path, array: npt.NDArray) -> str:
+    write_mat_7_3(folder / "r.mat", ecg=array, other=1.0)
+    return "r.mat#ecg"
+
+
 def write_csv(folder: Path, array: npt.NDArray) -> str:
     pd.DataFrame(array).to_csv(folder / "r.csv", index=False, header=False)
     return "r.csv"
@@ -63,10 +73,11 @@ WRITERS = [
         "npz": write_npz,
         "mat5": write_mat("5"),
         "mat4": write_mat("4"),
+        "mat7.3": write_mat_7_3_file,
         "csv": write_csv,
     }.items()
 ]
-MANY_WRITERS = [pytest.param(w, id=w.__name__) for w in (write_h5, write_npy, write_npz)] + WRITERS[3:4]
+MANY_WRITERS = [pytest.param(w, id=w.__name__) for w in (write_h5, write_npy, write_npz)] + WRITERS[3:6:2]
 
 
 def message_of(call: Callable[[], object]) -> str:
@@ -99,10 +110,27 @@ def test_a_row_of_many(tmp_path: Path, write: Writer, leads_first: bool) -> None
     out = np.zeros((12, N_SAMPLES), np.float32)
     assert read_recording(tmp_path, f"{path}[2]", "V", ALL, out) is out
     np.testing.assert_allclose(out, many[2] * 1000, rtol=1e-6)
-    assert recording_facts(tmp_path, f"{path}[0]", ALL) == RecordingFacts(None, N_SAMPLES, 12)
+    assert recording_facts(tmp_path, f"{path}[0]", ALL) == RecordingFacts(None, N_SAMPLES, 12, n_rows=3)
     read = lambda row: message_of(lambda: read_recording(tmp_path, path + row, "V", ALL))  # noqa: E731
     assert "row 3 is not there, it has 3" in read("[3]")
     assert "name a row" in read("")
+
+
+@pytest.mark.parametrize("write", [write_npz, write_mat("5")], ids=["npz", "mat5"])
+def test_what_is_unpacked_whole_is_unpacked_once_for_all_rows(
+    tmp_path: Path, write: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = np.stack([samples(), 2 * samples(), 3 * samples()])
+    path = write(tmp_path, many)
+    name = f"open_{path.partition('#')[0].removeprefix('r.')}"
+    opened: list[str] = []
+    read = getattr(recordings, name)
+    monkeypatch.setattr(recordings, name, lambda *of: (opened.append(of[0]), read(*of))[1])
+    for row in (0, 2, 1):
+        np.testing.assert_allclose(read_recording(tmp_path, f"{path}[{row}]", "mV", ALL), many[row], rtol=1e-6)
+    assert len(opened) == 1
+    write(tmp_path, 5 * many)
+    np.testing.assert_allclose(read_recording(tmp_path, f"{path}[1]", "mV", ALL), 5 * many[1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", ["<f2", ">f4", "f8", "i1", ">i2", "u2", "i4", "i8"])
@@ -138,8 +166,21 @@ def test_samples_that_are_no_number_or_infinite_are_missing(tmp_path: Path) -> N
         ("\ufeffI;II;V1\n1,0;2,0;3,0\n4,0;5,0;6,0\n", []),
         ("I,II,V1\n1,,3\n4,5,nan\n", [(0, 1), (1, 6)]),
         ("I,II,V1\n1,2,3\n\n4e0,5.0,+6\n\n", []),
+        ("I\tII\tV1\n1,0\t2,0\t3,0\n4,0\t5,0\t6,0\n", []),
+        ("I, mV;II, mV;V1, mV\n1.0;2.0;3.0\n4.0;5.0;6.0\n", []),
+        ("I,II,V1\r1,2,3\r4,5,6\r", []),
     ],
-    ids=["comma", "semicolon", "tab", "decimal_comma", "gaps", "blank_lines"],
+    ids=[
+        "comma",
+        "semicolon",
+        "tab",
+        "decimal_comma",
+        "gaps",
+        "blank_lines",
+        "decimal_comma_and_tab",
+        "comma_in_names",
+        "lines_of_old_macintoshes",
+    ],
 )
 def test_csv_with_names(tmp_path: Path, text: str, missing: list[tuple[int, int]]) -> None:
     (tmp_path / "r.csv").write_text(text, newline="")
@@ -147,13 +188,57 @@ def test_csv_with_names(tmp_path: Path, text: str, missing: list[tuple[int, int]
     expected[:, [0, 1, 6]] = [[1, 2, 3], [4, 5, 6]]
     for place in missing:
         expected[place] = np.nan
-    np.testing.assert_array_equal(read_recording(tmp_path, "r.csv", "mV"), expected.T)
-    assert recording_facts(tmp_path, "r.csv") == RecordingFacts(None, 2, 3)
+    leads = "I|II|V1" if " mV" in text else ""
+    np.testing.assert_array_equal(read_recording(tmp_path, "r.csv", "mV", leads), expected.T)
+    assert recording_facts(tmp_path, "r.csv", leads) == RecordingFacts(None, 2, 3)
 
 
-def test_csv_with_numbered_columns(tmp_path: Path) -> None:
-    pd.DataFrame(samples().T).to_csv(tmp_path / "r.csv", index=False)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
+def test_csv_in_any_encoding(tmp_path: Path, encoding: str) -> None:
+    names = ",".join([*LEADS, "temps écoulé"])
+    rows = "\n".join(",".join(map(repr, row)) for row in np.vstack([samples(), np.zeros(N_SAMPLES)]).T.tolist())
+    (tmp_path / "r.csv").write_text(f"{names}\n{rows}\n", encoding=encoding)
+    np.testing.assert_allclose(read_recording(tmp_path, "r.csv", "mV"), samples(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_csv_with_numbered_columns(tmp_path: Path, first: int) -> None:
+    pd.DataFrame(samples().T, columns=range(first, first + 12)).to_csv(tmp_path / "r.csv", index=False)
     np.testing.assert_allclose(read_recording(tmp_path, "r.csv", "mV", ALL), samples(), rtol=1e-6)
+
+
+def write_as_r(folder: Path, array: npt.NDArray) -> None:
+    """Write samples of shape (leads, samples) as R writes columns without names."""
+    pd.DataFrame(array.T, columns=[f"V{i + 1}" for i in range(len(array))]).to_csv(
+        folder / "r.csv", index=False, quoting=csv.QUOTE_NONNUMERIC
+    )
+
+
+@pytest.mark.parametrize("n_leads", [7, 8, 12, 15])
+def test_csv_with_the_names_of_r(tmp_path: Path, n_leads: int) -> None:
+    """V1, V2, ... of more columns than there are such leads name none: read as I, II, V1, ..., or asked for."""
+    leads = {7: LEADS[5:], 8: ("I", "II", *LEADS[6:]), 12: LEADS, 15: (*LEADS, "V7", "V8", "V9")}[n_leads]
+    array = samples(n_leads)
+    write_as_r(tmp_path, array)
+    found = read_recording(tmp_path, "r.csv", "mV", "|".join(leads))
+    for lead, row in zip(LEADS, found, strict=True):
+        expected = array[leads.index(lead)] if lead in leads else np.full(N_SAMPLES, np.nan)
+        np.testing.assert_allclose(row, expected, rtol=1e-6)
+    told = f"the columns are called V1 to V{n_leads}, as R calls columns without names; name the leads with `leads`"
+    for call in (read_recording, recording_facts):
+        arguments = (tmp_path, "r.csv", "mV") if call is read_recording else (tmp_path, "r.csv")
+        assert message_of(lambda call=call, said=arguments: call(*said)) == f"{tmp_path}/r.csv: {told}"
+    table = "record,file,labels\na,r.csv,426783006\n"
+    (tmp_path / "x").mkdir()
+    shutil.move(tmp_path / "r.csv", tmp_path / "x/r.csv")
+    _, rejected = described(own(tmp_path / "x", table, sampling_rate_hz=500, unit="mV"))
+    assert rejected == {"a": told}
+
+
+@pytest.mark.parametrize("n_leads", [3, 6])
+def test_csv_of_chest_leads_alone(tmp_path: Path, n_leads: int) -> None:
+    write_as_r(tmp_path, samples(n_leads))
+    np.testing.assert_allclose(read_recording(tmp_path, "r.csv", "mV")[6 : 6 + n_leads], samples(n_leads), rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +248,7 @@ def test_csv_with_numbered_columns(tmp_path: Path) -> None:
         ("I,II\n1,2\n3,4,5\n", "", "Expected 2 fields in line 2, saw 3"),
         ("I,II\n1,2\n3,x\n", "", "could not convert string to float: 'x'"),
         ("I,II\n", "", "no samples"),
-        ("", "I|II", "no samples"),
+        ("", "I|II", "is empty"),
         ("1,2\n3,4\n5,6\n", "", "say `leads` of the data set"),
         ("1,2\n3,4\n5,6\n", "I|II|III", "has 2 columns, 3 leads are named"),
         ("I,II\n1,2\n3,4\n5,6\n", "II|I", "the column named 'I' is lead 'II' by the entry"),

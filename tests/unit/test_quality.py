@@ -11,12 +11,8 @@ from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.quality import (
     amplitude_of,
     clipped_samples,
-    common_gain,
     examine,
     fault_of_unit,
-    gain_ratios,
-    implausible,
-    mending_factor,
     rebuild_limb_leads,
     recorded_part,
     repair_gaps,
@@ -287,32 +283,6 @@ class TestAmplitude:
         signal[:, 7] = -np.arange(1, 13) / 2
         signal[:, 9] = np.arange(1, 13) / 2
         assert amplitude_of(signal, np.arange(12) < n_dead) == expected
-
-    def test_ratios(self) -> None:
-        amplitudes = np.array([1.0, 2.0, 0.4, 9.0, 0.0, 50.0])
-        usable = np.array([True, True, True, True, True, False])
-        ratios = gain_ratios(amplitudes, usable)
-        np.testing.assert_allclose(ratios, [1 / 1.5, 2 / 1.5, 0.4 / 1.5, 6, NAN, 50 / 1.5])
-        assert implausible(ratios, 4.0).tolist() == [False, False, False, True, False, True]
-
-    def test_no_usable_record(self) -> None:
-        ratios = gain_ratios(np.array([1.0, 2.0]), np.array([False, False]))
-        assert np.isnan(ratios).all()
-        assert not implausible(ratios, 4.0).any()
-
-    def test_the_common_gain_is_that_of_most(self) -> None:
-        assert common_gain([1000.0, 1000.0, 200.0]) == 1000
-        assert common_gain([1000.0, 1000.0, 200.0, None]) is None
-        assert common_gain([1000.0, 200.0]) is None
-        assert common_gain([]) is None
-
-    @pytest.mark.parametrize(
-        ("ratio", "gain", "factor"),
-        [(0.13, 4880.0, 4.88), (4.6, 200.0, 0.2), (0.13, 1000.0, None), (0.13, None, None), (0.13, 200.0, None)],
-    )
-    def test_a_gain_that_explains_the_amplitude(self, ratio: float, gain: float | None, factor: float | None) -> None:
-        assert mending_factor(ratio, gain, 1000.0, 4.0) == factor
-        assert mending_factor(ratio, gain, None, 4.0) is None
 
 
 class TestUnit:

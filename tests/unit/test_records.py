@@ -9,6 +9,7 @@ from tiny_records import N_SAMPLES, write_record
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.corpora import (
+    SUFFIXES,
     datasets_of,
     datasets_of_records,
     is_shuffled,
@@ -17,7 +18,7 @@ from ecgtransfer.prepare.corpora import (
     without_shuffling,
     without_task,
 )
-from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records
+from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records, require_some
 
 PTBXL_ROWS = [
     "1,15709.0,56.0,1,\"{'SR': 100.0, 'AFIB': 0.0, 'NORM': 35.5}\",3,records100/00001_lr,records500/00001_hr,"
@@ -187,7 +188,7 @@ def test_every_header_is_in_one_of_the_tables_once(tmp_path: Path) -> None:
     for name, part in {
         "g1/truncated": "truncated",
         "g1/gone": "signal file gone.dat is missing",
-        "g1/empty": "the header is empty",
+        "g1/empty": "is empty",
         "g2/good": "record id good is also that of g1/good.hea",
         "g1/none": "none of the twelve leads",
         "g1/unlabelled": "no '#Dx:' comment",
@@ -213,8 +214,8 @@ class TestCorpora:
     """Names of corpora, and their joined tables."""
 
     def test_names(self) -> None:
-        assert datasets_of("a") == datasets_of("a-shuffled") == ["a"]
-        assert datasets_of("a+b-c-shuffled") == ["a", "b-c"]
+        assert datasets_of("a", {}) == datasets_of("a-shuffled", {}) == ["a"]
+        assert datasets_of("a+b-c-shuffled", {}) == ["a", "b-c"]
         assert is_shuffled("a+b-shuffled")
         assert not is_shuffled("shuffled+a")
 
@@ -235,19 +236,26 @@ class TestCorpora:
         assert without_task(corpus) == labelled
         bare = labelled.removesuffix("-shuffled")
         assert without_shuffling(corpus) == bare
-        assert datasets_of(corpus) == bare.split("+")
+        assert datasets_of(corpus, {}) == bare.split("+")
+
+    @pytest.mark.parametrize("suffix", ["", *SUFFIXES])
+    def test_a_name_stands_for_what_it_joins(self, suffix: str) -> None:
+        named = {"both": "b+a", "one": "c"}
+        assert datasets_of(f"both{suffix}", named) == ["b", "a"]
+        assert datasets_of(f"one{suffix}", named) == ["c"]
+        assert datasets_of(f"d+both+one{suffix}", named) == ["d", "b", "a", "c"]
 
     def test_the_data_set_of_a_record_can_be_told_from_its_id(self, tmp_path: Path) -> None:
         (tmp_path / "a.csv").write_text("record_id\nb:1\n2\n")
         (tmp_path / "c.csv").write_text("record_id\n1\n")
-        joined = join_records("a+c", [tmp_path / "a.csv", tmp_path / "c.csv"])["record_id"]
-        assert datasets_of_records("a+c", joined).tolist() == ["a", "a", "c"]
-        alone = join_records("a", [tmp_path / "a.csv"])["record_id"]
-        assert datasets_of_records("a", alone).tolist() == ["a", "a"]
+        joined = join_records(["a", "c"], [tmp_path / "a.csv", tmp_path / "c.csv"])["record_id"]
+        assert datasets_of_records(["a", "c"], joined).tolist() == ["a", "a", "c"]
+        alone = join_records(["a"], [tmp_path / "a.csv"])["record_id"]
+        assert datasets_of_records(["a"], alone).tolist() == ["a", "a"]
 
     def test_one_data_set(self, tmp_path: Path) -> None:
         (tmp_path / "a.csv").write_text("record_id,patient_id,codes,fold\n00001,007,0123|4,3\n00002,008,,\n")
-        table = join_records("a-shuffled", [tmp_path / "a.csv"])
+        table = join_records(["a"], [tmp_path / "a.csv"])
         assert table["record_id"].tolist() == ["00001", "00002"]
         assert table["patient_id"].tolist() == ["007", "008"]
         assert table["codes"].fillna("").tolist() == ["0123|4", ""]
@@ -255,7 +263,7 @@ class TestCorpora:
     def test_several_data_sets_share_no_patient(self, tmp_path: Path) -> None:
         for name in "ab":
             (tmp_path / f"{name}.csv").write_text("record_id,patient_id\n1,7\n2,7\n")
-        table = join_records("b+a", [tmp_path / "b.csv", tmp_path / "a.csv"])
+        table = join_records(["b", "a"], [tmp_path / "b.csv", tmp_path / "a.csv"])
         assert table["record_id"].tolist() == ["b:1", "b:2", "a:1", "a:2"]
         assert table["patient_id"].tolist() == ["b:7", "b:7", "a:7", "a:7"]
         assert table.index.tolist() == [0, 1, 2, 3]
@@ -263,4 +271,17 @@ class TestCorpora:
     def test_tables_without_patients(self, tmp_path: Path) -> None:
         for name in "ab":
             (tmp_path / f"{name}.csv").write_text("record_id,usable\n1,1\n")
-        assert join_records("a+b", [tmp_path / "a.csv", tmp_path / "b.csv"])["record_id"].tolist() == ["a:1", "b:1"]
+        assert join_records(["a", "b"], [tmp_path / "a.csv", tmp_path / "b.csv"])["record_id"].tolist() == [
+            "a:1",
+            "b:1",
+        ]
+
+
+def test_data_set_of_which_nothing_can_be_used_stops_with_the_first_reason() -> None:
+    rejected = pd.DataFrame(
+        [("a", "a.npy", "11 leads"), ("b", "b.npy", "no leads")], columns=["record_id", "path", "reason"]
+    )
+    with pytest.raises(InputError, match=r"^ward: none of 2 recordings can be used, the first: a\.npy: 11 leads$"):
+        require_some(pd.DataFrame({"record_id": []}), rejected, Path("ward"))
+    require_some(pd.DataFrame({"record_id": ["c"]}), rejected, Path("ward"))
+    require_some(pd.DataFrame({"record_id": []}), rejected[:0], Path("ward"))

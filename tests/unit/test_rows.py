@@ -34,7 +34,9 @@ class TestOneRecording:
         assert np.abs(prepared[:, 100:-100] / 1000 - signal[:, 500:2000:5]).max() < 0.06
         ranges = np.ptp(in_microvolts(signal)[:, :500], axis=1)
         assert quality.amplitude_mv == pytest.approx(np.median(ranges) / 1000, abs=1e-4)
-        assert quality._replace(amplitude_mv=0, gain_ratio=0) == Quality(0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 1, "")
+        assert quality._replace(amplitude_mv=0, gain_ratio=0, steps_per_mv=0) == Quality(
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0, 1, ""
+        )
 
     def test_centre(self) -> None:
         signal = recording(9)

@@ -17,8 +17,12 @@ from tiny_signals import SETTINGS, STEPS, as_read, in_microvolts, recording, wri
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare import signals as module
+from ecgtransfer.prepare.gains import out_of_line
+from ecgtransfer.prepare.quality import key_of_reason
 from ecgtransfer.prepare.rows import Quality, prepare_signal
-from ecgtransfer.prepare.signals import prepare_signals, recipe
+from ecgtransfer.prepare.signals import prepare_signals
+from ecgtransfer.prepare.summary import notices_of, recipe
+from ecgtransfer.system_errors import in_words
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -221,13 +225,15 @@ class TestProcesses:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "pwrite", full)
-        with pytest.raises(InputError, match=r"signals.* cannot be written \(No space left on device\)"):
+        with pytest.raises(OSError) as raised:
             prepare_signals(described, tmp_path, SETTINGS, tmp_path / "out/signals.npy")
+        line = in_words(raised.value, "elsewhere")
+        assert line is not None and line.startswith(f"{tmp_path / 'out/signals.npy'}: the disk is full; free some")
         assert list((tmp_path / "out").iterdir()) == []
 
     def test_too_large_for_the_disk(self, tmp_path: Path) -> None:
         described = write_records(tmp_path, [recording(2)])
-        with pytest.raises(InputError, match=r"the signals need \d+\.\d\d GB, .* GB are free"):
+        with pytest.raises(InputError, match=r"TB are needed for the signals, .* are free on that disk; free"):
             prepare_signals(described, tmp_path, SETTINGS | {"duration_s": 1e12}, tmp_path / "out/signals.npy")
 
     @pytest.mark.parametrize("n_workers", [1, 2])
@@ -304,6 +310,16 @@ class TestUnit:
         assert quality["gain_ratio"][2] > 500
         assert quality["usable"].tolist() == [1, 1, 1]
 
+    def test_an_improbable_amplitude_is_said(self, tmp_path: Path) -> None:
+        """A gain that is wrong in all headers by less than what no heart can make."""
+        described = write_records(tmp_path, [recording(6, seed=s) for s in range(3)], gains=["5000(0)/mV"] * 3)
+        quality = prepare_signals(described, tmp_path, SETTINGS, tmp_path / "signals.npy")
+        median = quality["amplitude_mv"].median()
+        assert median == pytest.approx(0.35, abs=0.1)
+        assert notices_of(quality, SETTINGS) == [
+            f"the median amplitude is {median:.2g} mV, that of hearts is about 1 mV; check unit and gain"
+        ]
+
 
 class TestImplausibleGain:
     """Records whose amplitude is out of line."""
@@ -356,3 +372,95 @@ class TestImplausibleGain:
         described = write_records(tmp_path, [recording(6, seed=seed) for seed in range(6)], gains=gains)
         quality = prepare_signals(described, tmp_path, self.settings("rescale"), tmp_path / "s.npy")
         assert np.flatnonzero(quality["usable"] == 0).tolist() == [3]
+
+
+class TestOddGain:
+    """Records whose header states another gain than nearly all others, while their amplitude alone would pass."""
+
+    def settings(self, action: str) -> dict[str, Any]:
+        return SETTINGS | {"implausible_gain": {"ratio": 4.0, "action": action}}
+
+    def data_set(self, folder: Path) -> tuple[pd.DataFrame, list[Any]]:
+        """Write 60 records: 4 is twice as large as others, but for a gain of 4880; 5 is from a device of its own."""
+        signals = [recording(6, seed=seed % 10) for seed in range(60)]
+        signals[4] *= 2
+        signals[5] *= 0.2
+        gains = ["1000(0)/mV"] * 60
+        gains[4], gains[5] = "4880(0)/mV", "200(0)/mV"
+        return write_records(folder, signals, gains=gains), signals
+
+    def test_flag(self, tmp_path: Path) -> None:
+        described, _ = self.data_set(tmp_path)
+        quality = prepare_signals(described, tmp_path, self.settings("flag"), tmp_path / "s.npy")
+        assert (quality["usable"] == 1).all()
+        assert quality["gain_ratio"].between(0.25, 4).all()
+        assert quality["steps_per_mv"][[3, 4, 5]].tolist() == [1000, 4880, 200]
+        assert np.flatnonzero(out_of_line(quality, 4.0)).tolist() == [4]
+        assert notices_of(quality, self.settings("flag")) == [
+            "the header of 1 of 60 recordings states a gain of 4880 per mV, those of nearly all others 1000, which"
+            " their amplitude fits better or as well (signals.implausible_gain.action: flag)"
+        ]
+
+    def test_exclude(self, tmp_path: Path) -> None:
+        described, _ = self.data_set(tmp_path)
+        quality = prepare_signals(described, tmp_path, self.settings("exclude"), tmp_path / "s.npy")
+        assert np.flatnonzero(quality["usable"] == 0).tolist() == [4]
+        assert quality["reason"][4] == "implausible gain, 4880 per mV in its header, 1000 in others"
+
+    def test_rescale(self, tmp_path: Path) -> None:
+        described, signals = self.data_set(tmp_path)
+        prepare_signals(described, tmp_path, self.settings("flag"), tmp_path / "flagged.npy")
+        quality = prepare_signals(described, tmp_path, self.settings("rescale"), tmp_path / "s.npy")
+        assert (quality["usable"] == 1).all()
+        array, flagged = np.load(tmp_path / "s.npy"), np.load(tmp_path / "flagged.npy")
+        assert np.abs(array[4] - in_microvolts(signals[4])[:, :500]).max() <= 1.1
+        assert np.abs(array[5] - in_microvolts(5 * signals[5])[:, :500]).max() <= 5.1
+        others = [row for row in range(60) if row != 4]
+        np.testing.assert_array_equal(array[others], flagged[others])
+        assert quality["steps_per_mv"][4] == 4880
+        assert recipe(quality, self.settings("rescale"))["rescaled"] == 1
+
+
+class TestNoneUsable:
+    """A data set of which no recording can be used is told in the stage that finds it, with the key that decides."""
+
+    def refused(self, described: pd.DataFrame, folder: Path, **settings: Any) -> str:
+        with pytest.raises(InputError) as caught:
+            prepare_signals(described, folder, SETTINGS | settings, folder / "out/signals.npy")
+        assert list((folder / "out").iterdir()) == []
+        message = str(caught.value)
+        assert message.startswith(f"{folder}: 0 of {len(described)} usable: ")
+        assert "\n" not in message
+        return message.removeprefix(f"{folder}: ")
+
+    def test_one_lead(self, tmp_path: Path) -> None:
+        described = write_records(tmp_path, [recording(6, seed=seed)[:1] for seed in range(3)], leads=("II",))
+        assert self.refused(described, tmp_path) == (
+            "0 of 3 usable: 11 leads are missing (`signals.max_flat_leads`); change the key or mend the recordings"
+        )
+
+    def test_shorter_than_the_window(self, tmp_path: Path) -> None:
+        described = write_records(tmp_path, [recording(3, seed=seed) for seed in range(3)])
+        message = self.refused(described, tmp_path, pad_short_records=False)
+        assert "2 s too short (`signals.pad_short_records`)" in message
+
+    def test_samples_missing(self, tmp_path: Path) -> None:
+        signal = recording(6)
+        signal[:, 1000:2000] = -32.768
+        assert "33.3% of the samples are missing (`signals.max_nan_fraction`)" in self.refused(
+            write_records(tmp_path, [signal]), tmp_path
+        )
+
+    def test_several_reasons(self, tmp_path: Path) -> None:
+        signals = [recording(6, seed=1), recording(6, seed=2), recording(3, seed=3), recording(0.5, seed=4)]
+        signals[0][:] = signals[1][:7] = 0.5
+        message = self.refused(write_records(tmp_path, signals), tmp_path, pad_short_records=False)
+        assert message == (
+            "0 of 4 usable: 12 leads are flat (2 of 4, `signals.max_flat_leads`), only 0.5 s long (1 of 4),"
+            " 2 s too short (1 of 4, `signals.pad_short_records`); change the key or mend the recordings"
+        )
+
+    @pytest.mark.parametrize("findings", ["of the samples are missing", "leads are", "s too short", "implausible"])
+    def test_every_key_is_one_of_the_section(self, findings: str) -> None:
+        section, _, key = key_of_reason(f"3 {findings} x").partition(".")
+        assert key in SETTINGS[section] if key else section in SETTINGS

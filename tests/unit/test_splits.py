@@ -8,7 +8,7 @@ import pytest
 
 from ecgtransfer.audit.leakage import leakage
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.splits import has_validation, split_records, stratified_folds
+from ecgtransfer.prepare.splits import has_validation, notices_of, split_records, stratified_folds
 
 SETTINGS: dict[str, Any] = {
     "by": "patient", "seed": 1, "n_folds": 10, "valid_folds": [5], "test_folds": [6, 7, 8, 9, 10],
@@ -271,7 +271,7 @@ def test_by_record_a_patient_can_have_both_roles_and_the_audit_lists_it() -> Non
     roles = splits.groupby("patient_id")["role"].nunique()
     assert (roles == 2).sum() > 20
     pairs = pd.DataFrame(columns=["dataset_a", "record_a", "dataset_b", "record_b", "shift_s", "correlation"])
-    table = leakage({"here": splits}, {"here": pairs}, {}, [], records.assign(dataset="here"))
+    table = leakage({"here": splits}, {"here": pairs}, {}, [], records.assign(dataset="here"), {"here": ["here"]})
     assert set(table["handled"]) == {"not handled"}
     patient_of = records.set_index("record_id")["patient_id"]
     assert set(patient_of[table["record_a"]]) == set(roles.index[roles == 2])
@@ -329,3 +329,19 @@ def test_who_validates() -> None:
     assert not has_validation(SETTINGS | {"valid_folds": []})
     assert has_validation(SETTINGS | {"by": "month", "valid_folds": [], "valid_groups": ["2020-01"]})
     assert not has_validation(SETTINGS | BY_RECORD)
+
+
+def test_patients_in_several_folds_are_said() -> None:
+    records = pd.DataFrame(
+        {
+            "record_id": ["a", "b", "c", "d", "e", "f"],
+            "patient_id": ["p", "p", "p", "q", "q", "r"],
+            "fold": pd.array([1, 2, None, 3, 3, 4], dtype="Int64"),
+        }
+    )
+    said = ["1 patients have recordings in several folds; 1 of their recordings go with the fold of the first"]
+    assert notices_of(records, records, SETTINGS) == said
+    assert notices_of(records[2:], records[2:], SETTINGS) == []
+    assert notices_of(records, records, {**SETTINGS, "by": "record"}) == []
+    left_out = ["2 of 6 recordings are left out, their patients occur in another role"]
+    assert notices_of(records, records[:4], {**SETTINGS, "by": "site"}) == left_out

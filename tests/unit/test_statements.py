@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.statements import LabelTable, base_code, index_records, look_up, read_label_table
+from ecgtransfer.prepare.statements import LabelTable, base_code, index_records, is_snomed_ct, look_up, read_label_table
 
 TABLE = LabelTable(
     {"NORM": "164854000", "SR": "426783006", "AFIB": "164889003", "SR with AF": "426783006|164889003"},
@@ -34,7 +34,10 @@ def test_statements_that_the_table_lacks_are_counted() -> None:
     described = pd.DataFrame({"statements": ["SR|XX", "XX@50", "YY"]})
     records, notices = index_records(described, TABLE)
     assert records["codes"].tolist() == ["426783006", "", ""]
-    assert notices == ["3 statements are not in the label table and left out: XX (2), YY (1)"]
+    assert notices == [
+        "3 statements of 3 of 3 recordings are not in the label table and left out: XX (2), YY (1);"
+        " 2 of these recordings have no other statement"
+    ]
 
 
 def test_codes_need_no_table() -> None:
@@ -130,3 +133,31 @@ class TestReadLabelTable:
         with pytest.raises(InputError, match=message) as caught:
             read_label_table(tmp_path / "t.csv")
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("separator", [";", ",", " / ", "+", "&", "\n", " | "])
+def test_statements_that_are_separated_otherwise_stop_the_run(separator: str) -> None:
+    """Taken for one statement that the table does not have, they would be left out, and the record be negative."""
+    described = pd.DataFrame({"statements": ["SR", f"SR{separator}AFIB".replace("|", "/")]})
+    with pytest.raises(InputError, match=r"are several, separated by .*, the entry in the section `own` says '#'; set"):
+        index_records(described, TABLE, separator="#")
+
+
+def test_plus_joins_an_aha_code_and_its_modifiers_alone() -> None:
+    table = LabelTable({"50": "164889003", "Sinus rhythm": "426783006", "A1": "164890007"})
+    assert codes_of(["50+346", "50+346+310", "Sinus rhythm+AF", "A1+346"], table) == ["164889003", "164889003", "", ""]
+
+
+@pytest.mark.parametrize("written", ["Gestörte  Leitung", "gesto\u0308rte leitung.", "GESTÖRTE\xa0LEITUNG"])
+def test_one_statement_in_several_spellings(written: str) -> None:
+    assert codes_of([written], LabelTable({"Gestörte Leitung": "426783006"})) == ["426783006"]
+
+
+def test_check_digit_of_snomed_ct() -> None:
+    """The examples of the SNOMED CT specification, and what a spreadsheet makes of a code."""
+    for code in ("73211009", "100005", "999999990989121104", "426783006"):
+        assert is_snomed_ct(code)
+        changed = [code[:-1] + digit for digit in "0123456789" if digit != code[-1]]
+        assert not any(map(is_snomed_ct, changed))
+    assert not is_snomed_ct("426783000")
+    assert not is_snomed_ct("10003")

@@ -10,7 +10,9 @@ from ecgtransfer.study import (
     cells_of,
     corpora_of,
     datasets_of_targets,
+    drawn_datasets,
     leaks,
+    named_corpora,
     sources_of,
     studied_datasets,
     trained_sources,
@@ -19,6 +21,7 @@ from ecgtransfer.study import (
 )
 
 PLAN = yaml.safe_load("""
+corpora: {}
 outside_weights: {}
 transfer:
   sources: [a+b, c, c-shuffled]
@@ -29,6 +32,7 @@ transfer:
 """)
 
 WAYS_AND_OUTSIDE = yaml.safe_load("""
+corpora: {}
 outside_weights:
   w: {trained_on: [c, z], files: {m: /archive/m.pt}}
 transfer:
@@ -49,7 +53,7 @@ def test_a_source_serves_no_target_with_which_it_shares_a_data_set() -> None:
 
 
 def test_names_that_begin_alike_are_different_data_sets() -> None:
-    plan = {"outside_weights": {}, "transfer": {"sources": ["cpsc2018-extra"], "targets": ["cpsc2018"]}}
+    plan = {"corpora": {}, "outside_weights": {}, "transfer": {"sources": ["cpsc2018-extra"], "targets": ["cpsc2018"]}}
     assert sources_of(plan, "cpsc2018") == ["cpsc2018-extra"]
 
 
@@ -93,8 +97,23 @@ def test_transfers_are_every_source_with_the_targets_that_it_serves() -> None:
 def test_data_sets_of_the_targets_that_a_source_serves() -> None:
     assert datasets_of_targets(PLAN, "a+b") == ["c", "d"]
     assert datasets_of_targets(PLAN, "c") == ["a", "d"]
-    joined = {"outside_weights": {}, "transfer": {"sources": ["x"], "targets": ["a+b", "b+c"]}}
+    joined = {"corpora": {}, "outside_weights": {}, "transfer": {"sources": ["x"], "targets": ["a+b", "b+c"]}}
     assert datasets_of_targets(joined, "x") == ["a", "b", "c"]
+
+
+def test_a_name_stands_for_the_data_sets_that_it_joins() -> None:
+    transfer = {"sources": ["both", "c+both-shuffled", "one-age", "w"], "targets": ["b", "d", "e+one"]}
+    named = {"corpora": {"both": "a+b", "one": "c", "unused": "d"}, "outside_weights": {"w": {"trained_on": ["e"]}}}
+    report = {"recordings": {"datasets": ["unused", "f"]}}
+    plan = {**named, "transfer": transfer, "report": report}
+    assert sources_of(plan, "b") == ["one-age", "w"]
+    assert sources_of(plan, "d") == transfer["sources"]
+    assert sources_of(plan, "e+one") == ["both"]
+    assert corpora_of(plan) == ["both", "c+both-shuffled", "one", "b", "d", "e+one"]
+    assert studied_datasets(plan) == ["a", "b", "c", "d", "e"]
+    assert drawn_datasets(plan) == ["a", "b", "c", "d", "e", "f"]
+    assert datasets_of_targets(plan, "both") == ["d", "e", "c"]
+    assert named_corpora(plan) == {"both": "a+b", "one": "c"}
 
 
 @pytest.mark.parametrize(

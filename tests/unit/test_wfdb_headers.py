@@ -25,7 +25,7 @@ def test_missing_header(tmp_path: Path) -> None:
     assert "header cannot be read (it is no regular file)" in message_of(lambda: read_header(tmp_path))
 
 
-@pytest.mark.parametrize("content", ["", "\n\n", "# only a comment\n"])
+@pytest.mark.parametrize("content", ["\n\n", "# only a comment\n"])
 def test_empty_header(tmp_path: Path, content: str) -> None:
     path = tmp_path / "r1.hea"
     path.write_text(content)
@@ -38,10 +38,11 @@ def test_empty_header(tmp_path: Path, content: str) -> None:
         (f"r1 12 500 {N_SAMPLES}", "r1 12 500", "is not 'name signals sampling-rate samples'"),
         (f"r1 12 500 {N_SAMPLES}", "r1 twelve 500 9", "is not 'name signals sampling-rate samples'"),
         ("r1 12 500", "r1 12 0", "impossible number of signals, rate or samples"),
+        ("r1 12 500", "r1 12 0.5", "0.5 Hz is no rate of an ECG, expected 20 to 50000 Hz"),  # in kHz
+        ("r1 12 500", "r1 12 500000", "500000 Hz is no rate of an ECG, expected 20 to 50000 Hz"),
         ("r1 12 500", "r1 12 nan", "is not 'name signals sampling-rate samples'"),
         (f"r1 12 500 {N_SAMPLES}", "r1 12 500 0", "impossible number of signals, rate or samples"),
         ("r1 12 500", "r1 13 500", "announces 13 signals, 12 follow"),
-        ("r1 12 500", "r1/2 12 500", "multi-segment records are not supported"),
         ("r1.dat 16 ", "r1.dat ", "cannot be read"),
         ("r1.dat 16 ", "r1.dat 16x4 ", "cannot be read (several samples per frame)"),
         ("r1.dat 16 ", "r1.dat 16:3 ", "cannot be read (skewed signals)"),
@@ -71,6 +72,55 @@ def test_line_ends_and_blank_lines_do_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "r1.hea"
     path.write_bytes(b"\r\n" + path.read_bytes().replace(b"\n", b" \r\n\r\n"))
     assert_same(read_signal(path), expected)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("first", ["", "\n", "# a comment\n"], ids=["record line", "blank line", "comment"])
+def test_a_byte_order_mark(tmp_path: Path, encoding: str, first: str) -> None:
+    expected = write_record(tmp_path)
+    path = tmp_path / "r1.hea"
+    path.write_bytes((first + path.read_text()).replace("\n", "\r\n").encode(encoding))
+    assert_same(read_signal(path), expected)
+    assert read_header(path).comments[-2:] == ("Age: 50", "Dx: 426783006")
+
+
+def test_nul_bytes_behind_the_last_line(tmp_path: Path) -> None:
+    expected = write_record(tmp_path)
+    path = tmp_path / "r1.hea"
+    path.write_bytes(path.read_bytes() + bytes(300))
+    assert_same(read_signal(path), expected)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("r1 12 500", "\0\0\0\nr1 12 500", "record line '\\x00\\x00\\x00' is not 'name signals"),
+        ("\nr1.dat", "\n\0\0\nr1.dat", "signal line '\\x00\\x00' cannot be read"),
+        (" V6\n", " V6\0\0\n", r"lead V6 missing and lead name 'V6\x00\x00' unknown"),
+        ("16 1000.0", "16\0 1000.0", "cannot be read (format, gain or ADC zero)"),
+    ],
+    ids=["before", "between", "in a name", "in a number"],
+)
+def test_nul_bytes_within(tmp_path: Path, old: str, new: str, expected: str) -> None:
+    write_record(tmp_path)
+    path = edit_header(tmp_path, old, new, 1)
+    assert expected in message_of(lambda: read_signal(path))
+
+
+@pytest.mark.parametrize("name", ["medians/00001", "00/00001", "a/b/3", "12/r1", "./r1", "/archive/r1", "r1/"])
+def test_a_folder_in_the_name_of_the_record(tmp_path: Path, name: str) -> None:
+    """Its signal files lie where its signal lines say."""
+    expected = write_record(tmp_path)
+    path = edit_header(tmp_path, "r1 12 500", f"{name} 12 500")
+    assert_same(read_signal(path), expected)
+
+
+@pytest.mark.parametrize("first", ["r1_1 150", "r1_layout 0", "~ 100"])
+def test_segments(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "r1.hea"
+    path.write_text(f"r1/3 12 500 {N_SAMPLES}\n{first}\nr1_2 100\nr1_3 51\n")
+    told = message_of(lambda: read_header(path))
+    assert told == f"{path}: multi-segment records are not supported; split the record into its segments"
 
 
 def test_comments_in_any_encoding(tmp_path: Path) -> None:

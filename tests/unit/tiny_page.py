@@ -128,7 +128,7 @@ def make_results(source="georgia", target="ptb-xl", replicates=6, n_patients=400
         findings=findings_of(curves, verdicts, saving_rows(verdicts), target, source),
         figures=dict.fromkeys(FIGURES, PIXEL),
         recordings={name: [DrawnRecording("p1", f"{name}, record p1", "atrial fibrillation", PIXEL)] for name in names},
-        records={name: pd.DataFrame({"patient_id": splits["patient_id"]}) for name in names},
+        records={name: splits[["record_id", "patient_id"]] for name in names},
         rejected={
             source: pd.DataFrame({"reason": ["no '#Dx:' comment"] * 3 + ["11 leads"]}),
             target: pd.DataFrame({"reason": pd.Series(dtype=str)}),

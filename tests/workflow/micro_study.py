@@ -102,9 +102,14 @@ class MicroStudy(Checkout):
 
     def results(self, study: str = "micro") -> dict[str, bytes]:
         """Return the page and every findings table, byte for byte."""
-        folder = self.folder / "results" / study
-        paths = [folder / "report" / "index.html", *sorted((folder / "findings").rglob("*.csv"))]
-        return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+        return results_in(self.folder, study)
+
+
+def results_in(folder: Path, study: str = "micro") -> dict[str, bytes]:
+    """Return the page and every findings table of a study that ran in a folder, byte for byte."""
+    results = folder / "results" / study
+    paths = [results / "report" / "index.html", *sorted((results / "findings").rglob("*.csv"))]
+    return {str(path.relative_to(results)): path.read_bytes() for path in paths}
 
 
 def _address_of_mirror(folder: Path) -> str:

@@ -20,6 +20,7 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import sha256_of, write_arrays, write_csv, write_json, written_whole
 from ecgtransfer.prepare.corpora import join_records, task_of
@@ -42,7 +43,7 @@ def pretrain(job: Job) -> None:
     source, model = job.wildcards.source, job.wildcards.model
     task = task_of(source)
     splits = _read_splits(job.input.splits)
-    values = join_records(source, job.input.values)
+    values = join_records(job.params.datasets, job.input.values)
     columns = {"age": ["age_years"], "masked": []}.get(task, [str(name) for name in values if name != "record_id"])
     n_valid = int((splits["role"] == "valid").sum())
     settings = dict(job.params.settings)
@@ -50,7 +51,7 @@ def pretrain(job: Job) -> None:
     history = _history(rng)
     facts = {
         "source": source,
-        "left_out_as_in_a_target": len(pd.read_csv(job.input.overlaps, dtype=str)),
+        "left_out_as_in_a_target": len(read_table(job.input.overlaps)),
         "task": task,
         "model": model,
         "options": dict(job.params.options),
@@ -124,9 +125,9 @@ def plot_quality(job: Job) -> None:
     """Write the table as the workflow does, and stand in for its figure."""
     from ecgtransfer.report.quality_figure import quality_summary, with_gain_flag
 
-    quality = pd.read_csv(job.input.quality, dtype={"record_id": str, "reason": str})
+    quality = read_table(job.input.quality)
     quality = with_gain_flag(quality, job.params.implausible_gain["ratio"])
-    write_csv(quality_summary(pd.read_csv(job.input.rejected, dtype=str), quality), job.output.summary)
+    write_csv(quality_summary(read_table(job.input.rejected), quality), job.output.summary)
     _draw(_digest_of(job), job.output.svg, job.output.png)
 
 
@@ -135,8 +136,8 @@ def plot_recordings(job: Job) -> None:
     from ecgtransfer.prepare.recordings import read_recording
     from ecgtransfer.report.recordings import choose_recordings
 
-    records = pd.read_csv(job.input.records, dtype={"record_id": str, "codes": str})
-    stored = pd.read_csv(job.input.described, dtype=str, keep_default_na=False).set_index("record_id")
+    records = read_table(job.input.records)
+    stored = read_table(job.input.described).fillna({"unit": "", "leads": ""}).set_index("record_id")
     chosen = choose_recordings(records, len(job.output.svg))
     for record, svg, png in zip(chosen, job.output.svg, job.output.png, strict=True):
         unit, leads = stored.loc[record["record_id"], ["unit", "leads"]]
@@ -223,11 +224,11 @@ def _train_cell(job: Job, arm: str, taken_over: Mapping[str, int]) -> None:
 
 
 def _read_labels(path: str) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"record_id": str}).set_index("record_id")
+    return read_labels(path).set_index("record_id")
 
 
 def _read_splits(path: str) -> pd.DataFrame:
-    return pd.read_csv(path, dtype={"record_id": str, "patient_id": str})
+    return read_table(path)
 
 
 def _probabilities(labels: pd.DataFrame, record_ids: Sequence[str], rng: np.random.Generator) -> Array:

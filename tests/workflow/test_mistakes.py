@@ -38,6 +38,30 @@ def test_unknown_key(checkout: Checkout) -> None:
     assert "`fractoins` is not a key of `transfer`; did you mean `fractions`?" in seen.splitlines()[-1]
 
 
+def test_sites_that_yaml_takes_for_something_else(checkout: Checkout) -> None:
+    study = (checkout.folder / TINY).read_text()
+    written = "splits: {by: site, valid_groups: [NO, 1.10, 12:30, 01], test_groups: [2022-12-01, south]}\n"
+    (checkout.folder / "study.yaml").write_text(f"{study}\n{written}")
+    seen = failure(checkout, "study.yaml", "--dry-run")
+    for place, shown, kind in (
+        ("valid_groups[0]", "False", "yes or no"),
+        ("valid_groups[1]", "1.1", "a number"),
+        ("valid_groups[2]", "750", "a number"),
+        ("valid_groups[3]", "1", "a number"),
+        ("test_groups[0]", "2022-12-01", "a date"),
+    ):
+        assert (
+            f"`splits.{place}` is {shown}, expected text; YAML reads it as {kind}: put it in quotes, as you wrote it"
+        ) in seen
+
+
+def test_a_key_that_stands_twice(checkout: Checkout) -> None:
+    study = (checkout.folder / TINY).read_text()
+    (checkout.folder / "study.yaml").write_text(f"score: {{seed: 1}}\n{study}\n")
+    seen = failure(checkout, "study.yaml", "--dry-run")
+    assert "`score` stands in line 1, too; keep one of them" in seen
+
+
 def test_empty_label_set(checkout: Checkout) -> None:
     config = write_study(checkout, labels={"min_records": 50})
     seen = failure(checkout, config, "--", "results/tiny/labels/tiny-clinic.csv")

@@ -54,6 +54,7 @@ EDITS: Mapping[str, Any] = {
     "own.*.unit": "uV",
     "own.*.leads": ["I", "II"],
     "own.*.label_separator": ";",
+    "own.*.empty_labels": "negative",
     "own.*.label_table": "other.csv",
     "simulate": CORPORA | {"tiny-clinic": CORPORA["tiny-hospital"]},
     "simulate.*.layout": "challenge-2021",
@@ -66,6 +67,7 @@ EDITS: Mapping[str, Any] = {
     "simulate.*.mains_hz": 60,
     "simulate.*.prevalence": {"AF": 0.1},
     "simulate.*.seed": 9,
+    "corpora": {"both": "ours+ptb-xl"},
     "signals.sampling_rate_hz": 100,
     "signals.duration_s": 9,
     "signals.band_pass.design": "fir",
@@ -140,6 +142,7 @@ ENTRIES = {"own": "ours", "simulate": "tiny-clinic", "models": "gru", "outside_w
 GROUPS = {"splits.by": "site", "splits.valid_groups": ["a"], "splits.test_groups": ["b"]}
 GIVEN: Mapping[str, Mapping[str, Any]] = {
     "simulate.*.layout": {"simulate.tiny-clinic.records_per_patient": 1},
+    "corpora": {"corpora": {"both": "ptb-xl+ours"}, "transfer.sources": [*SOURCES[:-1], "both"]},
     "splits.valid_groups": GROUPS,
     "splits.test_groups": GROUPS,
     "splits.test_share": {"splits.by": "record", "splits.test_share": 0.5},

@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
-from jsonschema import Draft202012Validator, ValidationError
-
 from ecgtransfer.acquire.simulate import corpus_settings
-from ecgtransfer.errors import InputError, close_to, did_you_mean
+from ecgtransfer.config_form import mistakes_of_form
+from ecgtransfer.errors import InputError, did_you_mean
 from ecgtransfer.prepare.corpora import (
+    JOINED_BY,
     LABELS,
     SUFFIXES,
     datasets_of,
@@ -16,23 +16,10 @@ from ecgtransfer.prepare.corpora import (
     without_shuffling,
     without_task,
 )
+from ecgtransfer.prepare.formats.units import NO_UNIT
 from ecgtransfer.study import corpora_of, is_outside, leaks, sources_of, trained_sources
 
-_TYPES = {
-    "string": "text",
-    "integer": "a whole number",
-    "number": "a number",
-    "boolean": "true or false",
-    "array": "a list",
-    "object": "a section",
-    "null": "null",
-}
-_BOUNDS = {
-    "minimum": "at least",
-    "exclusiveMinimum": "more than",
-    "maximum": "at most",
-    "exclusiveMaximum": "less than",
-}
+_LONGEST_CORPUS = 200  # characters; with the way to transfer before it, it names a folder
 _OPTIONS_OF_ALL = ("age_sex",)
 
 
@@ -70,69 +57,10 @@ def check_config(
     InputError
         With one line per mistake.
     """
-    errors = Draft202012Validator(schema).iter_errors(config)
-    mistakes = [mistake for mistake in dict.fromkeys(map(_in_words, errors)) if mistake]
+    mistakes = mistakes_of_form(config, schema)
     mistakes = mistakes or list(_inconsistencies(config, published, models, list(views)))
     if mistakes:
         raise InputError("\n".join(mistakes))
-
-
-def _in_words(error: ValidationError) -> str:
-    place = _key(error.absolute_path)
-    subject = f"`{place}`" if place else "the config"
-    if "propertyNames" in error.absolute_schema_path:
-        subject = f"a key of {subject}"
-    found: Any = error.instance
-    wanted: Any = error.validator_value
-    schema: Any = error.schema
-    match error.validator:
-        case "additionalProperties":
-            known = list(schema["properties"])
-            unknown = [key for key in found if key not in known]
-            return "\n".join(f"`{key}` is not a key of {subject}{did_you_mean(key, known)}" for key in unknown)
-        case "required":
-            misspelt = {close for key in found if key not in wanted for close in close_to(key, wanted)}
-            missing = [f"`{key}`" for key in wanted if key not in found and key not in misspelt]
-            return f"{subject} lacks the key {', '.join(missing)}" if missing else ""
-        case "enum":
-            allowed = [str(value) for value in wanted]
-            expected = f"one of {', '.join(allowed)}{did_you_mean(found, allowed)}"
-        case "type":
-            types = [wanted] if isinstance(wanted, str) else wanted
-            expected = " or ".join(_TYPES[name] for name in types) + _in_another_spelling(found, types)
-        case "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum":
-            expected = " and ".join(f"{words} {schema[bound]}" for bound, words in _BOUNDS.items() if bound in schema)
-        case "pattern":
-            expected = schema.get("x-expected", wanted)
-        case "minItems" | "minProperties":
-            expected = f"at least {wanted} entry"
-        case "uniqueItems":
-            expected = "every entry once"
-        case _:
-            return f"{subject}: {error.message[:200]}"
-    return f"{subject} is {_shown(found)}, expected {expected}"
-
-
-def _key(path: Iterable[str | int]) -> str:
-    text = ""
-    for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
-    return text
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."
-
-
-def _in_another_spelling(value: Any, types: list[str]) -> str:
-    """Return a hint where YAML reads text as a number or, as with 1e-3, a number as text."""
-    if types == ["string"] and isinstance(value, int | float):
-        return f"; write '{value}'"
-    try:
-        return f"; write {float(value)!r}" if "number" in types and isinstance(value, str) else ""
-    except ValueError:
-        return ""
 
 
 def _inconsistencies(
@@ -142,7 +70,8 @@ def _inconsistencies(
     views: list[str],
 ) -> Iterator[str]:
     datasets = [*config["simulate"], *config["own"], *published]
-    yield from _wrong_corpora(config, published)
+    yield from _wrong_datasets(config, published)
+    yield from _wrong_corpora(config, datasets)
     yield from _wrong_names(config, datasets, published)
     yield from _wrong_suffixes(config["transfer"])
     yield from _wrong_models(config, models)
@@ -151,6 +80,7 @@ def _inconsistencies(
     yield from _wrong_plan(config, published)
     yield from _wrong_folds(config["splits"])
     yield from _wrong_band(config["signals"])
+    yield from _lacking_units(config)
     yield from _wrong_crops(config)
     yield from _wrong_pretrainings(config["transfer"])
     if config["compare"]["beside"] == config["study"]:
@@ -159,7 +89,7 @@ def _inconsistencies(
         yield "`compare.beside` lays a clean study beside a leaky one, and nothing leaks in this one; set it to null"
 
 
-def _wrong_corpora(config: Mapping[str, Any], published: Collection[str]) -> Iterator[str]:
+def _wrong_datasets(config: Mapping[str, Any], published: Collection[str]) -> Iterator[str]:
     for name in config["own"]:
         if name in published or name in config["simulate"]:
             yield f"`own.{name}` has the name of another data set; choose another"
@@ -170,6 +100,22 @@ def _wrong_corpora(config: Mapping[str, Any], published: Collection[str]) -> Ite
             corpus_settings(name, {key: value for key, value in settings.items() if key != "seed"})
         except InputError as mistake:
             yield str(mistake).removeprefix("config, ")
+
+
+def _wrong_corpora(config: Mapping[str, Any], datasets: list[str]) -> Iterator[str]:
+    for name, joined in config["corpora"].items():
+        if name in datasets:
+            yield f"`corpora.{name}` has the name of a data set; choose another"
+        if name in config["outside_weights"]:
+            yield f"`corpora.{name}` has the name of weights from outside; choose another"
+        members = joined.split(JOINED_BY)
+        for dataset in members:
+            if dataset in config["corpora"]:
+                yield f"`corpora.{name}`: '{dataset}' is a name of this section, too; write what it stands for"
+            elif dataset not in datasets:
+                yield f"`corpora.{name}`: {_no_dataset(dataset, datasets)}"
+        if len(set(members)) < len(members):
+            yield f"`corpora.{name}` names a data set twice"
 
 
 def _wrong_views(config: Mapping[str, Any], tables: list[str]) -> Iterator[str]:
@@ -192,17 +138,25 @@ def _wrong_names(config: Mapping[str, Any], datasets: list[str], published: Coll
         "transfer.targets": config["transfer"]["targets"],
         "report.recordings.datasets": config["report"]["recordings"]["datasets"],
     }
+    known = [*datasets, *config["corpora"]]
     for place, names in corpora.items():
-        for name in (dataset for corpus in names for dataset in datasets_of(corpus)):
+        for corpus in (name for name in names if len(name) > _LONGEST_CORPUS):
+            yield f"`{place}`: '{corpus[:40]}…' is too long for a file name; name what it joins in `corpora`"
+        for name in (part for corpus in names for part in _parts(corpus)):
             if is_outside(config, name):
                 yield f"`{place}`: '{name}' is weights from outside; only `transfer.sources` can name them, and alone"
-            elif name not in datasets and not name.endswith(SUFFIXES):  # of these, see _wrong_suffixes
-                yield f"`{place}`: {_no_dataset(name, datasets)}"
+            elif name not in known and not name.endswith(SUFFIXES):  # of these, see _wrong_suffixes
+                yield f"`{place}`: {_no_dataset(name, known)}"
     for place in ("limits", "mirrors"):
         for name in config[place]:
             if name not in published:
                 hint = did_you_mean(name, published) or f"; known are {', '.join(published)}"
                 yield f"`{place}`: '{name}' is not a data set of config/datasets.yaml{hint}"
+
+
+def _parts(corpus: str) -> list[str]:
+    """Return the data sets, and the names of the section ``corpora``, that a corpus is made of."""
+    return without_shuffling(corpus).split(JOINED_BY)
 
 
 def _no_dataset(name: str, known: list[str]) -> str:
@@ -214,7 +168,7 @@ def _wrong_suffixes(transfer: Mapping[str, Any]) -> Iterator[str]:
     for place in ("sources", "targets"):
         for corpus in transfer[place]:
             has_two = task_of(corpus) != LABELS and is_shuffled(without_task(corpus))
-            if has_two or any(dataset.endswith(SUFFIXES) for dataset in datasets_of(corpus)):
+            if has_two or any(part.endswith(SUFFIXES) for part in _parts(corpus)):
                 yield (
                     f"`transfer.{place}`: '{corpus}' can end in one of {', '.join(SUFFIXES)}, and have none of them"
                     " before"
@@ -270,9 +224,14 @@ def _wrong_outside_weights(
 
 def _wrong_plan(config: Mapping[str, Any], published: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     transfer = config["transfer"]
-    for corpus in corpora_of(config):
-        if len(set(datasets_of(corpus))) < len(datasets_of(corpus)):
+    name_of: dict[frozenset[str], str] = {}
+    for corpus in dict.fromkeys(map(without_shuffling, corpora_of(config))):
+        members = datasets_of(corpus, config["corpora"])
+        if len(set(members)) < len(members):
             yield f"`transfer`: '{corpus}' names a data set twice"
+        other = name_of.setdefault(frozenset(members), corpus)
+        if other != corpus:
+            yield f"`transfer`: '{other}' and '{corpus}' join the same data sets; keep to one name"
     for target in transfer["targets"]:
         sources = sources_of(config, target)
         if not sources:
@@ -284,14 +243,15 @@ def _wrong_plan(config: Mapping[str, Any], published: Mapping[str, Mapping[str, 
                     " `outside_weights`"
                 )
         for source in (source for source in sources if is_outside(config, source)):
-            yield from _overlaps_of_outside(source, config["outside_weights"][source]["trained_on"], target, published)
+            members = datasets_of(target, config["corpora"])
+            yield from _overlaps_of_outside(source, config["outside_weights"][source]["trained_on"], members, published)
 
 
 def _overlaps_of_outside(
-    source: str, trained_on: list[str], target: str, published: Mapping[str, Mapping[str, Any]]
+    source: str, trained_on: list[str], target: list[str], published: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[str]:
     """Yield what the audit would leave out of a source that is trained here: recordings that are in the target, too."""
-    for dataset in datasets_of(target):
+    for dataset in target:
         overlaps = published.get(dataset, {}).get("overlaps", [])
         for same in (other for other in trained_on if other in overlaps):
             yield (
@@ -342,6 +302,15 @@ def _wrong_band(signals: Mapping[str, Any]) -> Iterator[str]:
             f"`signals.band_pass.high_hz` is {band['high_hz']}, at most half of `signals.sampling_rate_hz`"
             f" = {rate} can be kept"
         )
+
+
+def _lacking_units(config: Mapping[str, Any]) -> Iterator[str]:
+    for name, entry in config["own"].items():
+        if entry.get("unit", "").strip().lower() == NO_UNIT and config["signals"]["scaling"] == "none":
+            yield (
+                f"`own.{name}.unit` is '{NO_UNIT}', and `signals.scaling: none` keeps amplitudes, which then mean"
+                " nothing; say the unit, or set `signals.scaling` to min-max or z-score"
+            )
 
 
 def _wrong_pretrainings(transfer: Mapping[str, Any]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Checks of the paths that a study names, before any job starts, or old results would stand in for what is missing."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def check_paths(config: Mapping[str, Any], results: str) -> None:
     mistakes += [
         f"`{key}`: {path} lies in {results}/, where what a run does not make has no place; move it elsewhere"
         for key, path, _ in _paths_named(config)
-        if Path(path).resolve().is_relative_to(Path(results).resolve())
+        if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(results))
     ]
     mistakes += [
         f"`{key}`: {path} has one of {{ }} < > in its name, which stand for something in Snakemake; rename it"

@@ -1,13 +1,26 @@
 """Reading the CSV tables of data sets and of users row by row; a mistake is one clear line."""
 
+import codecs
 import csv
+import re
+import string
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ecgtransfer.errors import InputError, did_you_mean
+from ecgtransfer.stand_ins import stand_in_of
 
 MEND_PUBLISHED = "download the data set again"
 """What to do about a broken table of a published data set."""
+
+SEPARATORS = ",;\t|"
+"""What may stand between cells; what it is in a table says its header."""
+
+_BLANK = string.whitespace + "\x1c\x1d\x1e\x1f\x85\xa0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"
+"""What is taken off both ends of a cell: blanks, and signs that nobody sees."""
+_SEPARATOR_SAID = re.compile(r"\ufeff?sep=(.)[\r\n]+")
+"""A line before the header, for spreadsheets."""
+_BLOCK_BYTES = 1 << 20
 
 
 def read_rows(
@@ -16,7 +29,9 @@ def read_rows(
     """Return the rows of a CSV table with a header as text by column, blanks at both ends of a cell taken off.
 
     A row that ends early has empty cells; an optional column that the table lacks is empty. Rows are read as they are
-    asked for, quoted cells may hold line breaks, and a byte order mark is skipped.
+    asked for, and quoted cells may hold line breaks. Cells are separated by the one of `SEPARATORS` that makes most
+    names of the header. The text is UTF-8 or, with a byte order mark, UTF-16; a table that is neither is read as
+    Windows-1252, the Latin-1 of most programs.
 
     Parameters
     ----------
@@ -30,20 +45,35 @@ def read_rows(
     Raises
     ------
     InputError
-        If the table cannot be read or a required column is missing. The header is read at once, rows later.
+        If the table cannot be read, a required column is missing or a wanted one is there twice. The header is read at
+        once, rows later.
     """
     rows = _cells(path, mend)
     header = _names(rows)
     missing = [column for column in required if column not in header]
     if missing:
         raise InputError(f"{path}: column {', '.join(missing)} missing{_hint(missing, header)}; {mend}")
+    twice = [column for column in [*required, *optional] if header.count(column) > 1]
+    if twice:
+        raise InputError(f"{path}: column {twice[0]} is there {header.count(twice[0])} times; {mend}")
     places = {column: header.index(column) for column in [*required, *optional] if column in header}
     blank = dict.fromkeys([*required, *optional], "")
     return (
-        blank | {column: row[place].strip() for column, place in places.items() if place < len(row)}
-        for row in rows
-        if row
+        blank | {column: row[place].strip(_BLANK) for column, place in places.items() if place < len(row)}
+        for row in _of_width(rows, len(header), path, mend)
     )
+
+
+def _of_width(rows: Iterator[list[str]], width: int, path: Path, mend: str) -> Iterator[list[str]]:
+    """Yield the rows that are not blank; one with more cells than the header has its cells in the wrong columns."""
+    for number, row in enumerate(rows, start=2):
+        if any(map(str.strip, row[width:])):
+            raise InputError(
+                f"{path}: row {number} has {len(row)} cells, the header {width}; put quotes around a cell that holds"
+                f" the separator, or {mend}"
+            )
+        if row:
+            yield row
 
 
 def columns_of(path: Path, mend: str = MEND_PUBLISHED) -> list[str]:
@@ -65,21 +95,71 @@ def _names(rows: Iterator[list[str]]) -> list[str]:
 def _cells(path: Path, mend: str) -> Iterator[list[str]]:
     n_read = 0
     try:
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-            for row in csv.reader(file):
+        with path.open(encoding=_encoding(path), newline="") as file:
+            first = file.readline()
+            said = _SEPARATOR_SAID.fullmatch(first)
+            separator = said[1] if said else _separator(first)
+            if not said:
+                file.seek(0)
+            for row in csv.reader(file, delimiter=separator, strict=True):
                 n_read += 1
                 yield row
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
+    except ValueError as error:
+        raise InputError(f"{path}: cannot be read ({error}); {mend}") from error
     except csv.Error as error:
-        raise InputError(f"{path}: row {n_read + 1} is not CSV ({error}); {mend}") from error
+        raise InputError(f"{path}: row {n_read + 1} is not CSV ({_in_words(error)}); {mend}") from error
+
+
+def _encoding(path: Path) -> str:
+    """Return the encoding of a text file: by its byte order mark, else the first that fits all of it.
+
+    Raises
+    ------
+    InputError
+        If something else lies in place of the table.
+    ValueError
+        If it is no text.
+    """
+    with path.open("rb") as file:
+        first = file.read(_BLOCK_BYTES)
+    instead = stand_in_of(first)
+    if instead:
+        raise InputError(f"{path}: {instead}")
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if first.startswith(codecs.BOM_UTF8):
+        return "utf-8-sig"
+    if b"\0" in first:
+        what = "an Excel workbook" if first.startswith(b"PK") else "no text, or UTF-16 without a byte order mark"
+        raise ValueError(f"it is {what}, expected CSV in UTF-8")
+    return next((encoding for encoding in ("utf-8", "cp1252") if _fits(path, encoding)), "latin-1")
+
+
+def _fits(path: Path, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK_BYTES):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _separator(header: str) -> str:
+    """Return the separator that makes most cells of a header, the first of `SEPARATORS` where several do."""
+    return max(SEPARATORS, key=lambda separator: len(next(csv.reader([header], delimiter=separator), [])))
+
+
+def _in_words(error: Exception) -> str:
+    """Return what is wrong with a row, in the words of one who looks at the table."""
+    return "a quote is opened and never closed" if "unexpected end of data" in str(error) else str(error)
 
 
 def _hint(missing: list[str], header: list[str]) -> str:
-    if len(header) == 1:
-        found = next((mark for mark in ";\t" if mark in header[0]), None)
-        if found:
-            return f", cells are separated by {found!r} where ',' is expected"
     return (
         "".join(did_you_mean(column, header) for column in missing[:1]) or f", found {', '.join(header)[:80] or 'none'}"
     )

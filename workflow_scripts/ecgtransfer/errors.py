@@ -12,8 +12,12 @@ class InputError(Exception):
     """
 
     def __init__(self, message: str) -> None:
-        shown = (c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in message)
-        super().__init__("".join(shown))
+        super().__init__("\n".join(map(printable, message.split("\n"))))
+
+
+def printable(text: str) -> str:
+    """Return text with characters that show nothing, or turn what stands beside them, as escapes such as ``\\x00``."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def close_to(word: object, known: Iterable[str]) -> list[str]:

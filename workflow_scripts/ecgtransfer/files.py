@@ -5,31 +5,54 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ecgtransfer.system_errors import named
+
+PROBE_BYTES = 1 << 16
+
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary file beside `path` that is moved into place when the block ends without an error.
 
-    It gets the mode that the umask gives, whatever the writer of the block sets.
+    It gets the mode that the umask gives, whatever the writer of the block sets. An error of writing names `path`.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        temporary.touch()
-        mode = temporary.stat().st_mode
-        yield temporary
-        temporary.chmod(mode)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with named(target, temporary):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            temporary.touch()
+            mode = temporary.stat().st_mode
+            yield temporary
+            if temporary.stat().st_mode != mode:  # some disks know no modes, and refuse to set one
+                temporary.chmod(mode)
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def require_listable(folder: str | os.PathLike[str]) -> None:
+    """Raise the error of the system if `folder` is there and cannot be listed, or is none."""
+    with suppress(FileNotFoundError), os.scandir(folder):
+        pass
+
+
+def require_writable(folder: str | os.PathLike[str]) -> None:
+    """Raise the error of the system if no file can be written into `folder`, which is made if need be."""
+    probe = Path(folder, f".writable.{secrets.token_hex(4)}.part")
+    with named(folder, probe):
+        probe.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.write_bytes(bytes(PROBE_BYTES))
+        finally:
+            probe.unlink(missing_ok=True)
 
 
 def write_csv(table: pd.DataFrame, path: str | os.PathLike[str]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.corpora import datasets_of, without_task
+from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.study import Cell, cells_of, pretrainings_of, samples_per_lead, studied_datasets, trained_sources
 from ecgtransfer.train.accounting import PASSES
 from ecgtransfer.train.registry import forward_flops_by_registry
@@ -124,13 +124,17 @@ def past_speeds(runs: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, str
     return speeds
 
 
-def plan_text(study: str, data: pd.DataFrame, trainings: pd.DataFrame, origin: str, dry_run: str) -> str:
+def plan_text(
+    study: str, corpora: Mapping[str, str], data: pd.DataFrame, trainings: pd.DataFrame, origin: str, dry_run: str
+) -> str:
     """Return a plan as text.
 
     Parameters
     ----------
     study
         Its name.
+    corpora
+        What each name of a corpus stands for.
     data, trainings
         `data_table`, and `trainings_table` with the column ``hours``.
     origin
@@ -142,6 +146,7 @@ def plan_text(study: str, data: pd.DataFrame, trainings: pd.DataFrame, origin: s
         [
             f"Study {study}",
             _as_text(data),
+            *(["\n".join(f"{name}: {joined}" for name, joined in corpora.items())] if corpora else []),
             _as_text(trainings),
             f"{trainings['jobs'].sum():,} jobs with {trainings['trainings'].sum():,} trainings on one device at most:\n"
             f"{trainings['hours'].sum():,.2f} hours, {origin}; early stopping takes less.",
@@ -185,14 +190,14 @@ def _shares(splits: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _seen_in_pretraining(config: Mapping[str, Any], n_records: Mapping[str, int], source: str) -> float:
-    n_all = sum(n_records[dataset] for dataset in datasets_of(without_task(source)))
+    n_all = sum(n_records[dataset] for dataset in datasets_of(source, config["corpora"]))
     valid_share, test_share = _shares(config["splits"])
     valid = n_all * (valid_share or test_share)  # without validation records, the test records take their place
     return _seen(_settings(config["pretrain"]), n_all - valid, valid)
 
 
 def _seen_in_replicate(config: Mapping[str, Any], n_records: Mapping[str, int], cell: Cell) -> float:
-    n_all = sum(n_records[dataset] for dataset in datasets_of(cell.target))
+    n_all = sum(n_records[dataset] for dataset in datasets_of(cell.target, config["corpora"]))
     valid, test = (n_all * share for share in _shares(config["splits"]))
     train: float = cell.fraction * (n_all - valid - test)
     if valid:

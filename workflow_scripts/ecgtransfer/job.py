@@ -10,6 +10,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.locks import as_job
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.record import Record, param_digests
+from ecgtransfer.system_errors import in_words
 
 logger = logging.getLogger(__name__)
 
@@ -19,14 +20,15 @@ def job(snakemake: Any) -> Iterator[None]:
     """Run the block with its progress in the job's log, up to "done", and its warnings on the terminal, too.
 
     At its end the record is written of what it was given, read and wrote. An `InputError` ends the process with status
-    1 and its one line; any other error leaves its traceback in the log.
+    1 and its one line, and so does a full disk, a folder without permission and the like; any other error leaves its
+    traceback in the log.
 
     Parameters
     ----------
     snakemake
         The object of that name in a script of Snakemake.
     """
-    with _logged(snakemake.log[0]), as_job():
+    with _logged(snakemake.log[0], snakemake.rule), as_job():
         digests = Digests(MEMORY)
         read = _read_by(snakemake, digests)
         yield
@@ -34,21 +36,35 @@ def job(snakemake: Any) -> Iterator[None]:
         _record(snakemake, read, digests).write(snakemake.output.record)
 
 
+class _LogFile(logging.FileHandler):
+    """A log that is cut short where its disk is full, without a traceback for each line."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Let it pass: why the disk takes no more is said on the terminal."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
 @contextmanager
-def _logged(log_path: str) -> Iterator[None]:
-    to_file = logging.FileHandler(log_path, mode="w", encoding="utf-8")
-    to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+def _logged(log_path: str, rule: str) -> Iterator[None]:
     to_terminal = logging.StreamHandler()
     to_terminal.setLevel(logging.WARNING)
-    logging.basicConfig(level=logging.INFO, handlers=[to_file, to_terminal], format="%(message)s", force=True)
+    logging.basicConfig(level=logging.INFO, handlers=[to_terminal], format="%(message)s", force=True)
     try:
+        to_file = _LogFile(log_path, mode="w", encoding="utf-8")
+        to_file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+        logging.getLogger().addHandler(to_file)
         yield
     except InputError as error:
         logger.error("error: %s", error)
         sys.exit(1)
-    except Exception:
-        logger.exception("unexpected error")
-        raise
+    except Exception as error:
+        line = in_words(error, f"rule {rule}")
+        if line is None:
+            logger.exception("unexpected error")
+            raise
+        logger.error("error: %s", line)
+        sys.exit(1)
     logger.info("done")
 
 

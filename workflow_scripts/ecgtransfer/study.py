@@ -6,7 +6,15 @@ from itertools import product
 from typing import Any
 
 from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
-from ecgtransfer.prepare.corpora import LABELS, datasets_of, is_shuffled, task_of, without_shuffling, without_task
+from ecgtransfer.prepare.corpora import (
+    JOINED_BY,
+    LABELS,
+    datasets_of,
+    is_shuffled,
+    task_of,
+    without_shuffling,
+    without_task,
+)
 from ecgtransfer.prepare.splits import has_validation
 
 
@@ -44,7 +52,7 @@ def datasets_behind(config: Mapping[str, Any], source: str) -> list[str]:
     """Return the data sets that a source has seen; of weights from outside, those that the config says."""
     if is_outside(config, source):
         return list(config["outside_weights"][source]["trained_on"])
-    return datasets_of(source)
+    return datasets_of(source, config["corpora"])
 
 
 def sources_of(config: Mapping[str, Any], target: str, model: str | None = None) -> list[str]:
@@ -52,7 +60,7 @@ def sources_of(config: Mapping[str, Any], target: str, model: str | None = None)
 
     Weights from outside serve the models that they have files for; without `model` they count as serving some.
     """
-    own = set(datasets_of(target))
+    own = set(datasets_of(target, config["corpora"]))
     return [
         source
         for source in config["transfer"]["sources"]
@@ -89,9 +97,9 @@ def transfers_of(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def datasets_of_targets(config: Mapping[str, Any], source: str) -> list[str]:
     """Return the data sets, without repetition, of all targets that share none with a corpus to pre-train on."""
-    own = set(datasets_of(source))
-    served = [target for target in config["transfer"]["targets"] if own.isdisjoint(datasets_of(target))]
-    return list(dict.fromkeys(dataset for target in served for dataset in datasets_of(target)))
+    own = set(datasets_of(source, config["corpora"]))
+    joined = [datasets_of(target, config["corpora"]) for target in config["transfer"]["targets"]]
+    return list(dict.fromkeys(dataset for datasets in joined if own.isdisjoint(datasets) for dataset in datasets))
 
 
 def cells_of(config: Mapping[str, Any]) -> list[Cell]:
@@ -131,12 +139,26 @@ def corpora_of(config: Mapping[str, Any]) -> list[str]:
 
 def studied_datasets(config: Mapping[str, Any]) -> list[str]:
     """Return the data sets behind all corpora without repetition."""
-    return list(dict.fromkeys(dataset for corpus in corpora_of(config) for dataset in datasets_of(corpus)))
+    joined = [datasets_of(corpus, config["corpora"]) for corpus in corpora_of(config)]
+    return list(dict.fromkeys(dataset for datasets in joined for dataset in datasets))
+
+
+def named_corpora(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the names of the section ``corpora`` stand for that the study uses."""
+    used = [name for corpus in corpora_of(config) for name in without_shuffling(corpus).split(JOINED_BY)]
+    return {name: config["corpora"][name] for name in dict.fromkeys(used) if name in config["corpora"]}
 
 
 def drawn_datasets(config: Mapping[str, Any]) -> list[str]:
     """Return the data sets of which the report shows recordings."""
-    return list(dict.fromkeys([*studied_datasets(config), *config["report"]["recordings"]["datasets"]]))
+    more = [datasets_of(name, config["corpora"]) for name in config["report"]["recordings"]["datasets"]]
+    return list(dict.fromkeys([*studied_datasets(config), *(dataset for datasets in more for dataset in datasets)]))
+
+
+def learns_labels(config: Mapping[str, Any], corpus: str) -> bool:
+    """Tell whether the labels of a corpus are learnt: not if it only serves as a source for another task."""
+    tasks = {task_of(source) for source in trained_sources(config) if without_task(source) == corpus}
+    return corpus in config["transfer"]["targets"] or LABELS in tasks
 
 
 def view_of(config: Mapping[str, Any], corpus: str) -> str:

@@ -5,6 +5,7 @@ is noted beside the archive with the archive's checksum, so that neither is need
 as they were.
 """
 
+import errno
 import gzip
 import hashlib
 import json
@@ -14,6 +15,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -29,6 +31,7 @@ ZIP_BEGINS = b"PK\x03\x04"
 _UNREADABLE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, lzma.LZMAError, EOFError, ValueError)
 _UNKNOWN = (NotImplementedError, RuntimeError)
 """What the standard library raises for a damaged archive, and for an encrypted one or one of an unknown method."""
+_NO_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def unpacked(archive: Published, folder: Path) -> dict[str, str] | None:
@@ -75,8 +78,9 @@ def unpack(archive: Published, folder: Path, listed: Container[str] = ()) -> dic
             require_space(size, folder, f"to unpack {name} of {file.name}")
             # Named after the archive, too: another one with such a member may be unpacked at the same time.
             part = folder / f"{path}.{file.name}.part"
-            members[path] = _write(content, size, part)
-            part.replace(folder / path)
+            with _names_that_fit(file, name):
+                members[path] = _write(content, size, part)
+                part.replace(folder / path)
     except (*_UNREADABLE, *_UNKNOWN) as error:
         reason = str(error).partition("\n")[0].rstrip(":")
         raise InputError(
@@ -117,6 +121,19 @@ def _in_tar(file: Path) -> Iterator[tuple[str, IO[bytes], int]]:
 def _refuse_unless(is_plain: bool, file: Path, name: str) -> None:
     if not is_plain:
         raise InputError(f"{file}: member {name!r} is a link or a device, expected plain files; do not trust it")
+
+
+@contextmanager
+def _names_that_fit(file: Path, name: str) -> Iterator[None]:
+    """Refuse a member that no folder can hold: one of too long a name, or whose name is that of a folder, too."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_NAME:
+            raise
+        raise InputError(
+            f"{file}: member {name[:60]!r} cannot be unpacked ({error.strerror}); do not trust this archive"
+        ) from error
 
 
 def _write(content: IO[bytes], size: int, part: Path) -> str:

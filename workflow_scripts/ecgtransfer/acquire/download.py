@@ -3,12 +3,13 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.acquire.lengths import LIST_BYTES
 from ecgtransfer.acquire.listings import READERS, Published
 from ecgtransfer.acquire.manifest import (
     RECORDS_NAME,
@@ -18,8 +19,10 @@ from ecgtransfer.acquire.manifest import (
     choose_files,
     choose_listed,
     parse_sums,
+    require_names_that_fit,
 )
 from ecgtransfer.acquire.mirrors import Mirror, forget, open_mirror, put_in_place
+from ecgtransfer.acquire.progress import Progress
 from ecgtransfer.acquire.space import full_disk_in_words
 from ecgtransfer.acquire.transfer import bring, fetch_verified, part_of
 from ecgtransfer.errors import InputError
@@ -72,7 +75,8 @@ def download(
     ------
     InputError
         If the mirror cannot be reached or lacks a file, if an account is needed, if there is no record, if a file
-        has the wrong checksum twice, or if the disk has too little room.
+        has the wrong checksum twice or is longer than listed or announced, if no folder can hold the names listed, or
+        if the disk has too little room.
     """
     folder = Path(folder)
     if copy is not None:
@@ -84,6 +88,7 @@ def download(
             locks.enter_context(exclusive(folder.parent / f".{name}.lock"))
         with full_disk_in_words(folder):
             files, choice = _choose(entry, source, folder, limit, is_copy=copy is not None)
+            require_names_that_fit(choice.files, source.address(""))
         _warn_of_fewer(source, choice, entry, limit)
         source.urls |= {file.path: file.url for file in files if file.url is not None}
         sha256 = bring(source, files, choice.archives, folder, streams)
@@ -144,14 +149,21 @@ def _read_list(source: Mirror, name: str, sums: Mapping[str, str], folder: Path)
     target = folder / name
     if name in sums:
         if not (target.is_file() and sha256_of(target) == sums[name]):
-            fetch_verified(source, Published(name, sums[name]), folder)
+            with _watched(source, name):
+                fetch_verified(source, Published(name, sums[name]), folder)
     else:
         # Without a checksum neither what is there nor the rest of an earlier run can be trusted.
         part = part_of(target)
         forget(part)
-        source.fetch(name, part)
+        with _watched(source, name):
+            source.fetch(name, part, LIST_BYTES)
         put_in_place(part, target)
     return target.read_text(encoding="utf-8", errors="replace")
+
+
+def _watched(source: Mirror, name: str) -> AbstractContextManager[None]:
+    """Say in the log every so often how far the fetching of a list is."""
+    return Progress(source.address(name), 1, None, lambda: source.n_bytes).showing()
 
 
 def _read_answer(source: Mirror, host: str, address: str, folder: Path) -> str:
@@ -161,7 +173,8 @@ def _read_answer(source: Mirror, host: str, address: str, folder: Path) -> str:
     part = part_of(folder / name)
     try:
         forget(part)
-        source.fetch(name, part)
+        with _watched(source, name):
+            source.fetch(name, part, LIST_BYTES)
         return part.read_text(encoding="utf-8", errors="replace")
     finally:
         forget(part)

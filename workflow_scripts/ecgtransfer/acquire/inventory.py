@@ -8,8 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.acquire.own_table import file_in_folder, rows_of
+from ecgtransfer.acquire.own_files import OwnFiles, on_disk
+from ecgtransfer.acquire.own_table import rows_of
 from ecgtransfer.errors import InputError
+from ecgtransfer.file_names import is_file
 from ecgtransfer.files import sha256_of
 
 logger = logging.getLogger(__name__)
@@ -43,14 +45,10 @@ def inventory(
     folder = Path(entry["folder"])
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; mend `folder` in the section `own`")
-    named = list(dict.fromkeys(_files_named(entry)))
-    there = [path for path in named if _is_file(folder / path)]
+    named, refused = _files_named(entry, folder)
+    there = [path for path in named if is_file(folder / path)]
     if not there:
-        first = f", the first is {named[0][:80]!r}" if named else ""
-        raise InputError(
-            f"{folder}: none of the {len(named)} files that {entry['table']} names is there{first}; "
-            "mend `folder`, `table` or the column of files in the section `own`"
-        )
+        raise InputError(_nothing_there(entry, folder, named, refused))
     if len(there) < len(named):
         logger.warning(f"{folder}: {len(named) - len(there)} of the {len(named)} files of the table are missing")
     paths = sorted({*named, *_beside_headers(folder, there, signal_files)})
@@ -59,30 +57,43 @@ def inventory(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _files_named(entry: Mapping[str, Any]) -> Iterator[str]:
+def _files_named(entry: Mapping[str, Any], folder: Path) -> tuple[list[str], list[str]]:
+    """Return the files that the table names, each once, and of the rows that name none, why."""
+    files = OwnFiles(folder, on_disk(folder))
+    named: dict[str, None] = {}
+    refused: list[str] = []
     for row in rows_of(entry):
         try:
-            yield file_in_folder(row["file"])
-        except InputError:
-            continue  # rejected, with this reason, when the records are described
+            named[files.meant(row["file"])] = None
+        except InputError as error:  # such a row is rejected, with this reason, when the records are described
+            refused.append(str(error))
+    return list(named), refused
+
+
+def _nothing_there(entry: Mapping[str, Any], folder: Path, named: list[str], refused: list[str]) -> str:
+    """Return what to say where no file that the table names can be read."""
+    table = entry["table"]
+    if not named and not refused:
+        return f"{table}: has no row, expected one per recording; mend the table"
+    mend = "mend `folder`, `table` or the column of files in the section `own`"
+    if not named:
+        return f"{folder}: none of the {len(refused)} rows of {table} names a file, the first: {refused[0]}; {mend}"
+    first = f"the first is {named[0][:80]!r}"
+    if is_file(folder.parent / named[0]):
+        first += f", which is there as seen from {folder.parent}"
+    others = f"; rows that name no file: {len(refused)}, the first: {refused[0]}" if refused else ""
+    return f"{folder}: none of the {len(named)} files that {table} names is there, {first}{others}; {mend}"
 
 
 def _beside_headers(folder: Path, paths: Iterable[str], signal_files: Callable[[Path], Iterable[str]]) -> Iterator[str]:
     """Yield the signal files of the WFDB headers among `paths`."""
     for path in paths:
-        if path.endswith(".hea"):
+        if path.lower().endswith(".hea"):
             yield from (str(PurePosixPath(path).parent / name) for name in signal_files(folder / path))
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a name that is too long
-        return False
-
-
 def _row(folder: Path, path: str) -> tuple[str, int | str, str]:
-    if not _is_file(folder / path):
+    if not is_file(folder / path):
         return path, "", ""
     try:
         return path, (folder / path).stat().st_size, sha256_of(folder / path)

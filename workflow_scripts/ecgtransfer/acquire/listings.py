@@ -127,7 +127,7 @@ def _index(path: str, files: Any, published: Callable[[Any], Published]) -> dict
         try:
             file = published(listed)
             good = _is_whole(file)
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, ValueError):
             good = False
         if not good:
             found = json.dumps(listed)[:100]
@@ -153,5 +153,5 @@ def _is_whole(file: Published) -> bool:
 def _parse(address: str, read: Read) -> Any:
     try:
         return json.loads(read(address))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{address}: expected a list of files as JSON ({error}); check `listing`, `path`") from error

@@ -6,7 +6,7 @@ of files. Nothing here touches the network or the disk: texts come in, relative 
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -14,6 +14,8 @@ from typing import Any
 
 from ecgtransfer.errors import InputError
 
+LONGEST_NAME_BYTES = 240
+"""File systems take 255, and what is half fetched has a longer name."""
 SUMS_NAME = "SHA256SUMS.txt"
 RECORDS_NAME = "RECORDS"
 HEADER_SUFFIX = ".hea"
@@ -60,6 +62,38 @@ def safe_path(path: str, source: str) -> str:
             "do not trust this mirror, or mend the line"
         )
     return relative
+
+
+def require_names_that_fit(paths: Collection[str], source: str) -> None:
+    """Refuse paths that no folder can hold together: too long a name, or a file that is a folder of another, too.
+
+    Raises
+    ------
+    InputError
+        With the first such path; `source` says in the message where it was read.
+    """
+    for path in paths:
+        if not (path.isascii() and len(path) <= LONGEST_NAME_BYTES):
+            _require_name_that_fits(path, source)
+    folders = {folder.rstrip("/") for folder in _folders_of(paths)}
+    both = min(folders.intersection(paths), default=None)
+    if both is not None:
+        raise InputError(
+            f"{source}: {both!r} is listed as a file and as a folder of others; do not trust this mirror, or mend its "
+            "list"
+        )
+
+
+def _require_name_that_fits(path: str, source: str) -> None:
+    try:
+        n_bytes = max(len(name.encode()) for name in path.split("/"))
+    except UnicodeEncodeError as error:
+        raise InputError(f"{source}: {path[:60]!r} is no name of a file; do not trust this mirror") from error
+    if n_bytes > LONGEST_NAME_BYTES:
+        raise InputError(
+            f"{source}: a name in {path[:60]!r}... has {n_bytes} bytes, expected {LONGEST_NAME_BYTES} at most; do not "
+            "trust this mirror, or mend its list"
+        )
 
 
 def parse_sums(text: str, source: str) -> dict[str, str]:
@@ -211,10 +245,10 @@ def _roots(folders: list[str]) -> list[str]:
     return ["" if folder.rstrip("/") in ("", ".") else folder.rstrip("/") + "/" for folder in folders]
 
 
-def _folders_of(headers: Iterator[str]) -> set[str]:
-    """Return every folder above the headers, with a slash at its end."""
+def _folders_of(paths: Iterable[str]) -> set[str]:
+    """Return every folder above the files, with a slash at its end."""
     known = {""}
-    for path in headers:
+    for path in paths:
         folder = path.rpartition("/")[0]
         while folder and folder + "/" not in known:
             known.add(folder + "/")

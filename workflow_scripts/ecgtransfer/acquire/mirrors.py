@@ -4,6 +4,7 @@ A mirror brings one file at a time and knows nothing of checksums or data sets. 
 file ends, if the file on the server is still the same, and tries again when the network or the server fails.
 """
 
+import logging
 import os
 import shutil
 import threading
@@ -19,6 +20,7 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
+from ecgtransfer.acquire.lengths import announced_bytes, most_bytes, too_long
 from ecgtransfer.errors import InputError
 
 TRIES = 6
@@ -31,11 +33,17 @@ LONGEST_WAIT_SECONDS = 600.0
 """However long a server asks for."""
 TIMEOUT_SECONDS = (10.0, 60.0)
 """To connect, and between two packets."""
+SIZE_TIMEOUT_SECONDS = 10.0
+"""For an answer that only helps to plan."""
 SLOWEST_BYTES, SLOWEST_SECONDS = 1 << 16, 60.0
 """A stream that brings less in that time is given up and begun anew."""
 CHUNK_BYTES = 1 << 16
+WARNING_SECONDS = 10.0
+"""Between two warnings of a mirror; what it meets meanwhile is only in the log."""
 VALIDATOR_SUFFIX = ".from"
 """Beside a partial file: which address it is from, and which version of the file there."""
+
+logger = logging.getLogger(__name__)
 
 
 class Mirror(ABC):
@@ -77,13 +85,22 @@ class Mirror(ABC):
         """Return how many bytes a file has, None if that is not to be had."""
 
     @abstractmethod
-    def fetch(self, path: str, part: Path) -> None:
+    def fetch(self, path: str, part: Path, most: int | None = None) -> None:
         """Bring a file to `part`, going on where `part` ends if that can be done.
+
+        Parameters
+        ----------
+        path : str
+            The file.
+        part : path
+            Where it goes.
+        most : int or None
+            How many bytes it may have at most, None if that is not known.
 
         Raises
         ------
         InputError
-            If the file is not to be had.
+            If the file is not to be had, or is longer than `most` or than announced.
         Stopped
             If `stop` was called meanwhile; what has arrived is kept.
         """
@@ -109,12 +126,13 @@ class FolderMirror(Mirror):
         original = self._root / path
         return original.stat().st_size if original.is_file() else None
 
-    def fetch(self, path: str, part: Path) -> None:
+    def fetch(self, path: str, part: Path, most: int | None = None) -> None:
         """Copy a file to `part`."""
         original = self._root / path
         if not (original.is_file() and os.access(original, os.R_OK)):
             raise InputError(f"{original}: no such file, or not readable; check `mirror`, `path` and `version`")
         self._count(0)
+        most_bytes(str(original), 0, original.stat().st_size, most, part.parent)
         shutil.copyfile(original, part)
         self._count(part.stat().st_size)
 
@@ -138,6 +156,8 @@ class WebMirror(Mirror):
         self._pause = pause or self._stopped.wait
         self._gate = threading.Lock()
         self._n_pauses = 0
+        self._tells_sizes = True
+        self._warned_at = -WARNING_SECONDS
         self._session = requests.Session()
         # A compressed body would make ranges meaningless.
         self._session.headers.update({"User-Agent": "ecg-transfer", "Accept-Encoding": "identity"})
@@ -149,15 +169,22 @@ class WebMirror(Mirror):
         return self.urls.get(path) or f"{self._root}/{quote(path)}"
 
     def size(self, path: str) -> int | None:
-        """Return what the server says to a HEAD request; a failure is no answer, and is not tried again."""
-        try:
-            response = self._session.head(self.address(path), timeout=TIMEOUT_SECONDS, allow_redirects=True)
-        except requests.RequestException:
-            return None
-        length = response.headers.get("Content-Length", "")
-        return int(length) if response.status_code == 200 and length.isdecimal() else None
+        """Return what the server says to a HEAD request; a failure is no answer, and is not tried again.
 
-    def fetch(self, path: str, part: Path) -> None:
+        A server that is silent once is not asked for sizes any more.
+        """
+        if not self._tells_sizes:
+            return None
+        try:
+            response = self._session.head(self.address(path), timeout=SIZE_TIMEOUT_SECONDS, allow_redirects=True)
+        except requests.Timeout:
+            self._tells_sizes = False
+            return None
+        except (requests.RequestException, ValueError):
+            return None
+        return announced_bytes(response.headers.get("Content-Length")) if response.status_code == 200 else None
+
+    def fetch(self, path: str, part: Path, most: int | None = None) -> None:
         """Bring a file to `part`, waiting twice as long after each failure or as the server asks."""
         url = self.address(path)
         n_tries, waited = 0, 0.0
@@ -167,7 +194,7 @@ class WebMirror(Mirror):
             self._count(0)
             size_before = _size(part)
             try:
-                return self._fetch_once(url, part)
+                return self._fetch_once(url, part, most)
             except _TryAgain as failure:
                 if _size(part) >= size_before + CHUNK_BYTES:
                     n_tries, waited = 0, 0.0
@@ -178,19 +205,28 @@ class WebMirror(Mirror):
                         f"{url}: {failure}, after {n_tries} tries; check the network and `mirror`, then run again: "
                         "what has arrived is kept"
                     ) from failure
-                self._wait(seconds, n_pauses, failure.is_busy)
+                self._wait(seconds, n_pauses, failure.is_busy, f"{url}: {failure} (try {n_tries})")
 
-    def _wait(self, seconds: float, n_pauses: int, is_busy: bool) -> None:
-        """Wait; if the server is busy, every stream does, once for all that heard so meanwhile."""
+    def _wait(self, seconds: float, n_pauses: int, is_busy: bool, reason: str) -> None:
+        """Say why, and wait; if the server is busy, every stream does, once for all that heard so meanwhile."""
+        line = f"{reason}; trying again in {seconds:.0f} s"
         if not is_busy:
-            self._pause(seconds)
+            self._say_and_pause(line, seconds)
             return
         with self._gate:
             if self._n_pauses == n_pauses:
-                self._pause(seconds)
+                self._say_and_pause(line, seconds)
                 self._n_pauses += 1
 
-    def _fetch_once(self, url: str, part: Path) -> None:
+    def _say_and_pause(self, line: str, seconds: float) -> None:
+        if seconds:
+            with self._lock:
+                is_first = time.monotonic() - self._warned_at >= WARNING_SECONDS
+                self._warned_at = time.monotonic() if is_first else self._warned_at
+            logger.log(logging.WARNING if is_first else logging.INFO, line)
+        self._pause(seconds)
+
+    def _fetch_once(self, url: str, part: Path, most: int | None) -> None:
         start = _size(part)
         version = _version_of(part, url) if start else None
         headers = {"Range": f"bytes={start}-"} if start else {}
@@ -202,20 +238,28 @@ class WebMirror(Mirror):
                 if start and response.status_code != 200 and not _goes_on(response, start, version):
                     forget(part)
                     raise _TryAgain("the server does not go on where the partial file ends", seconds=0)
-                if response.status_code == 200:
+                goes_on = response.status_code == 206
+                to_come = announced_bytes(response.headers.get("Content-Length"))
+                most = most_bytes(url, start if goes_on else 0, to_come, most, part.parent)
+                if not goes_on:
                     _keep_version(part, url, response.headers)
-                self._receive(response.raw, part, "ab" if response.status_code == 206 else "wb")
+                self._receive(response.raw, part, "ab" if goes_on else "wb", url, most)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
             cause = error.args[-1] if error.args else error
             raise _TryAgain(f"{type(error).__name__} ({getattr(cause, 'reason', cause)})") from error
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # the second for a redirect to no address
             raise InputError(f"{url}: {error}; check `mirror`") from error
 
-    def _receive(self, body: urllib3.HTTPResponse, part: Path, mode: str) -> None:
+    def _receive(self, body: urllib3.HTTPResponse, part: Path, mode: str, url: str, most: int) -> None:
         """Write a body as it comes. Nothing is buffered, so that a killed download has all that had come."""
         since, n_since = time.monotonic(), 0
         with part.open(mode, buffering=0) as file:
+            n_left = most - _size(part)
             while chunk := body.read1(CHUNK_BYTES):
+                n_left -= len(chunk)
+                if n_left < 0:
+                    forget(part)
+                    raise too_long(url, most)
                 view = memoryview(chunk)
                 while view:
                     view = view[file.write(view) :]
@@ -249,7 +293,11 @@ def open_mirror(
     InputError
         If the URL is of another form, or if the folder does not exist.
     """
-    parts, below = urlsplit(mirror), mirror.partition("://")[2]
+    wanted = f"{setting} {mirror!r}: expected https://host, http://host or file:///absolute/folder"
+    try:
+        parts, below = urlsplit(mirror), mirror.partition("://")[2]
+    except ValueError as error:
+        raise InputError(f"{wanted} ({error})") from error
     if parts.scheme in ("http", "https") and parts.netloc:
         if (parts.hostname or "").endswith(".amazonaws.com"):
             path = path.strip("/").removeprefix("files/")
@@ -261,7 +309,7 @@ def open_mirror(
                 f"{setting} {mirror!r}: folder {root} does not exist; expected one that holds {path or 'the data set'}"
             )
         return FolderMirror(root / path)
-    raise InputError(f"{setting} {mirror!r}: expected https://host, http://host or file:///absolute/folder")
+    raise InputError(wanted)
 
 
 def forget(part: Path) -> None:

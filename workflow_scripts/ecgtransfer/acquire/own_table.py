@@ -4,26 +4,45 @@ A data set of your own is an entry of the config's section ``own``: a folder, a 
 columns otherwise, their names. The files stay where they are and are never changed.
 """
 
-import logging
+import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ecgtransfer.csv_rows import columns_of, read_rows
 from ecgtransfer.errors import InputError, did_you_mean
 
-logger = logging.getLogger(__name__)
-
-REQUIRED = ("record", "file", "labels")
-FIELDS = (*REQUIRED, "patient", "array", "row", "age", "sex", "unit", "rate", "leads", "site", "month", "fold")
+REQUIRED = ("record", "file")
+FIELDS = (
+    *REQUIRED,
+    "labels",
+    "patient",
+    "array",
+    "row",
+    "age",
+    "sex",
+    "unit",
+    "rate",
+    "leads",
+    "site",
+    "month",
+    "fold",
+)
 """What a row can say of a recording."""
 
-SUFFIXES = {".hea", ".h5", ".hdf5", ".npy", ".npz", ".csv", ".mat"}
+_FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 MEND = "mend the table or the entry in the section `own`"
+
+
+class WrongEntry(InputError):
+    """A mistake of an entry or of a column, not of one recording: nothing says the unit of a file, for instance."""
 
 
 def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     """Return the rows of a table of your own as text by field (`FIELDS`); what the table lacks is empty.
+
+    A row of nothing but empty cells is passed over. A cell that is a formula for text, ``="007"``, as tables keep a
+    spreadsheet from taking an id for a number, is that text.
 
     Parameters
     ----------
@@ -35,50 +54,52 @@ def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     InputError
         If the table cannot be read, lacks a column that is required or named, or `columns` has an unknown field.
     """
+    columns = columns_by_field(entry)
+    rows = read_rows(Path(entry["table"]), list(columns.values()), mend=MEND)
+    blank = dict.fromkeys(FIELDS, "")
+    return (
+        blank | {field: _as_text(row[column]) for field, column in columns.items()} for row in rows if any(row.values())
+    )
+
+
+def _as_text(cell: str) -> str:
+    found = _FORMULA.fullmatch(cell) if cell.startswith("=") else None
+    return found[1].strip() if found else cell
+
+
+def columns_by_field(entry: Mapping[str, Any]) -> dict[str, str]:
+    """Return which column of the table stands for which field, for the fields that have one.
+
+    A column that `columns` does not name is found by the word for its field, in capitals or not.
+
+    Raises
+    ------
+    InputError
+        As `rows_of`.
+    """
     table, named = Path(entry["table"]), entry.get("columns", {})
     for field in named:
         if field not in FIELDS:
             hint = did_you_mean(field, FIELDS) or f"; known are {', '.join(FIELDS)}"
             raise InputError(f"`own`, `columns` of {table}: '{field}' is not a field{hint}")
-    column_of = {field: str(named.get(field, field)) for field in FIELDS}
-    rows = read_rows(
-        table,
-        [column_of[field] for field in FIELDS if field in REQUIRED or field in named],
-        list(column_of.values()),
-        MEND,
-    )
-    return ({field: row[column] for field, column in column_of.items()} for row in rows)
+    header = columns_of(table, MEND)
+    by_lower_case = {name.lower(): name for name in reversed(header) if name not in named.values()}
+    found = {field: str(named.get(field, by_lower_case.get(field, field))) for field in FIELDS}
+    missing = [column for field, column in found.items() if column not in header and field in (*REQUIRED, *named)]
+    if missing:
+        hint = "".join(did_you_mean(column, header) for column in missing[:1])
+        said = hint or f", found {', '.join(header)[:80] or 'none'}"
+        raise InputError(f"{table}: column {', '.join(missing)} missing{said}; {MEND}")
+    return {field: column for field, column in found.items() if column in header}
 
 
-def fields_of(entry: Mapping[str, Any]) -> set[str]:
-    """Return which fields the table of an entry has a column for.
-
-    Raises
-    ------
-    InputError
-        If the table cannot be read.
-    """
-    header = columns_of(Path(entry["table"]), MEND)
-    found = {field for field in FIELDS if entry.get("columns", {}).get(field, field) in header}
-    if "patient" not in found:
-        logger.warning(
-            f"{entry['table']}: no column 'patient', every record counts as its own patient, so one patient can be on "
-            f"both sides of a split{did_you_mean('patient', header)}"
-        )
-    return found
-
-
-def file_in_folder(cell: str) -> str:
-    """Return the file that a cell names, relative to the folder; a WFDB record may come without its suffix.
+def unused_columns(entry: Mapping[str, Any]) -> list[str]:
+    """Return the columns of the table that no field takes.
 
     Raises
     ------
     InputError
-        If the cell is empty or leads out of the folder.
+        As `rows_of`.
     """
-    path = PurePosixPath(cell)
-    if not path.name or path.is_absolute() or ".." in path.parts or "\0" in cell or "#" in cell:
-        raise InputError(f"file {cell[:80]!r} is not a path within the folder")
-    if path.suffix.lower() in SUFFIXES:
-        return str(path)
-    return str(path).removesuffix(".dat") + ".hea"
+    used = columns_by_field(entry).values()
+    return [column for column in columns_of(Path(entry["table"]), MEND) if column and column not in used]

@@ -5,7 +5,8 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TextIO
 
 from ecgtransfer.acquire.space import in_words
@@ -53,6 +54,7 @@ class Progress:
         self._past = deque([(clock(), fetched(), 0)])
         self._start_bytes = fetched()
         self._logged_at = clock()
+        self._came_at = clock()
         self._n_done = 0
         self._lock = threading.Lock()
 
@@ -68,8 +70,10 @@ class Progress:
 
     def show(self) -> None:
         """Redraw the bar, and write a line into the log if the last one is some time ago."""
-        now = self._clock()
-        self._past.append((now, self._fetched(), self._n_done))
+        now, fetched = self._clock(), self._fetched()
+        if fetched != self._past[-1][1]:
+            self._came_at = now
+        self._past.append((now, fetched, self._n_done))
         while len(self._past) > 2 and now - self._past[1][0] >= WINDOW_SECONDS:
             self._past.popleft()
         line = self.in_words()
@@ -80,6 +84,26 @@ class Progress:
         if now - self._logged_at >= LOG_SECONDS:
             self._logged_at = now
             logger.info(f"{self._name}: {line}")
+
+    @contextmanager
+    def showing(self) -> Iterator[None]:
+        """Show the state while the block runs, and nothing of what is soon over."""
+        ended = threading.Event()
+
+        def show() -> None:
+            while not ended.wait(self.interval_s):
+                self.show()
+
+        thread = threading.Thread(target=show, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+            if self._has_bar:
+                self._terminal.write("\r\033[K")
+                self._terminal.flush()
 
     def close(self) -> None:
         """Leave the last state in the log and the terminal's line to others."""
@@ -97,6 +121,8 @@ class Progress:
         of_bytes = "" if self._n_bytes is None else f" of {in_words(self._n_bytes)}"
         words = f"{self._n_done} of {self._n_files} files, {in_words(fetched)}{of_bytes}, {in_words(rate)}/s"
         left = self._n_files - self._n_done
+        if left and last - self._came_at >= LOG_SECONDS:
+            return f"{words}, waiting: nothing has come for {_time_in_words(last - self._came_at)}"
         if self._n_bytes is not None:
             seconds_left = max(self._n_bytes - fetched, 0) / rate if rate else None
         else:

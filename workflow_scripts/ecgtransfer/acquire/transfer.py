@@ -98,7 +98,7 @@ def fetch_verified(source: Mirror, file: Published, folder: Path) -> str:
     for _ in range(3 if part.exists() else 2):
         sha256 = _sha256_if_whole(part, file)
         if sha256 is None:
-            source.fetch(file.path, part)
+            source.fetch(file.path, part, file.n_bytes)
             found, sha256 = _checksums_of(part, file.algorithm)
             if found != file.checksum:
                 forget(part)

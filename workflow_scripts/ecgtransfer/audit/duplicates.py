@@ -15,6 +15,7 @@ from ecgtransfer.audit.candidates import Landmarks, candidates_between, candidat
 from ecgtransfer.audit.fingerprints import Fingerprints
 from ecgtransfer.audit.prepared import SignalFile, samples_per_step
 from ecgtransfer.audit.verification import verify
+from ecgtransfer.csv_tables import read_table
 from ecgtransfer.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ def audited(
     """Return the data sets of these names from the paths of what was made of them."""
     datasets = []
     for name, prints_path, signals_path, quality_path in zip(names, fingerprints, signals, quality, strict=True):
-        table = pd.read_csv(quality_path, dtype={"record_id": str})
+        table = read_table(quality_path)
         prints = Fingerprints.load(Path(prints_path))
         usable = (table["usable"] == 1).to_numpy()
         datasets.append(AuditedDataset(name, prints, Path(signals_path), table["record_id"].tolist(), usable))

@@ -1,5 +1,7 @@
 """What follows from pairs of the same signal: who belongs together, and which records are one too many."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
@@ -8,7 +10,7 @@ from scipy.sparse.csgraph import connected_components
 from ecgtransfer.prepare.corpora import ids_in_corpus
 
 
-def duplicate_groups(records: pd.DataFrame, pairs: pd.DataFrame, corpus: str) -> pd.Series:
+def duplicate_groups(records: pd.DataFrame, pairs: pd.DataFrame, joined: Sequence[str]) -> pd.Series:
     """Return a group per record, so that records of one patient, or of one signal, are in one group.
 
     Parameters
@@ -17,8 +19,8 @@ def duplicate_groups(records: pd.DataFrame, pairs: pd.DataFrame, corpus: str) ->
         ``record_id`` and ``patient_id`` as the corpus names them.
     pairs
         As from `find_duplicates`; pairs with a record that is not among `records` are ignored.
-    corpus
-        Its name.
+    joined
+        The data sets of the corpus.
 
     Returns
     -------
@@ -28,7 +30,7 @@ def duplicate_groups(records: pd.DataFrame, pairs: pd.DataFrame, corpus: str) ->
     row_of = pd.Series(np.arange(len(records)), index=records["record_id"].astype(str))
     patient, _ = pd.factorize(records["patient_id"].astype(str))
     a, b = (
-        row_of.reindex(ids_in_corpus(corpus, pairs[f"dataset_{side}"].astype(str), pairs[f"record_{side}"].astype(str)))
+        row_of.reindex(ids_in_corpus(joined, pairs[f"dataset_{side}"].astype(str), pairs[f"record_{side}"].astype(str)))
         for side in "ab"
     )
     both = (a.notna().to_numpy()) & (b.notna().to_numpy())
@@ -37,6 +39,25 @@ def duplicate_groups(records: pd.DataFrame, pairs: pd.DataFrame, corpus: str) ->
     links = coo_array((np.ones(len(linked_a)), (linked_a, linked_b)), shape=(n_patients, n_patients))
     group = connected_components(links, directed=False)[1][patient]
     return records["patient_id"].astype(str).groupby(group).transform("first").rename("group")
+
+
+def contradictions(records: pd.DataFrame, pairs: pd.DataFrame, joined: Sequence[str]) -> list[str]:
+    """Return how many recordings of one signal have different diagnoses, in one sentence, if any have.
+
+    Parameters
+    ----------
+    records
+        ``record_id`` as the corpus names them, and ``codes``.
+    pairs, joined
+        As in `duplicate_groups`.
+    """
+    codes = records.set_index("record_id")["codes"].fillna("")
+    a, b = (codes.reindex(ids_in_corpus(joined, pairs[f"dataset_{side}"], pairs[f"record_{side}"])) for side in "ab")
+    both = a.notna().to_numpy() & b.notna().to_numpy()
+    n_different = sum(set(x.split("|")) != set(y.split("|")) for x, y in zip(a[both], b[both], strict=True))
+    if not n_different:
+        return []
+    return [f"{n_different} pairs of recordings are one signal with different labels; those of the first are used"]
 
 
 def redundant(pairs: pd.DataFrame) -> pd.DataFrame:

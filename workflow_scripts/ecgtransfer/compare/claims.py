@@ -8,7 +8,7 @@ that are learnt from in other ways than by labels.
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from ecgtransfer.compare.convergence import mean_over_replicates
 from ecgtransfer.compare.findings import KEY_COLUMNS, Run, pairs, sorted_table
 from ecgtransfer.compare.gains import Gain, interval_over_targets, mean_gain
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import LABELS, datasets_of, is_shuffled, task_of
+from ecgtransfer.prepare.corpora import LABELS, is_shuffled, task_of
 
 CLAIM_COLUMNS = ["claim", "study", "said", "measure", "estimate", "ci_low", "ci_high", "n_cells", "finding"]
 METRIC = "macro_auroc"
@@ -68,7 +68,12 @@ CLAIMS = {
 
 
 def claims(
-    runs: Sequence[Run], by_replicate: pd.DataFrame, families: Mapping[str, str], confidence: float, seed: int
+    runs: Sequence[Run],
+    by_replicate: pd.DataFrame,
+    families: Mapping[str, str],
+    joined: Collection[str],
+    confidence: float,
+    seed: int,
 ) -> pd.DataFrame:
     """Return for every published claim whether this study agrees.
 
@@ -80,6 +85,8 @@ def claims(
         The table of `ecgtransfer.compare.convergence.replicate_convergence`.
     families
         The family of each model.
+    joined
+        The sources that join data sets.
     confidence, seed
         Of the intervals, and of their draws.
 
@@ -118,7 +125,7 @@ def claims(
         "small sets": smallest,
         "declines": _declines(smallest, largest),
         "CNN over RNN": _between_families(smallest, families),
-        "several sources": [gain for gain in largest if len(datasets_of(source_of(gain.arm))) > 1],
+        "several sources": [gain for gain in largest if source_of(gain.arm) in joined],
     }
     found = {claim: _difference(each, confidence, seed) for claim, each in differences.items()}
     found["converges faster"] = _ratio(by_replicate, confidence)

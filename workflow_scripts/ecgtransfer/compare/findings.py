@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.compare.scores import MACRO_METRICS, load_resamples
+from ecgtransfer.csv_tables import read_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import percentile_interval, resampled_mean, verdict
 from ecgtransfer.statistics.resampling import replicate_draws
@@ -63,7 +64,7 @@ def load_run(
     """Read a run's scores table and resamples, both written by the scoring stage."""
     resamples = load_resamples(resamples_path)
     n_train, n_train_patients = resamples.pop("n_train"), resamples.pop("n_train_patients")
-    return Run(target, model, arm, fraction, pd.read_csv(scores_path), resamples, n_train, n_train_patients)
+    return Run(target, model, arm, fraction, read_table(scores_path), resamples, n_train, n_train_patients)
 
 
 def learning_curves(runs: Sequence[Run], confidence: float, seed: int) -> pd.DataFrame:

@@ -3,13 +3,16 @@
 A corpus is one data set (``georgia``), several joined (``georgia+ningbo``), or either with its labels dealt out anew at
 random (``georgia-shuffled``): the negative control, from which nothing about the labels can be learnt. The name of a
 source can end in what is learnt from it in place of labels: ``-age`` or ``-intervals`` (regression), or ``-masked``
-(self-supervised).
+(self-supervised). The config section ``corpora`` can give a name to what is joined (``hospitals``), which stands for it
+everywhere; only the config knows what it joins.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+
+from ecgtransfer.csv_tables import IDS, read_table
 
 JOINED_BY = "+"
 SHUFFLED_SUFFIX = "-shuffled"
@@ -20,9 +23,6 @@ SUFFIXES = (SHUFFLED_SUFFIX, *(f"-{task}" for task in OTHER_TASKS))
 """What the names of data sets must not end in, as it says something of a corpus."""
 OF = ":"
 """Between a data set and an id of it, in a corpus of several."""
-ID_COLUMNS = ("record_id", "patient_id")
-
-_WORDS = dict.fromkeys((*ID_COLUMNS, "path", "codes", "reason"), str)
 
 
 def is_shuffled(corpus: str) -> bool:
@@ -46,45 +46,51 @@ def without_shuffling(corpus: str) -> str:
     return without_task(corpus).removesuffix(SHUFFLED_SUFFIX)
 
 
-def datasets_of(corpus: str) -> list[str]:
-    """Return the names of the data sets of a corpus, in their order."""
-    return without_shuffling(corpus).split(JOINED_BY)
+def datasets_of(corpus: str, named: Mapping[str, str]) -> list[str]:
+    """Return the names of the data sets of a corpus, in their order; `named` is the config section ``corpora``."""
+    parts = without_shuffling(corpus).split(JOINED_BY)
+    return [dataset for part in parts for dataset in named.get(part, part).split(JOINED_BY)]
 
 
-def read_tables(names: Sequence[str], paths: Sequence[str | Path]) -> dict[str, pd.DataFrame]:
-    """Return tables of records, labels or splits by the name of their data set or corpus."""
-    return {name: pd.read_csv(path, dtype=_WORDS) for name, path in zip(names, paths, strict=True)}
+def read_tables(
+    names: Sequence[str], paths: Sequence[str | Path], read: Callable[[str | Path], pd.DataFrame] = read_table
+) -> dict[str, pd.DataFrame]:
+    """Return tables by the name of their data set or corpus; those of labels by `read_labels`."""
+    return {name: read(path) for name, path in zip(names, paths, strict=True)}
 
 
-def join_records(corpus: str, paths: Sequence[str | Path]) -> pd.DataFrame:
+def join_records(
+    joined: Sequence[str], paths: Sequence[str | Path], read: Callable[[str | Path], pd.DataFrame] = read_table
+) -> pd.DataFrame:
     """Return the tables of a corpus's data sets below one another, rows numbered from 0.
 
     Parameters
     ----------
-    corpus
-        Its name.
+    joined
+        The data sets of the corpus.
     paths
-        One CSV table with a column ``record_id`` per data set, in the corpus's order. Where several join,
-        ``record_id`` and ``patient_id`` are made unique by ``dataset:`` in front.
+        One CSV table with a column ``record_id`` for each of them, in their order, or one of the whole corpus. Where
+        several join, ``record_id`` and ``patient_id`` are made unique by ``dataset:`` in front.
+    read
+        What reads one; `read_labels` those of labels.
     """
-    tables = [pd.read_csv(path, dtype=_WORDS) for path in paths]
+    tables = list(map(read, paths))
     if len(tables) == 1:
         return tables[0]
     named = [
-        table.assign(**{column: f"{name}{OF}" + table[column] for column in ID_COLUMNS if column in table})
-        for name, table in zip(datasets_of(corpus), tables, strict=True)
+        table.assign(**{column: f"{name}{OF}" + table[column] for column in IDS if column in table})
+        for name, table in zip(joined, tables, strict=True)
     ]
     return pd.concat(named, ignore_index=True)
 
 
-def ids_in_corpus(corpus: str, datasets: pd.Series, record_ids: pd.Series) -> pd.Series:
-    """Return the record ids that a corpus gives to records, each named by its data set and its id there."""
-    return record_ids if len(datasets_of(corpus)) == 1 else datasets + OF + record_ids
+def ids_in_corpus(joined: Sequence[str], datasets: pd.Series, record_ids: pd.Series) -> pd.Series:
+    """Return the ids that records have where some data sets are joined, each named by data set and id there."""
+    return record_ids if len(joined) == 1 else datasets + OF + record_ids
 
 
-def datasets_of_records(corpus: str, record_ids: pd.Series) -> pd.Series:
-    """Return the data set of each record of a corpus, by the record ids that `join_records` gave it."""
-    datasets = datasets_of(corpus)
-    if len(datasets) == 1:
-        return pd.Series(datasets[0], index=record_ids.index)
+def datasets_of_records(joined: Sequence[str], record_ids: pd.Series) -> pd.Series:
+    """Return the data set of each record of a corpus that joins some, by the record ids that `join_records` gave."""
+    if len(joined) == 1:
+        return pd.Series(joined[0], index=record_ids.index)
     return record_ids.str.partition(OF)[0]

@@ -8,7 +8,7 @@ Where several data sets join, one that never uses a label says nothing about it:
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import pandas as pd
 
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import datasets_of, datasets_of_records
+from ecgtransfer.prepare.corpora import datasets_of_records
 from ecgtransfer.prepare.statements import CODE, base_code
 
 logger = logging.getLogger(__name__)
@@ -76,18 +76,21 @@ def harmonize_labels(
     counts_as: Mapping[str, str],
     settings: Mapping[str, Any],
     corpus: str,
+    joined: Sequence[str],
     view: View | None = None,
+    learnt: bool = True,
 ) -> pd.DataFrame:
     """Return ``record_id`` and a 0/1 column per label, rows as in `records`, labels in alphabetical order.
 
-    A record that has none of the labels stays, as a row of zeros. In a corpus of several data sets the columns are
-    Int8, and missing in the records of a data set that has no record with the label. The derived label of a view is
-    known only in data sets that use all others.
+    A record that has none of the labels stays, as a row of zeros. Where labels are unknown the columns are Int8 and
+    missing: in records that are not labelled and, in a corpus of several data sets, in those of a data set that has no
+    record with the label. The derived label of a view is known only in data sets that use all others.
 
     Parameters
     ----------
     records
-        Columns ``record_id``, as the corpus names them, and ``codes`` (SNOMED CT joined by ``|``).
+        Columns ``record_id``, as the corpus names them, ``codes`` (SNOMED CT joined by ``|``) and ``labelled``, 0 where
+        nobody has looked for labels.
     abbreviations
         Label name by SNOMED CT code; a code without one is its own name. A refined code counts as its base unless
         this table or the view names it.
@@ -97,10 +100,12 @@ def harmonize_labels(
         The config section ``labels``: ``top`` (the number of most frequent labels to keep of what the view leaves,
         ties by name; None for all), ``include`` (``all`` or a list of labels or codes, to choose among those) and
         ``min_records``, the number of records that must have a label, and that must lack it, for it to stay.
-    corpus
-        Its name says which data sets are joined.
+    corpus, joined
+        Its name, and the data sets that it joins.
     view
         As from `read_view`; None makes a label of every code.
+    learnt
+        Whether the labels are needed; otherwise there may be none.
 
     Raises
     ------
@@ -113,10 +118,18 @@ def harmonize_labels(
     if derived:
         others = present[[label for label in present if label != derived]]
         present[derived] = (others.sum(axis=1) == 0).astype(np.int8)
-    datasets = datasets_of_records(corpus, records["record_id"])
+    labelled = (records["labelled"] == 1).to_numpy()
+    if learnt and len(labelled) and not labelled.any():
+        raise InputError(
+            f"labels of {corpus}: the labels of all its recordings are unknown; add them (the column labels of your own"
+            " table), or use it as a source for something else, such as -masked"
+        )
+    present[~labelled] = 0
+    datasets = datasets_of_records(joined, records["record_id"])
     in_dataset = present.groupby(datasets.to_numpy()).sum()
     used = _used(in_dataset, derived)
-    positives, n_known = in_dataset.where(used, 0).sum(), used.mul(datasets.value_counts(), axis=0).sum()
+    n_labelled = datasets[labelled].value_counts().reindex(used.index, fill_value=0)
+    positives, n_known = in_dataset.where(used, 0).sum(), used.mul(n_labelled, axis=0).sum()
     chosen = _most_frequent(positives, settings["top"])
     if settings["include"] != "all":
         wanted = _asked_for(settings["include"], view, abbreviations, labels_of)
@@ -125,10 +138,13 @@ def harmonize_labels(
             logger.info("%s: labels of labels.include left out, %s: %s", corpus, why, ", ".join(absent))
         chosen = [label for label in chosen if label in wanted]
     in_order = sorted(chosen, key=str.casefold)
-    kept = _frequent_enough(positives[in_order], n_known, len(records), settings["min_records"], corpus)
+    kept = _frequent_enough(positives[in_order], n_known, int(labelled.sum()), settings["min_records"], corpus, learnt)
     labels = present[kept]
-    if len(datasets_of(corpus)) > 1:
+    if len(joined) > 1:
         labels = _where_known(labels, used[kept], datasets, corpus)
+    if not labelled.all():
+        labels = labels.astype("Int8")
+        labels[~labelled] = pd.NA
     table: pd.DataFrame = pd.concat([records["record_id"].reset_index(drop=True), labels], axis=1)
     return table
 
@@ -214,15 +230,15 @@ def _asked_for(
 
 
 def _frequent_enough(
-    positives: pd.Series, n_known: pd.Series, n_records: int, min_records: int, corpus: str
+    positives: pd.Series, n_known: pd.Series, n_labelled: int, min_records: int, corpus: str, learnt: bool
 ) -> list[str]:
     """Return the labels that enough records have, and that enough of those of which it is known lack."""
     enough = (positives >= min_records) & (n_known[positives.index] - positives >= min_records)
-    if not enough.any():
+    if learnt and not enough.any():
         most = f"the most frequent is {positives.idxmax()} with {positives.max()}" if len(positives) else "it has none"
         raise InputError(
             f"labels of {corpus}: no label is in and out of at least labels.min_records = {min_records} of"
-            f" {n_records} records, {most}; lower labels.min_records, widen labels.include or use more records"
+            f" {n_labelled} records, {most}; lower labels.min_records, widen labels.include or use more records"
         )
     dropped = [f"{label} ({count})" for label, count in positives[~enough].items()]
     logger.info("%s: %d labels kept, too few records: %s", corpus, enough.sum(), ", ".join(dropped) or "none")

@@ -1,13 +1,11 @@
 """What is wrong with a recording, and what of it can be mended: rules on the samples, never on names of records.
 
 `examine` looks at one recording before it is filtered and mends it in place: leads that the file lacks, missing
-samples, zeros that the publisher added at the ends. The rules on a whole data set follow: which unit its samples are
-in, and whose amplitude is out of line.
+samples, zeros that the publisher added at the ends. A rule on a whole data set follows: which unit its samples are in.
 """
 
 import math
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,11 +37,21 @@ PLAUSIBLE_MEDIAN_MV = (0.2, 5.0)
 """Bounds of a data set's median amplitude. Ten published data sets lie at 0.88 to 1.35 mV (0.5 to 47 Hz), CODE-15% at 3
 if it is in mV; the next common unit, 0.1 mV, makes at least 8.8 of it."""
 
+USUAL_MEDIAN_MV = (0.4, 3.1)
+"""Bounds within which the median of the published data sets lies, 0.5 to 20 or to 47 Hz: 0.65 to 2.95 mV."""
+
 TYPICAL_MEDIAN_MV = 1.1
 
 _UNITS_MV = {"V": 1e3, "mV": 1.0, "0.1 mV": 0.1, "uV": 1e-3, "nV": 1e-6}
 
-_LIMB_LEADS = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]], dtype=np.float64)
+_KEY_OF_REASON = {
+    "of the samples are missing": "max_nan_fraction",
+    "leads are": "max_flat_leads",
+    "s too short": "pad_short_records",
+    "implausible": "implausible_gain.action",
+}
+
+LIMB_LEADS = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]], dtype=np.float64)
 """The six limb leads, in standard order, as multiples of I and II: III = II - I (Einthoven), aVR = -(I + II) / 2,
 aVL = I - II / 2, aVF = II - I / 2 (Goldberger)."""
 
@@ -126,7 +134,7 @@ def rebuild_limb_leads(signal: Samples) -> list[int]:
     signal
         Shape (12, samples), changed in place.
     """
-    limbs = signal[: len(_LIMB_LEADS)]
+    limbs = signal[: len(LIMB_LEADS)]
     there = ~np.isnan(limbs).all(axis=1)
     lost = np.flatnonzero(~there)
     if not len(lost):
@@ -135,7 +143,7 @@ def rebuild_limb_leads(signal: Samples) -> list[int]:
     if len(lively) < 2:
         return []
     sources = lively[:2]
-    weights = _LIMB_LEADS[lost] @ np.linalg.inv(_LIMB_LEADS[sources])
+    weights = LIMB_LEADS[lost] @ np.linalg.inv(LIMB_LEADS[sources])
     limbs[lost] = weights @ limbs[sources]
     return [int(lead) for lead in lost]
 
@@ -231,6 +239,11 @@ def why_unusable(findings: Findings, duration_s: float, settings: Mapping[str, A
     return ""
 
 
+def key_of_reason(reason: str) -> str:
+    """Return which key of the config section ``signals`` decides that such a recording is not used, empty if none."""
+    return next((key for words, key in _KEY_OF_REASON.items() if words in reason), "")
+
+
 def _flat_or_missing(flat: int, missing: int) -> str:
     words = " or ".join(word for word, count in (("flat", flat), ("missing", missing)) if count)
     return f"{flat + missing} leads are {words}"
@@ -252,43 +265,6 @@ def amplitude_of(prepared: Samples, dead: Mask) -> Samples:
     middle = np.concatenate([np.maximum(n_alive - 1, 0) // 2, n_alive // 2], axis=-1)
     medians = np.take_along_axis(ranges, middle, axis=-1).sum(axis=-1) / 2
     return np.where(n_alive[..., 0] > 0, medians, 0.0)
-
-
-def gain_ratios(amplitudes_mv: npt.NDArray[np.float64], usable: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Return amplitudes over the median amplitude of usable records; NaN for a record without any amplitude."""
-    known = amplitudes_mv[usable & (amplitudes_mv > 0)]
-    median = np.median(known) if len(known) else np.nan
-    return np.where(amplitudes_mv > 0, amplitudes_mv, np.nan) / median
-
-
-def implausible(ratios: npt.NDArray[np.float64], limit: float) -> npt.NDArray[np.bool_]:
-    """Return which ratios lie outside 1/`limit` to `limit`."""
-    return (ratios < 1 / limit) | (ratios > limit)
-
-
-def common_gain(gains: Sequence[float | None]) -> float | None:
-    """Return the gain that more than half of the records have, None if there is none."""
-    known = [gain for gain in gains if gain is not None]
-    most, count = next(iter(Counter(known).most_common(1)), (None, 0))
-    return most if 2 * count > len(gains) else None
-
-
-def mending_factor(ratio: float, gain: float | None, common: float | None, limit: float) -> float | None:
-    """Return by how much to multiply a recording if the gain of its header explains its implausible amplitude.
-
-    Parameters
-    ----------
-    ratio
-        Its amplitude over the data set's median.
-    gain, common
-        Steps per mV that its header states, and that most of the data set's headers state.
-    limit
-        The amplitude must come to lie within 1/`limit` to `limit`.
-    """
-    if not gain or not common or gain == common:
-        return None
-    factor = gain / common
-    return factor if 1 / limit <= ratio * factor <= limit else None
 
 
 def fault_of_unit(amplitudes_mv: npt.NDArray[np.float64], stated_mv: float, stated: str) -> str:

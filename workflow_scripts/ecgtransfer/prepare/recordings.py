@@ -3,10 +3,13 @@
 The suffix of the file decides the format. Whatever is wrong with a file is an `InputError` of one line.
 """
 
+import os
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,18 +19,27 @@ import numpy.typing as npt
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS, LeadColumns, lead_columns
 from ecgtransfer.prepare.formats.array_files import open_npy, open_npz
-from ecgtransfer.prepare.formats.csv_files import read_csv
+from ecgtransfer.prepare.formats.csv_files import are_names_of_r, read_csv
 from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
 from ecgtransfer.prepare.formats.matlab_files import open_mat
+from ecgtransfer.prepare.formats.memory import require_room
 from ecgtransfer.prepare.formats.regular_files import size_of_regular, stays_within
-from ecgtransfer.prepare.formats.twelve_leads import in_millivolts, lead_axis, of_row, row_shape
-from ecgtransfer.prepare.formats.units import millivolts_per_unit
-from ecgtransfer.prepare.formats.wfdb_files import check_record, read_header, read_signal
+from ecgtransfer.prepare.formats.twelve_leads import (
+    in_millivolts,
+    lead_axis,
+    require_rows_of_recordings,
+    row_shape,
+)
+from ecgtransfer.prepare.formats.units import NO_UNIT, bring_to_one, millivolts_per_unit
+from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header, read_signal
+from ecgtransfer.stand_ins import stand_in
 
 _PATH = re.compile(
     r"(?P<file>.*?\.(?P<suffix>h5|hdf5|npy|npz|csv|mat))(?:#(?P<array>[^\[\]]*)(?:\[(?P<row>\d{1,12})\])?)?",
     re.IGNORECASE,
 )
+
+_held = threading.local()
 
 
 class RecordingFacts(NamedTuple):
@@ -36,6 +48,8 @@ class RecordingFacts(NamedTuple):
     sampling_rate_hz: float | None
     n_samples: int
     n_leads: int
+    n_rows: int | None = None
+    """Recordings in the array, where a row says which it is."""
 
 
 class RecordingPath(NamedTuple):
@@ -48,7 +62,12 @@ class RecordingPath(NamedTuple):
 
 
 def read_recording(
-    folder: str | Path, path: str, unit: str = "", leads: str = "", out: npt.NDArray[np.float32] | None = None
+    folder: str | Path,
+    path: str,
+    unit: str = "",
+    leads: str = "",
+    out: npt.NDArray[np.float32] | None = None,
+    header: Header | None = None,
 ) -> npt.NDArray[np.float32]:
     """Return a recording in mV, shape (12, samples), standard lead order.
 
@@ -61,39 +80,50 @@ def read_recording(
     path
         File within the folder and, where needed, array and row: ``file[#array[[row]]]``.
     unit
-        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header says it itself.
+        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header says it itself. With `NO_UNIT`
+        they come in multiples of the median range of the recording's leads.
     leads
         Names of the leads in the order of the file, joined by ``|``. WFDB headers and the first line of a CSV file may
-        say them themselves.
+        say them themselves; then both must agree.
     out
         Array of shape (12, samples) to fill and return, so that a loop allocates nothing; its rows may be strided.
+    header
+        Of a WFDB record, if it was read before.
 
     Raises
     ------
     InputError
         If the file cannot be read as such a recording; the line names file and fault.
     """
-    if path.endswith(".hea"):
-        if not stays_within(path):
-            raise _outside(path)
-        return read_signal(f"{folder}/{path}", None, out)
     source = f"{folder}/{path}"
+    if is_header(path):
+        return read_signal(source, _header(source, path, leads, header), out)
     if not unit:
         raise InputError(f"{source}: the unit is not known; say `unit` of the data set, such as mV or uV")
     with _faults_in_one_line(source):
         names, array, row = _open_array(folder, path, leads)
         if not names:
             raise ValueError("the names of the leads are not known; say `leads` of the data set")
-        return in_millivolts(np.asarray(of_row(array, row)), names, millivolts_per_unit(unit), out)
+        _n_samples(array, row, len(names), path)
+        one = np.asarray(array if row is None else array[row])
+        signal = in_millivolts(one, names, 1.0 if unit == NO_UNIT else millivolts_per_unit(unit), out)
+        if unit == NO_UNIT:
+            bring_to_one(signal)
+        return signal
 
 
-def recording_facts(folder: str | Path, path: str, leads: str = "") -> RecordingFacts:
+def recording_facts(
+    folder: str | Path, path: str, leads: str = "", rows: tuple[int, int] | None = None
+) -> RecordingFacts:
     """Return rate, length and number of leads of a recording; of WFDB without reading samples.
 
     Parameters
     ----------
     folder, path, leads
         As in `read_recording`. Without `leads`, an array must have one axis of 12.
+    rows
+        Of an array that holds several recordings, the smallest and the largest row that are named of it; whether they
+        can be rows of recordings is checked.
 
     Raises
     ------
@@ -101,17 +131,76 @@ def recording_facts(folder: str | Path, path: str, leads: str = "") -> Recording
         As `read_recording`.
     """
     source = f"{folder}/{path}"
-    if path.endswith(".hea"):
-        if not stays_within(path):
-            raise _outside(path)
-        header = read_header(source)
+    if is_header(path):
+        header = _header(source, path, leads, None) or read_header(source)
         check_record(header, source)
         return RecordingFacts(header.sampling_rate_hz, header.n_samples, len(header.leads))
     with _faults_in_one_line(source):
         names, array, row = _open_array(folder, path, leads)
-        shape = row_shape(array.shape, row)
         n_leads = len(names) or len(LEADS)
-        return RecordingFacts(None, shape[1 - lead_axis(shape, n_leads)], n_leads)
+        if rows is not None:
+            require_rows_of_recordings(array, *rows, n_leads)
+        n_samples = _n_samples(array, row, n_leads, path)
+        return RecordingFacts(None, n_samples, n_leads, None if row is None else array.shape[0])
+
+
+def names_of_columns(folder: str | Path, path: str) -> tuple[str, ...]:
+    """Return the names above the columns of a CSV file, none if there are none.
+
+    Raises
+    ------
+    InputError
+        As `read_recording`.
+    """
+    source = f"{folder}/{path}"
+    with _faults_in_one_line(source):
+        return read_csv(source)[0]
+
+
+def is_header(path: str) -> bool:
+    """Tell whether a file is a WFDB header by its name."""
+    return path[-4:].lower() == ".hea"
+
+
+def _header(source: str, path: str, leads: str, header: Header | None) -> Header | None:
+    """Return a header with the names of `leads` where it names none; without `leads`, as it is, and nothing is read."""
+    if not stays_within(path):
+        raise _outside(path)
+    return with_names(header or read_header(source), leads, source) if leads else header
+
+
+def with_names(header: Header, leads: str, source: str) -> Header:
+    """Return a header whose signals are called as `leads` (joined by ``|``) says, unless it names its leads itself.
+
+    Raises
+    ------
+    InputError
+        If it names a lead that is another by `leads`, or has another number of signals.
+    """
+    said, in_file = tuple(leads.split("|")), tuple(lead.name for lead in header.leads)
+    with _faults_in_one_line(source):
+        _require_agreement(said, in_file, "signal")
+        if _meaning(*in_file):
+            return header
+        if len(said) != len(in_file):
+            raise ValueError(f"has {len(in_file)} signals, {len(said)} leads are named")
+    return header._replace(leads=tuple(lead._replace(name=name) for lead, name in zip(header.leads, said, strict=True)))
+
+
+def _n_samples(array: Any, row: int | None, n_leads: int, path: str) -> int:
+    """Return the samples per lead of one recording of an array, without reading them.
+
+    Raises
+    ------
+    ValueError
+        If the shape is not that of a recording, or it cannot be held in memory.
+    """
+    shape = row_shape(array.shape, row)
+    require_room(array.dtype.itemsize * prod(shape), f"a recording of shape {shape}", "cut it into shorter ones")
+    n_samples = shape[1 - lead_axis(shape, n_leads)]
+    if n_samples < n_leads and _parts(path).suffix != "csv":  # there a row is a sample
+        raise ValueError(f"shape {shape} has fewer samples than leads; is one of its axes that of the recordings?")
+    return n_samples
 
 
 @contextmanager
@@ -122,8 +211,11 @@ def _faults_in_one_line(source: str) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:
-        said = " ".join(str(error).split())
-        reason = said if type(error) is ValueError and said else f"cannot be read ({type(error).__name__} {said})"
+        of_array = _PATH.fullmatch(source)
+        reason = stand_in(of_array["file"]) if of_array else ""
+        if not reason:
+            said = " ".join(str(error).split())
+            reason = said if type(error) is ValueError and said else f"cannot be read ({type(error).__name__} {said})"
         raise InputError(f"{source}: {reason[:300]}") from error
 
 
@@ -153,28 +245,47 @@ def _open_array(folder: str | Path, path: str, leads: str) -> tuple[tuple[str, .
         return names, open_hdf5(full, array), row
     if suffix == "npy":
         return names, open_npy(full), row
-    if suffix == "npz":
-        return names, open_npz(full, array), row
-    if suffix == "mat":
-        return names, open_mat(full, array), row
+    if suffix in ("npz", "mat"):
+        read = open_npz if suffix == "npz" else open_mat
+        return names, read(full, array) if row is None else _held_for_rows(read, full, array), row
     in_file, table = read_csv(full)
-    names = _agreed(names, in_file)
+    if are_names_of_r(in_file):
+        if not names:
+            raise ValueError(
+                f"the columns are called V1 to {in_file[-1]}, as R calls columns without names; name the leads with"
+                " `leads`"
+            )
+        in_file = ()
+    _require_agreement(names, in_file, "column")
+    names = names or in_file
     if names and len(names) != table.shape[1]:  # a row is a sample: here the axes are known
         raise ValueError(f"has {table.shape[1]} columns, {len(names)} leads are named")
     return names, table, row
 
 
-def _agreed(said: tuple[str, ...], in_file: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of the leads by the data set's entry and by the file, which must not contradict each other."""
+def _held_for_rows(read: Callable[[str, str], Any], path: str, name: str) -> Any:
+    """Return an array of several recordings; it is kept until another is asked for or the file has changed."""
+    status = os.stat(path)  # noqa: PTH116 - a Path costs more
+    wanted = (path, name, status.st_ino, status.st_mtime_ns, status.st_size)
+    if getattr(_held, "identity", None) != wanted:
+        _held.identity = _held.array = None  # before as much is read again
+        found = read(path, name)
+        if not isinstance(found, np.ndarray):
+            return found  # of HDF5, which keeps its files itself
+        _held.array, _held.identity = found, wanted
+    return _held.array
+
+
+def _require_agreement(said: tuple[str, ...], in_file: tuple[str, ...], what: str) -> None:
+    """Check that the names by the data set's entry and by the file do not contradict each other."""
     for ours, theirs in zip(said, in_file, strict=False):
         if _meaning(theirs) not in (None, _meaning(ours)):
-            raise ValueError(f"the column named {theirs!r} is lead {ours!r} by the entry of the data set")
-    return said or in_file
+            raise ValueError(f"the {what} named {theirs!r} is lead {ours!r} by the entry of the data set")
 
 
-def _meaning(name: str) -> LeadColumns | None:
-    """Return which lead a name stands for and with which sign; None if it is no lead."""
+def _meaning(*names: str) -> LeadColumns | None:
+    """Return which leads names stand for and with which sign; None if one is no lead."""
     try:
-        return lead_columns((name,))
+        return lead_columns(names)
     except ValueError:
         return None

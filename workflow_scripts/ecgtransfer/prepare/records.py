@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 DESCRIBED_COLUMNS = [
     "record_id", "patient_id", "path", "sampling_rate_hz", "n_samples", "age_years", "sex", "statements", "fold",
-    "site", "month", "unit", "leads",
+    "labelled", "site", "month", "unit", "leads",
 ]  # fmt: skip
 REJECTED_COLUMNS = ["record_id", "path", "reason"]
 
@@ -55,6 +55,7 @@ def describe_records(
     notices: list[str] = []
     unread = defaultdict[str, list[str]](list)
     path_of: dict[str, str] = {}
+    record_of: dict[str, str] = {}
     for recording in _layout(entry["reader"])(entry, folder, list(manifest_paths)):
         if isinstance(recording, Notice):
             notices.append(recording.text)
@@ -62,18 +63,26 @@ def describe_records(
         if isinstance(recording, Described) and recording.record_id in path_of:
             of_other = f"record id {recording.record_id} is also that of {path_of[recording.record_id]}"
             recording = Rejected(recording.record_id, recording.path, of_other)
+        if isinstance(recording, Described) and recording.path in record_of:
+            of_other = f"its signal is also that of record {record_of[recording.path]}"
+            recording = Rejected(recording.record_id, recording.path, of_other)
         if isinstance(recording, Rejected):
             rejected.append(recording)
             continue
         path_of[recording.record_id] = recording.path
+        record_of[recording.path] = recording.record_id
         for what, cell in recording.unread:
             unread[what].append(cell)
         for name, values in columns.items():
             values.append(getattr(recording, name))
         columns["statements"][-1] = "|".join(recording.statements)
+        columns["labelled"][-1] = int(recording.labelled)
     logger.info("%d records can be used", len(path_of))
     if rejected:
-        logger.warning("%d records rejected, the first: %s: %s", len(rejected), rejected[0].path, rejected[0].reason)
+        first = " ".join(f"{rejected[0].path or rejected[0].record_id}: {rejected[0].reason}".split())
+        logger.warning(
+            "%d of %d recordings rejected, the first: %s", len(rejected), len(rejected) + len(path_of), first
+        )
     notices += [
         f"the {what} of {len(cells)} of {len(path_of)} recordings is not understood and left empty, the first is"
         f" {cells[0][:40]!r}"
@@ -82,10 +91,20 @@ def describe_records(
     table = pd.DataFrame(columns)
     reasons = [(recording.record_id, recording.path, " ".join(recording.reason.split())) for recording in rejected]
     return (
-        table.astype({"age_years": "float64", "fold": "Int64"}),
+        table.astype({"age_years": "float64", "fold": "Int64", "labelled": "int64"}),
         pd.DataFrame(reasons, columns=REJECTED_COLUMNS),
         notices,
     )
+
+
+def require_some(described: pd.DataFrame, rejected: pd.DataFrame, folder: Path) -> None:
+    """Raise an `InputError` with the first reason if every recording of a data set is rejected."""
+    if described.empty and len(rejected):
+        first = rejected.iloc[0]
+        name = first["path"] or first["record_id"]
+        raise InputError(
+            f"{folder}: none of {len(rejected)} recordings can be used, the first: {name}: {first['reason']}"
+        )
 
 
 def _layout(reader: str) -> Layout:

@@ -33,10 +33,16 @@ class Quality(NamedTuple):
     clipped_samples: int
     amplitude_mv: float
     gain_ratio: float
+    steps_per_mv: float
     duration_s: float
     padded_s: float
     usable: int
     reason: str
+
+
+def spread_rows(n_records: int, n_wanted: int) -> npt.NDArray[np.intp]:
+    """Return at most so many rows, spread evenly over all."""
+    return np.unique(np.linspace(0, n_records - 1, min(n_wanted, n_records)).round().astype(np.intp))
 
 
 def samples_per_row(settings: Mapping[str, Any]) -> int:
@@ -92,7 +98,7 @@ def scale(signal: Samples, kept: Samples, scaling: str, dead: npt.NDArray[np.boo
 def prepare_signal(
     signal_mv: npt.NDArray[np.floating], sampling_rate_hz: float, settings: Mapping[str, Any]
 ) -> tuple[npt.NDArray[np.int16], Quality]:
-    """Return one recording as int16, shape (12, samples), and its quality; ``gain_ratio`` stays unknown (NaN).
+    """Return one recording as int16, shape (12, samples), and its quality, without ``gain_ratio`` and gain.
 
     Parameters
     ----------
@@ -176,6 +182,7 @@ class Batch:
             clipped_samples=sum(findings.clipped) + n_beyond,
             amplitude_mv=round(amplitude_mv, 4),
             gain_ratio=math.nan,
+            steps_per_mv=math.nan,
             duration_s=round(duration_s, 3),
             padded_s=round(max(0.0, self._settings["duration_s"] - duration_s), 3),
             usable=int(not reason),

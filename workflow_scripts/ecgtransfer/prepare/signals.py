@@ -8,7 +8,6 @@ its rows into the file by position, so that neither memory nor the bytes of the 
 import logging
 import math
 import os
-import shutil
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -23,14 +22,25 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ecgtransfer.acquire.space import require_space
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import written_whole
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.formats.units import millivolts_per_unit
+from ecgtransfer.prepare.formats.units import NO_UNIT, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_headers import read_header
-from ecgtransfer.prepare.quality import common_gain, fault_of_unit, gain_ratios, implausible, mending_factor
-from ecgtransfer.prepare.recordings import read_recording
-from ecgtransfer.prepare.rows import UNITS, Batch, Quality, samples_per_row
+from ecgtransfer.prepare.gains import (
+    FITS,
+    gain_of,
+    gain_ratios,
+    implausible,
+    mending_factors,
+    misfit_of_gains,
+    nearly_common_gain,
+)
+from ecgtransfer.prepare.quality import fault_of_unit
+from ecgtransfer.prepare.recordings import is_header, read_recording
+from ecgtransfer.prepare.rows import Batch, Quality, samples_per_row, spread_rows
+from ecgtransfer.prepare.summary import why_none_is_usable
 from ecgtransfer.prepare.workers import Workers, workers
 
 logger = logging.getLogger(__name__)
@@ -102,21 +112,35 @@ def _prepare_alike(rows: Sequence[npt.NDArray[np.int16]], records: Sequence[Reco
     except InputError as error:
         return [_not_prepared(record, error, job) for record in records]
     failed: dict[int, Quality] = {}
+    gains: dict[int, float] = {}
     for place, (row, record) in enumerate(zip(rows, records, strict=True)):
         try:
-            read_recording(job.folder, record.path, record.unit, record.leads, out=batch.input)
+            header = read_header(f"{job.folder}/{record.path}") if is_header(record.path) else None
+            read_recording(job.folder, record.path, record.unit, record.leads, batch.input, header)
             if record.factor != 1.0:
                 np.multiply(batch.input, np.float32(record.factor), out=batch.input)
             batch.take(row)
+            gains[place] = gain_of(header.leads) if header else math.nan
         except (InputError, OSError) as error:
             failed[place] = _not_prepared(record, error, job)
     prepared = iter(batch.finish())
-    return [failed[place] if place in failed else next(prepared) for place in range(len(records))]
+    return [
+        failed[place] if place in failed else _completed(next(prepared), record, gains[place])
+        for place, record in enumerate(records)
+    ]
+
+
+def _completed(quality: Quality, record: Record, gain: float) -> Quality:
+    """Return a quality with the gain, and without an amplitude where the samples have no unit."""
+    amplitude_mv = math.nan if record.unit == NO_UNIT else quality.amplitude_mv
+    return quality._replace(amplitude_mv=amplitude_mv, steps_per_mv=gain)
 
 
 def _not_prepared(record: Record, error: Exception, job: Job) -> Quality:
     reason = str(error).removeprefix(f"{job.folder}/").removeprefix(f"{record.path}: ")
-    return Quality(0.0, 0, 0, 0, 0, 0, 0.0, math.nan, 0.0, job.settings["duration_s"], 0, UNREADABLE + reason)
+    return Quality(
+        *(0.0, 0, 0, 0, 0, 0), *(0.0, math.nan, math.nan), *(0.0, job.settings["duration_s"]), 0, UNREADABLE + reason
+    )
 
 
 def _write(job: Job, records: Sequence[Record]) -> Found:
@@ -134,8 +158,6 @@ def _write(job: Job, records: Sequence[Record]) -> Found:
             ends = [i for i in range(1, len(some)) if some[i].row != some[i - 1].row + 1]
             for start, stop in pairwise([0, *ends, len(some)]):
                 _write_at(file, rows[start:stop].data.cast("B"), job.first_byte + some[start].row * row_bytes)
-    except OSError as error:
-        raise InputError(f"{job.array_path}: the signals cannot be written ({error.strerror})") from error
     finally:
         os.close(file)
     reasons = {record.row: of_one.reason for record, of_one in zip(records, qualities, strict=True) if of_one.reason}
@@ -223,15 +245,18 @@ def prepare_signals(
     Raises
     ------
     InputError
-        If there is no record, the unit is implausible, none can be read, or the array cannot be written.
+        If there is no record, the unit is implausible, none can be read, or there is no room for the array.
     """
     if described.empty:
         raise InputError(f"{folder}: no usable record; the .rejected.csv beside the records table says why")
     records = _Described(described)
+    _require_units(described, folder, settings)
     with written_whole(array_path) as temporary, workers(min(n_workers, math.ceil(len(records) / CHUNK))) as run:
         job = Job(str(folder), dict(settings), str(temporary), _allocate(temporary, len(records), settings))
         table, reasons = _prepare_all(job, records, run)
-        _treat_implausible(job, records, table, reasons, run)
+        _treat_out_of_line(job, records, table, reasons, run)
+        if not table["usable"].any():
+            raise InputError(f"{folder}: {why_none_is_usable(list(reasons.values()))}")
     quality = pd.DataFrame(table)
     quality.insert(0, "record_id", described["record_id"].to_numpy())
     quality["reason"] = [reasons.get(row, "") for row in range(len(quality))]
@@ -247,9 +272,8 @@ def prepare_signals(
 def _allocate(path: Path, n_records: int, settings: Mapping[str, Any]) -> int:
     """Write the header of the array and set the length of its file; return where the first row begins."""
     shape = (n_records, len(LEADS), samples_per_row(settings))
-    needed, free = 2 * math.prod(shape), shutil.disk_usage(path.parent).free
-    if needed > free:
-        raise InputError(f"{path.parent}: the signals need {needed / 1e9:.2f} GB, {free / 1e9:.2f} GB are free")
+    needed = 2 * math.prod(shape)
+    require_space(needed, path.parent, "for the signals")
     with path.open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<i2", "fortran_order": False, "shape": shape})
         first_byte = file.tell()
@@ -264,6 +288,8 @@ def _check_unit(job: Job, records: _Described, table: npt.NDArray[np.void]) -> N
         return
     stated, stated_mv, remedy = _stated_unit(job.folder, records.records(rows[:1])[0])
     fault = fault_of_unit(table["amplitude_mv"][rows], stated_mv, stated)
+    if fault and job.settings["scaling"] != "none":
+        remedy += f", or `unit: {NO_UNIT}` if they were scaled already"
     if fault:
         raise InputError(f"{job.folder}: {fault}; {remedy}")
 
@@ -279,17 +305,13 @@ def _stated_unit(folder: str, record: Record) -> tuple[str, float, str]:
     raise AssertionError("a record without a voltage was read")
 
 
-def _probed_rows(n_records: int) -> npt.NDArray[np.intp]:
-    return np.unique(np.linspace(0, n_records - 1, min(PROBED, n_records)).round().astype(np.intp))
-
-
 def _prepare_all(job: Job, records: _Described, run: Workers) -> tuple[npt.NDArray[np.void], dict[int, str]]:
     """Write all rows; return the table of their quality, and by row the reasons why some cannot be used.
 
     Some records of all parts of the data set come first: what their unit is is checked before the others are read.
     """
     table, reasons = np.zeros(len(records), dtype=_ROW), dict[int, str]()
-    probed = _probed_rows(len(records))
+    probed = spread_rows(len(records), PROBED)
     chunks = [*_chunks(probed), *_chunks(np.setdiff1d(np.arange(len(records)), probed))]
     progress = _Progress(len(records))
     results = run.each(partial(_write, job), map(records.records, chunks))
@@ -315,91 +337,48 @@ def _enter(table: npt.NDArray[np.void], reasons: dict[int, str], rows: npt.NDArr
     reasons.update(found[1])
 
 
-def _treat_implausible(
+def _treat_out_of_line(
     job: Job,
     records: _Described,
     table: npt.NDArray[np.void],
     reasons: dict[int, str],
     run: Workers,
 ) -> None:
-    """Compare amplitudes with their median; keep, leave out or prepare again, as ``implausible_gain`` says."""
+    """Compare amplitudes and gains with others'; keep, leave out or prepare again, as ``implausible_gain`` says."""
     limit, action = job.settings["implausible_gain"]["ratio"], job.settings["implausible_gain"]["action"]
-    usable = table["usable"] == 1
+    usable, gains = table["usable"] == 1, table["steps_per_mv"]
     ratios = gain_ratios(table["amplitude_mv"], usable).round(4)
     table["gain_ratio"] = ratios
-    rows = np.flatnonzero(usable & implausible(ratios, limit))
+    outside, odd = implausible(ratios, limit), misfit_of_gains(gains, ratios) > FITS
+    rows = np.flatnonzero(usable & (outside | odd))
     if not len(rows) or action == "flag":
         return
-    common, again = None, {}
-    if action == "rescale":
-        common = common_gain([stated_gain(job.folder, other) for other in records.records(_probed_rows(len(records)))])
+    factors = mending_factors(gains, ratios, limit) if action == "rescale" else np.full(len(gains), np.nan)
+    again, n_left_out = {}, 0
     for record in records.records(rows):
-        ratio = float(ratios[record.row])
-        gain = stated_gain(job.folder, record) if common else None
-        factor = mending_factor(ratio, gain, common, limit)
-        if factor is None:
-            table["usable"][record.row] = 0
-            reasons[record.row] = f"implausible amplitude, {ratio:.3g} times the median of the data set"
-        else:
-            again[record.row] = record._replace(factor=factor)
+        row = record.row
+        if factors[row] > 0:
+            again[row] = record._replace(factor=float(factors[row]))
+        elif outside[row] or action == "exclude":
+            n_left_out += 1
+            table["usable"][row] = 0
+            reasons[row] = f"implausible amplitude, {ratios[row]:.3g} times the median of the data set"
+            if odd[row]:
+                usual = nearly_common_gain(gains)
+                reasons[row] = f"implausible gain, {gains[row]:g} per mV in its header, {usual:g} in others"
     chunks = _chunks(np.array(list(again), dtype=np.intp))
     results = run.each(partial(_write, job), ([again[row] for row in chunk] for chunk in chunks))
     for chunk, found in zip(chunks, results, strict=True):
         _enter(table, reasons, chunk, found)
     table["gain_ratio"] = ratios
-    logger.info("%d records of implausible amplitude rescaled, %d left out", len(again), len(rows) - len(again))
+    logger.info("%d records of implausible amplitude or gain rescaled, %d left out", len(again), n_left_out)
 
 
-def stated_gain(folder: str, record: Record) -> float | None:
-    """Return the steps per mV of a WFDB record whose header states one gain for all leads, else None."""
-    if not record.path.endswith(".hea"):
-        return None
-    try:
-        leads = read_header(f"{folder}/{record.path}").leads
-        gains = {lead.gain / millivolts_per_unit(lead.unit) for lead in leads}
-    except (InputError, ValueError):
-        return None
-    return gains.pop() if len(gains) == 1 else None
-
-
-def notices_of(quality: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
-    """Return what of a data set's signals should not be taken on trust, one sentence each."""
-    found = []
-    n_implausible = int(implausible(quality["gain_ratio"].to_numpy(), settings["implausible_gain"]["ratio"]).sum())
-    if n_implausible:
-        found.append(
-            f"{n_implausible} of {len(quality)} recordings have an amplitude out of line with the others"
-            f" (signals.implausible_gain.action: {settings['implausible_gain']['action']})"
+def _require_units(described: pd.DataFrame, folder: Path, settings: Mapping[str, Any]) -> None:
+    """Raise an `InputError` if recordings without a unit are to keep their amplitude."""
+    n_without = int((described["unit"] == NO_UNIT).sum())
+    if n_without and settings["scaling"] == "none":
+        raise InputError(
+            f"{folder}: {n_without} of {len(described)} recordings have the unit '{NO_UNIT}', and signals.scaling: none"
+            " keeps amplitudes, which then mean nothing; say their unit, or set signals.scaling to min-max or z-score"
         )
-    return found
-
-
-def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was done to the signals and to how many records: the ``.json`` beside the array.
-
-    Reasons are counted by the most frequent first.
-    """
-    limit = settings["implausible_gain"]["ratio"]
-    ratios, usable = quality["gain_ratio"].to_numpy(), quality["usable"].to_numpy() == 1
-    outside = implausible(ratios, limit)
-    rescaled = outside & usable & (settings["implausible_gain"]["action"] == "rescale")
-    reasons = Counter(quality.loc[~usable, "reason"])
-    counted = {
-        "with_missing_samples": "nan_fraction",
-        "with_missing_leads": "missing_leads",
-        "with_rebuilt_leads": "rebuilt_leads",
-        "with_flat_leads": "flat_leads",
-        "with_clipped_samples": "clipped_samples",
-        "padded": "padded_s",
-    }
-    return {
-        "settings": dict(settings),
-        "unit": UNITS[settings["scaling"]],
-        "leads": list(LEADS),
-        "records": len(quality),
-        "usable": int(usable.sum()),
-        "not_usable": dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
-        **{key: int((quality[column] > 0).sum()) for key, column in counted.items()},
-        "with_implausible_amplitude": int(outside.sum()),
-        "rescaled": int(rescaled.sum()),
-    }

@@ -25,6 +25,26 @@ def has_validation(settings: Mapping[str, Any]) -> bool:
     return settings["by"] != "record" and bool(settings["valid_folds"] or settings["valid_groups"])
 
 
+def usable_records(
+    records: pd.DataFrame, quality: pd.DataFrame, copies: pd.Series, labels_are_learnt: bool
+) -> pd.Series:
+    """Tell of every record whether it can have a role, index as in `records`.
+
+    Parameters
+    ----------
+    records
+        Columns ``record_id`` and ``labelled``.
+    quality
+        Column ``usable``, rows as in `records`.
+    copies
+        Ids of the records whose signal is that of another one.
+    labels_are_learnt
+        Whether a record without labels is of no use.
+    """
+    usable = (quality["usable"] == 1) & ~records["record_id"].isin(copies)
+    return usable & (records["labelled"] == 1) if labels_are_learnt else usable
+
+
 def split_records(
     records: pd.DataFrame, labels: pd.DataFrame, settings: Mapping[str, Any], n_replicates: int, corpus: str
 ) -> pd.DataFrame:
@@ -77,12 +97,32 @@ def split_records(
     return table
 
 
-def notices_of(records: pd.DataFrame, splits: pd.DataFrame) -> list[str]:
-    """Return that usable records have no role, because their patient has one that comes first, if any have none."""
+def notices_of(records: pd.DataFrame, splits: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
+    """Return which usable records have no role, and which have that of another fold, one sentence each.
+
+    Parameters
+    ----------
+    records
+        Those that can have a role; columns as in `split_records`.
+    splits
+        What `split_records` made of them.
+    settings
+        The config section ``splits``.
+    """
+    found = []
     n_left_out = len(records) - len(splits)
-    if not n_left_out:
-        return []
-    return [f"{n_left_out} of {len(records)} recordings are left out, their patients occur in another role"]
+    if n_left_out:
+        found.append(f"{n_left_out} of {len(records)} recordings are left out, their patients occur in another role")
+    if settings["by"] == "patient":
+        folds = records["fold"].groupby(records["patient_id"].astype(str))
+        n_patients = int((folds.nunique() > 1).sum())
+        if n_patients:
+            n_moved = int((records["fold"].notna() & (records["fold"] != folds.transform("first"))).sum())
+            found.append(
+                f"{n_patients} patients have recordings in several folds; {n_moved} of their recordings go with the"
+                " fold of the first"
+            )
+    return found
 
 
 def _roles_by_record(n_records: int, test_share: float, seed: int) -> npt.NDArray[np.str_]:

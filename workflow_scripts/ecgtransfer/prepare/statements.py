@@ -5,8 +5,9 @@ nearest concept. It counts as that concept unless a table names the refined code
 """
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,11 +19,45 @@ from ecgtransfer.errors import InputError
 CODE = re.compile(r"[1-9][0-9]{5,17}(:[^|:]+)?")
 """A SNOMED CT code (6 to 18 digits), perhaps refined."""
 
+_SNOMED_CT = re.compile(r"[1-9][0-9]{5,17}")
 _WITH_LIKELIHOOD = re.compile(r"(.+)@([0-9]+(?:\.[0-9]+)?)")
-_MODIFIED = "+"
+_MODIFIED = re.compile(r"[0-9]+(\+[0-9]+)+")
+"""An AHA code with modifiers: its primary statement, then they, such as ``50+346``."""
 _FOR_READING = ("unit", "leads")
 _IF_ANY = ("site", "month")
 _MOST_NAMED = 10
+
+BETWEEN_LABELS = "|"
+"""What stands between labels where nothing else is said."""
+_OTHER_SEPARATORS = (";", ",", "|", "/", "+", "&", "\n", "\t")
+
+
+def is_snomed_ct(code: str) -> bool:
+    """Tell whether text is a SNOMED CT identifier: 6 to 18 digits, the last of which checks the others.
+
+    References
+    ----------
+    SNOMED International, SNOMED CT Release File Specifications, section "Check-digit", by Verhoeff (1969).
+    """
+    if not _SNOMED_CT.fullmatch(code):
+        return False
+    check = 0
+    for place, digit in enumerate(map(int, reversed(code))):
+        for _ in range(place % 8):
+            digit = _TURNED[digit]
+        check = _product(check, digit)
+    return check == 0
+
+
+_TURNED = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+"""The permutation of Verhoeff's scheme, applied once more at every place."""
+
+
+def _product(a: int, b: int) -> int:
+    """Return the product of two elements of the dihedral group of order 10: turns are 0 to 4, reflections 5 to 9."""
+    if a < 5:
+        return (a + b) % 5 + (5 if b >= 5 else 0)
+    return (a - b) % 5 + (0 if b >= 5 else 5)
 
 
 def base_code(code: str) -> str:
@@ -47,7 +82,7 @@ class LabelTable:
 
 
 def index_records(
-    described: pd.DataFrame, label_table: LabelTable, min_likelihood: float = 0.0
+    described: pd.DataFrame, label_table: LabelTable, min_likelihood: float = 0.0, separator: str | None = None
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the described records with SNOMED CT ``codes``, joined by ``|``, in place of ``statements``.
 
@@ -63,22 +98,31 @@ def index_records(
     min_likelihood
         Percent. A diagnostic statement that carries a likelihood needs at least so much of it; statements of form and
         rhythm stay, for PTB-XL gives them none.
+    separator
+        The `label_separator` of a data set of your own, which can be wrong; None of others.
 
     Returns
     -------
     records : pandas.DataFrame
     notices : list of str
         What was left out, one sentence each.
+
+    Raises
+    ------
+    InputError
+        If statements of a data set of your own are separated otherwise than the entry says.
     """
     codes_of = {_key(statement): codes for statement, codes in label_table.codes_by_statement.items()}
     not_diagnostic = {_key(statement) for statement in label_table.not_diagnostic}
     unknown: Counter[str] = Counter()
-    unlikely = 0
+    unlikely, n_with_unknown, n_only_unknown = 0, 0, 0
     meanings: dict[str, tuple[str, float | None, str | None]] = {}
     cells = []
     for cell in described["statements"].fillna("").astype(str):
         codes: list[str] = []
+        n_unknown, n_written = unknown.total(), 0
         for written in filter(None, cell.split("|")):
+            n_written += 1
             if written not in meanings:
                 meanings[written] = _meaning(written, codes_of, not_diagnostic)
             statement, likelihood, found = meanings[written]
@@ -89,13 +133,20 @@ def index_records(
             else:
                 codes += found.split("|")
         cells.append("|".join(dict.fromkeys(codes)))
+        n_unknown = unknown.total() - n_unknown
+        n_with_unknown += n_unknown > 0
+        n_only_unknown += n_unknown == n_written > 0
+    if separator is not None:
+        _require_separated(unknown, codes_of, separator)
     notices = []
     if unknown:
         counts = ", ".join(f"{statement} ({n})" for statement, n in unknown.most_common(_MOST_NAMED))
         more = len(unknown) - _MOST_NAMED
         notices.append(
-            f"{unknown.total()} statements are not in the label table and left out: {counts}"
+            f"{unknown.total()} statements of {n_with_unknown} of {len(cells)} recordings are not in the label table"
+            f" and left out: {counts}"
             + (f" and {more} rarer ones" if more > 0 else "")
+            + (f"; {n_only_unknown} of these recordings have no other statement" if n_only_unknown else "")
         )
     if unlikely:
         notices.append(f"{unlikely} diagnostic statements less likely than {min_likelihood:g} % are left out")
@@ -119,20 +170,42 @@ def _meaning(
 def look_up(statement: str, codes_of: Mapping[str, str]) -> str | None:
     """Return the codes of a statement, or None.
 
-    Upper and lower case and a full stop at the end make no difference. A statement with modifiers that the table does
-    not have (AHA: ``50+346``, atrial fibrillation with a rapid ventricular response) means what it means without the
-    last one.
+    Upper and lower case, the number of blanks and a full stop at the end make no difference. An AHA code with modifiers
+    that the table does not have (``50+346``, atrial fibrillation with a rapid ventricular response) means what it means
+    without the last one.
     """
     key = _key(statement)
     while key not in codes_of:
-        key, plus, _ = key.rpartition(_MODIFIED)
-        if not plus:
+        if not _MODIFIED.fullmatch(key):
             return None
+        key = key.rpartition("+")[0]
     return codes_of[key]
 
 
 def _key(statement: str) -> str:
-    return statement.strip().rstrip(".").casefold()
+    # A vertical bar joins statements, so that within one it was replaced when the data set was described.
+    text = unicodedata.normalize("NFC", statement).replace("|", "/")
+    return " ".join(text.split()).rstrip(".").rstrip().casefold()
+
+
+def separator_of(written: str, is_known: Callable[[str], bool]) -> str | None:
+    """Return what separates the statements that were taken for one, or None if no separator makes known ones of it."""
+    for separator in _OTHER_SEPARATORS:
+        parts = list(filter(None, map(str.strip, written.split(separator))))
+        if len(parts) > 1 and all(map(is_known, parts)):
+            return separator
+    return None
+
+
+def _require_separated(unknown: Iterable[str], codes_of: Mapping[str, str], separator: str) -> None:
+    """Raise an `InputError` if what the table does not have are several statements that it has."""
+    for written in unknown:
+        between = separator_of(written, lambda statement: look_up(statement, codes_of) is not None)
+        if between:
+            raise InputError(
+                f"labels {written[:80]!r} are several, separated by {between!r}, the entry in the section `own` says"
+                f" {separator!r}; set `label_separator: {between!r}`"
+            )
 
 
 def read_label_table(path: str | Path | None) -> LabelTable:
@@ -154,8 +227,10 @@ def read_label_table(path: str | Path | None) -> LabelTable:
     for row in read_rows(Path(path), ["statement", "snomed_ct"], ["kind"], mend="mend the table"):
         statement, codes = row["statement"], row["snomed_ct"]
         for code in codes.split("|"):
-            if not CODE.fullmatch(code):
-                raise InputError(f"{path}: '{code}' beside '{statement}' is not a SNOMED CT code")
+            if not CODE.fullmatch(code) or not is_snomed_ct(base_code(code)):
+                raise InputError(
+                    f"{path}: '{code[:60]}' beside '{statement}' is not a SNOMED CT code; several are joined by |"
+                )
         if _key(statement) in keys:
             raise InputError(f"{path}: '{statement}' stands there twice; case and a final full stop make no difference")
         keys.add(_key(statement))

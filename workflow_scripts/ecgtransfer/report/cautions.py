@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.prepare.corpora import is_shuffled
+from ecgtransfer.prepare.corpora import datasets_of, is_shuffled
 from ecgtransfer.report.answers import number
 from ecgtransfer.report.names import ANSWERED_METRIC
 from ecgtransfer.statistics.resampling import patients_of_rarer_class
-from ecgtransfer.study import is_outside, patients_unknown, studied_datasets, trained_sources
+from ecgtransfer.study import datasets_behind, is_outside, patients_unknown, trained_sources
 
 FEW_TEST_PATIENTS = 100
 FEW_TEST_POSITIVES = 10  # patients
@@ -29,6 +29,7 @@ class Caution:
 def cautions(
     config: Mapping[str, Any],
     published: Mapping[str, Mapping[str, Any]],
+    records: Mapping[str, pd.DataFrame],
     curves: pd.DataFrame,
     verdicts: pd.DataFrame,
     labels: Mapping[str, pd.DataFrame],
@@ -41,6 +42,7 @@ def cautions(
     ----------
     config : the study's config
     published : entries of config/datasets.yaml of the study's published data sets
+    records : records table of each data set
     curves, verdicts : tables of `ecgtransfer.compare.findings`
     labels, splits : tables of each corpus by its name
     leakage : what `ecgtransfer.audit.leakage` found
@@ -52,6 +54,7 @@ def cautions(
         *_near_chance(curves),
         *_pretraining(config),
         *_unknown_patients(published),
+        *_unnamed_patients(config["own"], records),
         _leakage(leakage),
         _many_intervals(verdicts, config["compare"]["confidence"]),
     ]
@@ -59,12 +62,24 @@ def cautions(
 
 
 def _simulated(config: Mapping[str, Any]) -> Iterable[Caution]:
-    simulated = [dataset for dataset in studied_datasets(config) if dataset in config["simulate"]]
-    if simulated:
+    """Say which numbers are of simulated recordings, and what was only pre-trained on some."""
+    transfer, simulated = config["transfer"], config["simulate"]
+    joined = {target: datasets_of(target, config["corpora"]) for target in transfer["targets"]}
+    tested = dict.fromkeys(name for target in joined for name in joined[target] if name in simulated)
+    if tested:
         yield Caution(
-            f"{_listed(simulated)} {'is' if len(simulated) == 1 else 'are'} simulated: what comes out shows that the"
+            f"{_are(list(tested))} simulated: what comes out on {'it' if len(tested) == 1 else 'them'} shows that the"
             " workflow works, and is no evidence about real patients.",
             severe=True,
+        )
+    real = [target for target, datasets in joined.items() if tested.keys().isdisjoint(datasets)]
+    seen = dict.fromkeys(
+        name for source in transfer["sources"] for name in datasets_behind(config, source) if name in simulated
+    )
+    if real and seen:
+        yield Caution(
+            f"{_are(list(seen))} simulated: what is pre-trained on {'it' if len(seen) == 1 else 'them'} has learnt from"
+            f" simulated recordings. The numbers of {_listed(real)} are of real patients."
         )
 
 
@@ -147,6 +162,16 @@ def _unknown_patients(published: Mapping[str, Mapping[str, Any]]) -> Iterable[Ca
         )
 
 
+def _unnamed_patients(own: Iterable[str], records: Mapping[str, pd.DataFrame]) -> Iterable[Caution]:
+    """Say of which data sets of one's own the table names no patients, or another one for each recording."""
+    for name in (dataset for dataset in own if dataset in records):
+        if (records[name]["patient_id"] == records[name]["record_id"]).all():
+            yield Caution(
+                f"{name}: each recording counts as its own patient, as its table names no other ones. Recordings of one"
+                " person may train and test, and intervals may be too narrow."
+            )
+
+
 def _leakage(leakage: pd.DataFrame) -> Caution:
     signals = leakage[leakage["kind"] == "signal"]
     across = signals[signals["scope"] == "source-target"]
@@ -176,6 +201,10 @@ def _many_intervals(verdicts: pd.DataFrame, confidence: float) -> Caution:
 def _counted(patients: pd.Series) -> str:
     """Return labels with their number of patients."""
     return _listed([f"{label} ({count})" for label, count in patients.items()])
+
+
+def _are(names: list[str]) -> str:
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"
 
 
 def _listed(names: list[str]) -> str:

@@ -22,7 +22,7 @@ _COLUMNS = (("I", "II", "III"), ("aVR", "aVL", "aVF"), ("V1", "V2", "V3"), ("V4"
 _MM_PER_INCH = 25.4
 
 
-def draw_ecg_page(signal: NDArray[np.floating], sampling_rate_hz: float, title: str) -> Figure:
+def draw_ecg_page(signal: NDArray[np.floating], sampling_rate_hz: float, title: str, has_unit: bool = True) -> Figure:
     """Draw a 12-lead recording in the standard layout: three rows of four leads, 2.5 s each, and 10 s of lead II below.
 
     The figure is in true scale (25 mm/s, 10 mm/mV) when printed at its own size, 285 x 185 mm. Each lead is centred on
@@ -34,6 +34,7 @@ def draw_ecg_page(signal: NDArray[np.floating], sampling_rate_hz: float, title: 
     signal : shape (12, n_samples), mV, leads in standard order.
     sampling_rate_hz : samples per second.
     title : header line, such as record and diagnoses.
+    has_unit : whether `signal` is in mV; otherwise no height is claimed, and 10 mm show the number 1.
     """
     if signal.ndim != 2 or len(signal) != len(LEADS):
         raise ValueError(f"expected a signal of shape (12, n_samples), found {signal.shape}")
@@ -45,8 +46,10 @@ def draw_ecg_page(signal: NDArray[np.floating], sampling_rate_hz: float, title: 
     page.set_axis_off()
     _draw_paper(page)
     _draw_leads(page, _centred(drawn), drawn_hz)
+    if has_unit:
+        _draw_calibration(page)
     page.text(5, _PAGE_MM[1] - 6, title, fontsize=10, va="center")
-    scale = f"{MM_PER_S:g} mm/s  {MM_PER_MV:g} mm/mV"
+    scale = f"{MM_PER_S:g} mm/s  {f'{MM_PER_MV:g} mm/mV' if has_unit else 'scaled, no unit'}"
     page.text(_PAGE_MM[0] - 5, _PAGE_MM[1] - 6, scale, fontsize=9, va="center", ha="right")
     return figure
 
@@ -77,6 +80,9 @@ def _draw_leads(page: Axes, signal_mv: NDArray[np.float64], rate_hz: float) -> N
     strip = signal_mv[LEADS.index("II"), : round(_STRIP_S * rate_hz) + 1]
     _draw_trace(page, strip, rate_hz, _LEFT_MM, _BASELINES_MM[3])
     page.text(_LEFT_MM + 1.5, _BASELINES_MM[3] + 15, "II", fontsize=9, fontweight="bold")
+
+
+def _draw_calibration(page: Axes) -> None:
     for baseline in _BASELINES_MM:
         pulse = np.array([(0, 0), (2.5, 0), (2.5, MM_PER_MV), (7.5, MM_PER_MV), (7.5, 0), (10, 0)])
         page.plot(_LEFT_MM - 12.5 + pulse[:, 0], baseline + pulse[:, 1], color="black", linewidth=0.7)

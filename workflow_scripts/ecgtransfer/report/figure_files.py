@@ -1,13 +1,19 @@
 """Figures as files: SVG for print, PNG for screens, the same bytes for the same figure."""
 
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from ecgtransfer.files import written_whole
 
-_PNG_DOTS_PER_INCH = 200
+DOTS_PER_INCH = 200  # of PNG files
+FEWER_DOTS_PER_INCH = 127
+"""Five per mm: lines of ECG paper fall on whole dots, and a page with many recordings stays small."""
 _STAMP_HEIGHT = 0.3  # inches
 
 
@@ -19,9 +25,28 @@ def stamped(figure: Figure, words: str) -> Figure:
     return figure
 
 
-def save_figure(figure: Figure, svg_path: str | os.PathLike[str], png_path: str | os.PathLike[str]) -> None:
-    """Write `figure` as SVG and as PNG, each whole or not at all, without dates or random ids."""
-    with mpl.rc_context({"svg.hashsalt": "ecg-transfer"}), written_whole(svg_path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None})
-    with written_whole(png_path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_PNG_DOTS_PER_INCH)
+def save_figure(
+    figure: Figure,
+    svg_path: str | os.PathLike[str],
+    png_path: str | os.PathLike[str],
+    dots_per_inch: float = DOTS_PER_INCH,
+) -> None:
+    """Write `figure` as SVG and as PNG, each whole or not at all, without dates or random ids.
+
+    All text in it is drawn as it is: what stands between two ``$`` is no formula.
+    """
+    with _text_is_text(figure):
+        with mpl.rc_context({"svg.hashsalt": "ecg-transfer"}), written_whole(svg_path) as temporary:
+            figure.savefig(temporary, format="svg", metadata={"Date": None})
+        with written_whole(png_path) as temporary:
+            figure.savefig(temporary, format="png", dpi=dots_per_inch)
+
+
+@contextmanager
+def _text_is_text(figure: Figure) -> Iterator[None]:
+    """Draw names as they are; a letter that the font lacks is a box, of which nobody needs to be warned."""
+    with mpl.rc_context({"text.parse_math": False}), warnings.catch_warnings():  # labels of ticks come when it is drawn
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
+        for text in figure.findobj(Text):
+            text.set_parse_math(False)
+        yield

@@ -8,7 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import pandas as pd
 
-from ecgtransfer.report.embedded import png_uri
+from ecgtransfer.errors import printable
+from ecgtransfer.report.embedded import image_uri
 from ecgtransfer.report.recordings import choose_recordings, diagnoses_in_words, recording_title
 
 FilePath = str | os.PathLike[str]
@@ -55,10 +56,10 @@ def drawn_recordings(
         paths = figures[position * per_dataset :][:per_dataset]
         drawn[dataset] = [
             DrawnRecording(
-                record["record_id"],
+                printable(record["record_id"]),
                 recording_title(dataset, record, abbreviations),
                 diagnoses_in_words(record["codes"], names),
-                png_uri(path),
+                image_uri(path),
             )
             for record, path in zip(choose_recordings(table, per_dataset), paths, strict=True)
         ]

@@ -1,6 +1,7 @@
 """What readers of figures and pages see in place of the names that files have."""
 
 from ecgtransfer.arms import SCRATCH, source_of, way_of
+from ecgtransfer.errors import printable
 from ecgtransfer.prepare.corpora import LABELS, is_shuffled, task_of, without_shuffling
 
 ANSWERED_METRIC = "macro_auroc"
@@ -12,6 +13,8 @@ METRIC_NAMES = {
     "weighted_f1": "weighted F1 at 0.5",
     "challenge_score": "Challenge 2021 score",
 }
+
+_LONGEST_ID = 40  # characters
 
 _TASK_NAMES = {
     "age": ", regression of age",
@@ -44,3 +47,16 @@ def way_name(arm: str) -> str:
     """Say in words, to end a description with, how an arm transfers; nothing where all layers are fine-tuned."""
     way, _, n_groups = way_of(arm).partition(":")
     return f", lowest {n_groups} layer groups frozen (partial)" if n_groups else _WAY_NAMES.get(way, f", {way}")
+
+
+def one_line(text: str, length: int) -> str:
+    """Return text in one line of at most `length` characters, none of which is invisible; cut where it is longer."""
+    shown = printable(" ".join(text.split()))
+    return shown if len(shown) <= length else shown[: length - 2].rstrip() + " …"
+
+
+def short_id(record_id: str) -> str:
+    """Return the id of a record in one line, without the middle of a long one: ids often differ at the end alone."""
+    shown = printable(" ".join(record_id.split()))
+    half = _LONGEST_ID // 2 - 1
+    return shown if len(shown) <= _LONGEST_ID else f"{shown[:half]}…{shown[-half:]}"

@@ -13,16 +13,26 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from ecgtransfer.arms import SCRATCH, way_of
-from ecgtransfer.prepare.corpora import LABELS, datasets_of, task_of
+from ecgtransfer.prepare.corpora import JOINED_BY, LABELS, datasets_of, task_of
+from ecgtransfer.prepare.splits import has_validation
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import answers, controls, number
 from ecgtransfer.report.cautions import cautions
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES
 from ecgtransfer.report.sections import sections
-from ecgtransfer.study import corpora_of, is_outside, leaks, patients_unknown, studied_datasets, trained_sources
+from ecgtransfer.study import (
+    corpora_of,
+    is_outside,
+    leaks,
+    named_corpora,
+    patients_unknown,
+    studied_datasets,
+    trained_sources,
+)
 
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
+_TRAININGS = ("pretrain", "scratch", "finetune")
 _NOT_SHOWN = ("study", "mirror", "mirrors")  # the title has the one, and the others decide nothing
 
 
@@ -62,7 +72,9 @@ def render_page(template: str, results: StudyResults) -> str:
     environment.filters["doi_links"] = doi_links
     config, findings = results.config, results.findings
     verdicts, curves = findings["verdicts"], findings["curves"]
-    found = cautions(config, results.published, curves, verdicts, results.labels, results.splits, results.leakage)
+    found = cautions(
+        config, results.published, results.records, curves, verdicts, results.labels, results.splits, results.leakage
+    )
     ways, trained = config["transfer"]["arms"], trained_sources(config)
     pretraining = [facts for facts in results.pretraining if facts["task"] != "outside"]
     choice = config["finetune"]["choose_by"]
@@ -74,7 +86,8 @@ def render_page(template: str, results: StudyResults) -> str:
         ways=ways,
         tasks=[task for task in dict.fromkeys(map(task_of, trained)) if task != LABELS],
         outside=[source for source in config["transfer"]["sources"] if is_outside(config, source)],
-        joined=[corpus for corpus in corpora_of(config) if len(datasets_of(corpus)) > 1],
+        joined=[corpus for corpus in corpora_of(config) if len(datasets_of(corpus, config["corpora"])) > 1],
+        named={name: joined.split(JOINED_BY) for name, joined in named_corpora(config).items()},
         headlines=answers(findings["headlines"], findings["headline_savings"], config["compare"]["margin"]),
         answers=answers(
             verdicts[verdicts["arm"].map(way_of) == ways[0]], findings["label_saving"], config["compare"]["margin"]
@@ -83,6 +96,10 @@ def render_page(template: str, results: StudyResults) -> str:
         cautions=found,
         metric_name=METRIC_NAMES[ANSWERED_METRIC],
         leaks=leaks(config),
+        by_record=config["splits"]["by"] == "record",
+        validates=has_validation(config["splits"]),
+        choices=list(dict.fromkeys(METRIC_NAMES[config[section]["choose_by"]] for section in _TRAININGS)),
+        balanced=[section for section in _TRAININGS if config[section]["positive_weight"] == "balanced"],
         figures=results.figures,
         claim_table=tables.claim_table(findings["claims"]),
         examined=findings["claims"]["estimate"].notna().any(),

@@ -1,7 +1,6 @@
 """The quality page of a data set: what was kept, why the rest was not, and how typical and rejected recordings look."""
 
 import re
-import textwrap
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.quality import implausible
+from ecgtransfer.prepare.gains import out_of_line
+from ecgtransfer.report.names import one_line, short_id
 
 FLAGS = {
     "nan_fraction": "with missing samples, bridged",
@@ -21,7 +21,7 @@ FLAGS = {
     "flat_leads": "with flat leads",
     "clipped_leads": "with clipped leads",
     "padded_s": "shorter than the window, padded",
-    "gain_flag": "with an implausible amplitude",
+    "gain_flag": "with an implausible amplitude or gain",
 }
 """Columns of the quality table that mark a recording where they are above 0, in words."""
 
@@ -32,7 +32,7 @@ _LEAST_BARS = 6  # so that a few bars do not become slabs
 _SNAPSHOT_S = 5.0
 _SMALL, _NORMAL = 8, 9  # points
 _MOST_REASONS = 8
-_REASON_LENGTH = 44  # characters in a line
+_REASON_LENGTH, _TITLE_LENGTH = 44, 64  # characters in a line
 _ROWS_PER_SNAPSHOT = 6
 _COUNT = FuncFormatter(lambda count, _: f"{count:,.0f}")
 _CUT = re.compile(r"[,;(]|: ")
@@ -45,8 +45,8 @@ def reason_class(reason: str) -> str:
 
 
 def with_gain_flag(quality: pd.DataFrame, largest_ratio: float) -> pd.DataFrame:
-    """Return the table beside the signals with a column ``gain_flag``: 1 where the amplitude is implausible."""
-    return quality.assign(gain_flag=implausible(quality["gain_ratio"].to_numpy(dtype=float), largest_ratio).astype(int))
+    """Return the table beside the signals with a column ``gain_flag``: 1 where amplitude or gain is implausible."""
+    return quality.assign(gain_flag=out_of_line(quality, largest_ratio).astype(int))
 
 
 def quality_summary(rejected: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFrame:
@@ -173,7 +173,7 @@ def _draw_reasons(axes: Axes, summary: pd.DataFrame) -> None:
     axes.set_xscale("symlog", linthresh=10)
     axes.set_yticks(
         heights,
-        [textwrap.shorten(_bar_name(row), _REASON_LENGTH, placeholder=" …") for row in shown.itertuples()],
+        [one_line(_bar_name(row), _REASON_LENGTH) for row in shown.itertuples()],
         fontsize=_SMALL,
     )
     for height, n in zip(heights, shown["records"], strict=True):
@@ -194,6 +194,8 @@ def _draw_amplitudes(axes: Axes, quality: pd.DataFrame, bounds: tuple[float, flo
     ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
     edges = np.geomspace(1 / 20, 20, 49)
     axes.hist(np.clip(ratio, edges[0], edges[-1]), bins=edges.tolist(), color=_KEPT)
+    if not len(ratio):
+        axes.text(0.5, 0.5, "no unit:\nnot compared", transform=axes.transAxes, ha="center", fontsize=_SMALL)
     for bound in bounds:
         axes.axvline(bound, color=_FLAGGED, linestyle="--", linewidth=1.2)
     axes.set_xscale("log")
@@ -223,7 +225,7 @@ def _snapshot_title(kind: str, record: "pd.Series[Any]") -> str:
     reason = record["reason"] if isinstance(record["reason"], str) else ""
     flags = [text.removeprefix("with ") for column, text in FLAGS.items() if record[column] > 0]
     about = reason or ", ".join(flags) or kind
-    return textwrap.shorten(f"{record['record_id']}: {about}", 64, placeholder=" …")
+    return one_line(f"{short_id(record['record_id'])}: {about}", _TITLE_LENGTH)
 
 
 def _draw_snapshot(

@@ -1,6 +1,5 @@
 """Which recordings of a data set the report draws, and the line that stands above each."""
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import pandas as pd
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.statements import base_code
+from ecgtransfer.report.names import one_line, short_id
 
 _TITLE_LENGTH = 96  # characters, as many as fit beside the scale on the drawn page
 
@@ -50,8 +50,8 @@ def recording_title(dataset: str, record: Mapping[str, object], abbreviations: M
         {"F": "female", "M": "male"}.get(_text(record["sex"]), ""),
         " ".join(_named(code, abbreviations) for code in codes) or "no diagnosis",
     ]
-    title = f"{dataset}, record {_text(record['record_id'])}: " + ", ".join(part for part in parts if part)
-    return textwrap.shorten(title, _TITLE_LENGTH, placeholder=" …")
+    title = f"{dataset}, record {short_id(_text(record['record_id']))}: " + ", ".join(part for part in parts if part)
+    return one_line(title, _TITLE_LENGTH)
 
 
 def diagnoses_in_words(codes: object, names: Mapping[str, str]) -> str:

@@ -11,7 +11,7 @@ from ecgtransfer.arms import FINETUNE, way_of
 from ecgtransfer.prepare.corpora import is_shuffled
 from ecgtransfer.prepare.splits import ROLES
 from ecgtransfer.report.answers import interval, number
-from ecgtransfer.report.names import METRIC_NAMES, series_name
+from ecgtransfer.report.names import METRIC_NAMES, one_line, series_name
 from ecgtransfer.study import patients_unknown
 
 _VERDICT_HEADS = ("scratch", "transfer", "difference", "interval", "verdict")
@@ -170,8 +170,7 @@ def rejections(rejected: Mapping[str, pd.DataFrame], recipes: Mapping[str, Mappi
 def _most_frequent(dataset: str, what: str, counts: Mapping[str, int]) -> Iterator[str]:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     for reason, count in ordered[:_MOST_REASONS]:
-        short = reason if len(reason) <= _MOST_REASON_CHARACTERS else reason[:_MOST_REASON_CHARACTERS] + " …"
-        yield f"{dataset}, {count:,} {what}: {short}"
+        yield f"{dataset}, {count:,} {what}: {one_line(reason, _MOST_REASON_CHARACTERS)}"
     if len(ordered) > _MOST_REASONS:
         n_left = sum(count for _, count in ordered[_MOST_REASONS:])
         yield f"{dataset}, {n_left:,} {what} for {len(ordered) - _MOST_REASONS} other reasons"

@@ -10,8 +10,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import ID_COLUMNS, join_records
 from ecgtransfer.train.age_sex import age_sex_inputs
 
 MILLIVOLTS_PER_STEP = 1e-3
@@ -194,7 +194,6 @@ def open_corpus(
 
 
 def read_corpus(
-    name: str,
     signals: Sequence[str | Path],
     labels: str | Path,
     splits: str | Path,
@@ -204,16 +203,16 @@ def read_corpus(
     """Return a corpus from its files; `records` are the tables of its data sets, for models that take age and sex."""
     return open_corpus(
         signals,
-        join_records(name, [labels]),
+        read_labels(labels),
         read_splits(splits),
         sampling_rate_hz,
-        join_records(name, records) if records else None,
+        pd.concat(map(read_table, records), ignore_index=True) if records else None,
     )
 
 
 def read_splits(path: str | Path) -> pd.DataFrame:
     """Return a split table, ids as text."""
-    return pd.read_csv(path, dtype=dict.fromkeys(ID_COLUMNS, str))
+    return read_table(path)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ecgtransfer.prepare.formats.memory import ROW_BY_ROW, require_room
 from ecgtransfer.prepare.formats.twelve_leads import chosen_name
 
 _LARGEST_RATIO = 1100
@@ -29,6 +30,7 @@ def open_npz(path: str, name: str) -> npt.NDArray[Any]:
             raise ValueError("array holds Python objects, expected numbers")
         if member.file_size != expected or expected > _LARGEST_RATIO * member.compress_size:
             raise ValueError(f"array is broken, {member.file_size} bytes in place of {expected}")
+        require_room(expected, f"array {member.filename.removesuffix('.npy')[:30]!r}", ROW_BY_ROW)
         with archive.open(member) as file:
             return np.lib.format.read_array(file, allow_pickle=False)
 

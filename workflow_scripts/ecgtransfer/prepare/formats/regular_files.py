@@ -4,12 +4,16 @@ import os
 import stat
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.file_names import found_beside
+
+_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def open_regular(path: str, source: str, what: str) -> tuple[int, int]:
     """Return an open file descriptor and the file's size in bytes; the caller closes it.
 
-    A pipe or a device in place of a file is refused, not waited for.
+    A pipe or a device in place of a file is refused, not waited for. A file that has the name in another spelling
+    (`ecgtransfer.file_names`) is taken.
 
     Parameters
     ----------
@@ -24,7 +28,10 @@ def open_regular(path: str, source: str, what: str) -> tuple[int, int]:
         If there is no such file, or it cannot be read, or is no regular file.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            descriptor = os.open(path, _TO_READ)
+        except FileNotFoundError:
+            descriptor = os.open(found_beside(path), _TO_READ)
     except FileNotFoundError as error:
         raise InputError(f"{source}: {what} is missing") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

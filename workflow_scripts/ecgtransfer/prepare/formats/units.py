@@ -3,6 +3,12 @@
 import re
 from functools import lru_cache
 
+import numpy as np
+import numpy.typing as npt
+
+NO_UNIT = "none"
+"""In place of a unit: the samples were scaled by whoever made the files, and say nothing of voltages."""
+
 _MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "nv": 1e-6}  # micro sign, Greek mu
 _UNIT = re.compile(r"(?:(?P<number>\d{1,12}(?:\.\d{1,15})?(?:[eE]-?\d{1,2})?) ?)?(?P<unit>[a-zA-Z\u00b5\u03bc]{1,2})")
 
@@ -26,3 +32,19 @@ def millivolts_per_unit(unit: str) -> float:
     if number == 0:
         raise ValueError(f"unit {unit[:40]!r} has a number of 0")
     return number * factor
+
+
+def bring_to_one(signal: npt.NDArray[np.float32]) -> None:
+    """Divide a recording without a unit by the median range of its leads, in place.
+
+    So thresholds and figures that are meant for mV can take it, whatever its numbers are.
+
+    Parameters
+    ----------
+    signal
+        Shape (12, samples), NaN where a sample or a lead is missing.
+    """
+    there = ~np.isnan(signal).all(axis=1)
+    ranges = np.nanmax(signal[there], axis=1) - np.nanmin(signal[there], axis=1)
+    size = np.median(ranges[ranges > 0]) if (ranges > 0).any() else np.float32(1)
+    np.divide(signal, size, out=signal)

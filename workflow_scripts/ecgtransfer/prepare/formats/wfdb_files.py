@@ -9,18 +9,24 @@ Source: WFDB signal file formats, signal(5), https://physionet.org/physiotools/w
 
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.file_names import found_beside, is_file
 from ecgtransfer.leads import lead_columns
+from ecgtransfer.prepare.formats.memory import require_room
 from ecgtransfer.prepare.formats.regular_files import open_regular, size_of_regular
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_headers import Header, LeadSpecification, read_header
+from ecgtransfer.stand_ins import stand_in
 
 __all__ = ["Header", "check_record", "read_header", "read_signal"]
 
@@ -50,6 +56,9 @@ FORMATS = {
 _LEFT_TO_WFDB = {8: 1.0, 310: 4 / 3, 311: 4 / 3, 508: 1e-3, 516: 1e-3, 524: 1e-3}
 """Least bytes per value: what keeps a header from announcing more than its file can hold (FLAC from 508 on)."""
 
+_WFDB_BYTES = 8
+"""Bytes per value that ``wfdb`` returns."""
+
 _SCRATCH_KEPT = 1 << 26
 _scratch = threading.local()
 
@@ -71,6 +80,8 @@ class FilePlan(NamedTuple):
     scale: npt.NDArray[np.floating]
     baseline: npt.NDArray[np.floating] | None
     header_columns: tuple[int, ...]
+    signs: tuple[int, ...]
+    """-1 for a lead that the file holds inverted, else 1, as `rows` has them."""
 
 
 def check_record(header: Header, path: str | Path) -> None:
@@ -199,6 +210,7 @@ def _plan(
         scale=scale,
         baseline=baseline if baseline.any() else None,
         header_columns=header_columns,
+        signs=tuple(signs[row] for row in rows),
     )
 
 
@@ -211,11 +223,25 @@ def _check_size(plan: FilePlan, n_samples: int, size: int, path: str, file_name:
     per_value = known.bytes_per_value if known else _LEFT_TO_WFDB[plan.sample_format]
     values = plan.n_in_file * n_samples
     expected = plan.byte_offset + -int(-per_value * values // 1)  # rounded up
+    if size != expected and (known or size < expected):
+        _require_data(path, file_name)
     if size < expected:
         raise InputError(
             f"{path}: signal file {file_name} is truncated, it has {size} bytes of the {expected} that"
             " the header announces; download it again or remove the record"
         )
+    if known is None:
+        try:
+            require_room(_WFDB_BYTES * values, f"unpacked, signal file {file_name}", "cut the record into shorter ones")
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from error
+
+
+def _require_data(path: str, file_name: str) -> None:
+    """Raise an `InputError` if something else lies in place of a signal file."""
+    instead = stand_in(_beside(path, file_name))
+    if instead:
+        raise InputError(f"{path}: signal file {file_name} {instead}")
 
 
 def _frames(descriptor: int, plan: FilePlan, n_samples: int, path: str, file_name: str) -> npt.NDArray[np.integer]:
@@ -290,16 +316,33 @@ def _fill(signal: Samples, plan: FilePlan, frames: npt.NDArray[np.integer]) -> N
         signal[list(plan.rows)] = target
 
 
+@contextmanager
+def _as_wfdb_wants_it(path: str, header: Header) -> Iterator[str]:
+    """Yield the path of a record without suffix; where a file is called otherwise than `wfdb` does, that of links."""
+    names = dict.fromkeys(header.file_names)
+    if path.endswith(".hea") and all(is_file(Path(_beside(path, name))) for name in names):
+        yield path.removesuffix(".hea")
+        return
+    with TemporaryDirectory() as folder:
+        Path(folder, "record.hea").symlink_to(Path(path).absolute())
+        for name in names:
+            link = Path(folder, name)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(Path(found_beside(_beside(path, name))).absolute())
+        yield f"{folder}/record"
+
+
 def _fill_with_wfdb(signal: Samples, plan: FilePlan, header: Header, path: str) -> None:
     import wfdb  # slow to import, and only the rarer formats need it
 
     try:
-        record = wfdb.rdrecord(path.removesuffix(".hea"), channels=list(plan.header_columns))
+        with _as_wfdb_wants_it(path, header) as name:
+            record = wfdb.rdrecord(name, channels=list(plan.header_columns))
         read = record.p_signal.T
     except Exception as error:  # wfdb raises many types for a broken file
+        _require_data(path, header.file_names[plan.file])
         raise InputError(f"{path}: wfdb cannot read the signals ({type(error).__name__})") from error
     if read.shape != (len(plan.rows), header.n_samples):
         raise InputError(f"{path}: wfdb reads another number of samples than the header announces")
-    for row, samples, column in zip(plan.rows, read, plan.header_columns, strict=True):
-        factor = millivolts_per_unit(header.leads[column].unit)
-        signal[row] = samples * factor
+    for row, samples, column, sign in zip(plan.rows, read, plan.header_columns, plan.signs, strict=True):
+        signal[row] = samples * (sign * millivolts_per_unit(header.leads[column].unit))

@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.file_names import found_beside, is_file
 from ecgtransfer.prepare.formats.regular_files import open_regular, stays_within
+from ecgtransfer.stand_ins import stand_in_of
 
 DEFAULT_GAIN = 200.0
 """ADC units per physical unit where a header gives none or 0 (WFDB specification)."""
 
+SLOWEST_HZ, FASTEST_HZ = 20.0, 50_000.0
+"""Sampling rates of ECGs lie between; what lies outside is in another unit, or of another signal."""
+
 _MOST_BYTES = 1 << 17  # a header of a hundred signals has some 10 kB
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _INTEGER = re.compile(rb"[-+]?\d{1,15}")
 _RATE = re.compile(rb"(\d{1,12}(?:\.\d{0,15})?)(?:[/(].*)?")
 _GAIN = re.compile(
@@ -62,25 +69,40 @@ def read_header(path: str | Path) -> Header:
     name = str(path)
     descriptor, size = open_regular(name, name, "header")
     try:
-        if size > _MOST_BYTES:
-            raise InputError(f"{name}: {size} bytes are no header; is this a signal file?")
-        content = os.read(descriptor, size)
+        content = os.read(descriptor, min(size, _MOST_BYTES))
     except OSError as error:
         raise InputError(f"{name}: header cannot be read ({error.strerror})") from error
     finally:
         os.close(descriptor)
-    return _parse(content, name)
+    try:
+        if size > _MOST_BYTES:
+            raise InputError(f"{name}: {size} bytes are no header; is this a signal file?")
+        return _parse(content, name)
+    except InputError as error:
+        instead = stand_in_of(content)
+        if instead:
+            raise InputError(f"{name}: {instead}") from error
+        raise
 
 
 def signal_files(path: Path) -> tuple[str, ...]:
-    """Return the signal files that a header names, each once and relative to its folder; none if it is no header."""
+    """Return the signal files that a header names, each once and relative to its folder; none if it is no header.
+
+    One that is there in another spelling (`ecgtransfer.file_names`) is called as it is on the disk.
+    """
     try:
-        return tuple(dict.fromkeys(read_header(path).file_names))
+        named = dict.fromkeys(read_header(path).file_names)
     except InputError:
         return ()
+    beside = f"{path.parent}/"
+    return tuple(name if is_file(path.parent / name) else found_beside(beside + name)[len(beside) :] for name in named)
 
 
 def _parse(content: bytes, path: str) -> Header:
+    if content.startswith(_BYTE_ORDER_MARK):
+        content = content[len(_BYTE_ORDER_MARK) :]
+    elif content.startswith(_UTF_16):
+        content = content.decode("utf-16", "replace").encode()
     lines = [line for line in map(bytes.strip, content.splitlines()) if line]
     comments: tuple[str, ...] = ()
     if b"#" in content:
@@ -88,7 +110,7 @@ def _parse(content: bytes, path: str) -> Header:
         lines = [line for line in lines if not line.startswith(b"#")]
     if not lines:
         raise InputError(f"{path}: the header is empty, expected a record line")
-    rate, n_samples, n_leads = _record_line(lines[0], path)
+    rate, n_samples, n_leads = _record_line(lines, path)
     if len(lines) - 1 < n_leads:
         raise InputError(f"{path}: the record line announces {n_leads} signals, {len(lines) - 1} follow")
     leads: list[LeadSpecification] = []
@@ -109,11 +131,12 @@ def _parse(content: bytes, path: str) -> Header:
     return Header(rate, n_samples, tuple(leads), tuple(files), comments)
 
 
-def _record_line(line: bytes, path: str) -> tuple[float, int, int]:
+def _record_line(lines: list[bytes], path: str) -> tuple[float, int, int]:
+    line = lines[0]
     words = line.split(None, 4)
     if len(words) < 4:
         raise _wrong_record_line(line, path)
-    if b"/" in words[0]:
+    if b"/" in words[0] and _has_segments(words[0], lines[1:2]):
         raise InputError(f"{path}: multi-segment records are not supported; split the record into its segments")
     rate_found = _RATE.fullmatch(words[2])
     if rate_found is None or not _INTEGER.fullmatch(words[1]) or not _INTEGER.fullmatch(words[3]):
@@ -121,7 +144,17 @@ def _record_line(line: bytes, path: str) -> tuple[float, int, int]:
     rate, n_samples, n_leads = float(rate_found[1]), int(words[3]), int(words[1])
     if n_leads < 1 or not 0 < rate < 1e6 or not 0 < n_samples < 2**40:
         raise InputError(f"{path}: record line {_shown(line)} has an impossible number of signals, rate or samples")
+    if not SLOWEST_HZ <= rate <= FASTEST_HZ:
+        raise InputError(
+            f"{path}: {rate:g} Hz is no rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz; mend the record"
+            " line"
+        )
     return rate, n_samples, n_leads
+
+
+def _has_segments(name: bytes, following: list[bytes]) -> bool:
+    """Tell whether a record is in segments, whose lines have two words, and not just called after a folder, too."""
+    return name.rpartition(b"/")[2].isdigit() and all(len(line.split()) == 2 for line in following)
 
 
 def _wrong_record_line(line: bytes, path: str) -> InputError:

@@ -28,6 +28,8 @@ class Description:
     fold: int | None = None
     site: str = ""
     month: str = ""
+    labelled: bool = True
+    """Whether its labels are known, so that one that it has not is negative."""
     unread: tuple[tuple[str, str], ...] = ()
     """What could not be understood and was left empty: ``age`` or ``sex``, and the cell."""
 
@@ -72,8 +74,6 @@ LAYOUTS = __name__
 STANDARD_ORDER = "|".join(LEADS)
 """Leads of a file that holds the twelve in standard order."""
 
-OLDEST_AGE = 120
-
 _MONTH = re.compile(r"(\d{4})[-/.](0?[1-9]|1[0-2])(?!\d)")
 
 
@@ -113,21 +113,6 @@ def path_named(paths: Iterable[str], name: str, folder: Path) -> str:
     raise InputError(f"{folder / name}: is not among the verified files; download the data set again")
 
 
-def age_in_years(text: str) -> float | None:
-    """Return an age if `text` is a possible one, else None."""
-    try:
-        age = float(text)
-    except ValueError:
-        return None
-    return age if 0 <= age <= OLDEST_AGE else None
-
-
-def sex_letter(text: str) -> str:
-    """Return ``F``, ``M`` or an empty string."""
-    first = text.strip()[:1].upper()
-    return first if first in {"F", "M"} else ""
-
-
 def month_of(date: str) -> str:
     """Return ``YYYY-MM`` of a date that starts with year and month, else an empty string."""
     match = _MONTH.match(date.strip())
@@ -137,6 +122,11 @@ def month_of(date: str) -> str:
 def is_true(text: str) -> bool:
     """Tell whether a cell says yes: ``True``, ``1``, ``1.0``."""
     return text.strip().lower() in {"true", "1", "1.0"}
+
+
+def is_false(text: str) -> bool:
+    """Tell whether a cell says no: ``False``, ``0``, ``0.0``."""
+    return text.strip().lower() in {"false", "0", "0.0"}
 
 
 def whole_number(text: str) -> str:

@@ -13,12 +13,11 @@ from ecgtransfer.prepare.formats.wfdb_files import Header
 from ecgtransfer.prepare.layouts import (
     Description,
     Recordings,
-    age_in_years,
     comment_value,
     from_headers,
-    sex_letter,
     unique,
 )
+from ecgtransfer.prepare.people import person
 
 
 def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
@@ -43,7 +42,6 @@ def describe(path: Path, header: Header) -> Description:
     return Description(
         record_id=path.stem,
         patient_id=path.stem,
-        age_years=age_in_years(comment_value(header, "Age") or ""),
-        sex=sex_letter(comment_value(header, "Sex") or ""),
+        **person(comment_value(header, "Age") or "", comment_value(header, "Sex") or ""),
         statements=codes,
     )

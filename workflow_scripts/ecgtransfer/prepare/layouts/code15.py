@@ -20,13 +20,15 @@ from ecgtransfer.prepare.layouts import (
     Described,
     Recordings,
     Rejected,
-    age_in_years,
+    is_false,
     is_true,
     path_named,
     reason,
     unique,
 )
+from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import recording_facts
+from ecgtransfer.stand_ins import stand_in
 
 logger = logging.getLogger(__name__)
 
@@ -98,8 +100,7 @@ def _described(row: Mapping[str, str], path: str, n_samples: int, unit: str) -> 
         path=path,
         sampling_rate_hz=SAMPLING_RATE_HZ,
         n_samples=n_samples,
-        age_years=age_in_years(row["age"]),
-        sex="" if not row["is_male"] else "M" if is_true(row["is_male"]) else "F",
+        **person(row["age"], "M" if is_true(row["is_male"]) else "F" if is_false(row["is_male"]) else row["is_male"]),
         statements=unique(name for name in STATEMENTS if is_true(row[name])),
         unit=unit,
         leads=STANDARD_ORDER,
@@ -112,8 +113,11 @@ def _part(path: Path) -> tuple[Iterator[str], int]:
         ids: np.ndarray[Any, Any] = open_hdf5(str(path), IDS)[()]
         n_rows, n_samples, n_leads = open_hdf5(str(path), ARRAY).shape
     except Exception as error:  # h5py raises many types for a broken file
+        instead = stand_in(str(path))
         raise InputError(
-            f"{path}: has no arrays '{IDS}' and '{ARRAY}' of exams x samples x leads ({str(error)[:80]}); "
+            f"{path}: {instead}"
+            if instead
+            else f"{path}: has no arrays '{IDS}' and '{ARRAY}' of exams x samples x leads ({str(error)[:80]}); "
             f"{MEND_PUBLISHED}"
         ) from error
     if ids.shape != (n_rows,) or n_leads != 12:

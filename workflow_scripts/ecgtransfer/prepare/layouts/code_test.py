@@ -15,11 +15,11 @@ from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
 from ecgtransfer.prepare.layouts import (
     Described,
     Recordings,
-    age_in_years,
     is_true,
     path_named,
-    sex_letter,
 )
+from ecgtransfer.prepare.people import person
+from ecgtransfer.stand_ins import stand_in
 
 TRACINGS, ATTRIBUTES, ANNOTATIONS = "ecg_tracings.hdf5", "attributes.csv", "annotations/gold_standard.csv"
 ARRAY = "tracings"
@@ -48,15 +48,14 @@ def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Reco
     leads = entry["leads"]
     if n_leads != len(leads):
         raise InputError(f"{folder / relative}: has {n_leads} leads, config/datasets.yaml names {len(leads)}")
-    for number, (person, stated) in enumerate(zip(people, annotations, strict=True)):
+    for number, (row, stated) in enumerate(zip(people, annotations, strict=True)):
         yield Described(
             record_id=str(number),
             patient_id=str(number),
             path=f"{relative}#{ARRAY}[{number}]",
             sampling_rate_hz=SAMPLING_RATE_HZ,
             n_samples=n_samples,
-            age_years=age_in_years(person["age"]),
-            sex=sex_letter(person["sex"]),
+            **person(row["age"], row["sex"]),
             statements=tuple(name for name in STATEMENTS if is_true(stated[name])),
             unit=entry["unit"],
             leads="|".join(leads),
@@ -67,7 +66,10 @@ def _shape(path: Path) -> tuple[int, int, int]:
     try:
         n_records, n_samples, n_leads = open_hdf5(str(path), ARRAY).shape
     except Exception as error:  # h5py raises many types for a broken file
+        instead = stand_in(str(path))
         raise InputError(
-            f"{path}: has no array '{ARRAY}' of tracings x samples x leads ({str(error)[:80]}); {MEND_PUBLISHED}"
+            f"{path}: {instead}"
+            if instead
+            else f"{path}: has no array '{ARRAY}' of tracings x samples x leads ({str(error)[:80]}); {MEND_PUBLISHED}"
         ) from error
     return n_records, n_samples, n_leads

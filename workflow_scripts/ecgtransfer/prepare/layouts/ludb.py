@@ -11,12 +11,11 @@ from ecgtransfer.prepare.formats.wfdb_files import Header
 from ecgtransfer.prepare.layouts import (
     Description,
     Recordings,
-    age_in_years,
     comment_value,
     from_headers,
-    sex_letter,
     unique,
 )
+from ecgtransfer.prepare.people import person
 
 _NOT_DIAGNOSES = {"age", "sex", "diagnoses"}
 
@@ -31,8 +30,7 @@ def describe(path: Path, header: Header) -> Description:
     return Description(
         record_id=path.stem,
         patient_id=path.stem,
-        age_years=age_in_years(comment_value(header, "age") or ""),
-        sex=sex_letter(comment_value(header, "sex") or ""),
+        **person(comment_value(header, "age") or "", comment_value(header, "sex") or ""),
         statements=unique(statements(header)),
     )
 

@@ -12,12 +12,11 @@ from ecgtransfer.prepare.formats.wfdb_files import Header
 from ecgtransfer.prepare.layouts import (
     Description,
     Recordings,
-    age_in_years,
     comment_value,
     from_headers,
-    sex_letter,
     unique,
 )
+from ecgtransfer.prepare.people import person
 
 STATED_IN = ("Reason for admission", "Acute infarction (localization)", "Former infarction (localization)")
 """The comments that count as statements, ``Reason for admission: Myocardial infarction``."""
@@ -45,7 +44,6 @@ def describe(path: Path, header: Header) -> Description:
     return Description(
         record_id=path.stem,
         patient_id=path.parent.name,
-        age_years=age_in_years(comment_value(header, "age") or ""),
-        sex=sex_letter(comment_value(header, "sex") or ""),
+        **person(comment_value(header, "age") or "", comment_value(header, "sex") or ""),
         statements=stated,
     )

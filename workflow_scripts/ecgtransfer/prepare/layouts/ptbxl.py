@@ -14,17 +14,17 @@ from ecgtransfer.prepare.formats.wfdb_files import Header
 from ecgtransfer.prepare.layouts import (
     Description,
     Recordings,
-    age_in_years,
     from_headers,
     month_of,
     unique,
     whole_number,
 )
+from ecgtransfer.prepare.people import person
 
 TABLE = "ptbxl_database.csv"
 COLUMNS = ["ecg_id", "patient_id", "age", "sex", "scp_codes", "strat_fold", "filename_hr"]
 MAY_LACK = ["filename_lr", "site", "recording_date"]
-AGE_OVER_89 = "300"
+AGE_OVER_89, AGE_FOR_OVER_89 = "300", "90"
 """How the table hides the age of patients older than 89; they count as 90 here."""
 
 
@@ -49,8 +49,10 @@ def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Rec
         return Description(
             record_id=row["ecg_id"],
             patient_id=whole_number(row["patient_id"]),
-            age_years=90.0 if whole_number(row["age"]) == AGE_OVER_89 else age_in_years(row["age"]),
-            sex={"0": "M", "1": "F"}.get(whole_number(row["sex"]), ""),
+            **person(
+                AGE_FOR_OVER_89 if whole_number(row["age"]) == AGE_OVER_89 else row["age"],
+                {"0": "M", "1": "F"}.get(whole_number(row["sex"]), row["sex"]),
+            ),
             statements=unique(_statements(row["scp_codes"], path)),
             fold=int(fold) if fold.isdecimal() and len(fold) < 4 else None,
             site=whole_number(row["site"]),

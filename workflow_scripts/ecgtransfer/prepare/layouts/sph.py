@@ -15,13 +15,12 @@ from ecgtransfer.prepare.layouts import (
     Described,
     Recordings,
     Rejected,
-    age_in_years,
     month_of,
     path_named,
     reason,
-    sex_letter,
     unique,
 )
+from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import recording_facts
 
 TABLE = "metadata.csv"
@@ -60,8 +59,7 @@ def _described(record_id: str, path: str, row_of: Mapping[str, Mapping[str, str]
         path=path,
         sampling_rate_hz=SAMPLING_RATE_HZ,
         n_samples=facts.n_samples,
-        age_years=age_in_years(row["Age"]),
-        sex=sex_letter(row["Sex"]),
+        **person(row["Age"], row["Sex"]),
         statements=unique(statement.strip() for statement in row["AHA_Code"].split(";")),
         month=month_of(row["Date"]),
         unit="mV",

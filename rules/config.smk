@@ -1,0 +1,30 @@
+# The config: the defaults of the workflow, wherever it is started, and over them the files of the command line.
+import os
+import sys
+from pathlib import Path
+
+SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from ecgtransfer.config_reading import read_config
+from ecgtransfer.files import require_listable, require_writable
+from ecgtransfer.system_errors import said_in_one_line
+
+
+def of_workflow(path):
+    """Return where a file of the workflow lies: from the working folder, if that is the workflow's own."""
+    at_home = os.path.samefile(workflow.basedir, os.curdir)
+    return path if at_home else os.path.join(workflow.basedir, path)
+
+
+DEFAULTS = of_workflow("config/config.yaml")
+if workflow.is_main_process:  # Snakemake itself would end in a traceback
+    with said_in_one_line():
+        require_writable(".snakemake")
+        read_config(Path(DEFAULTS))
+
+
+configfile: DEFAULTS
+
+
+RESULTS = f"results/{config.get('study')}"
