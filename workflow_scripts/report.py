@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecgtransfer.csv_tables import read_labels, read_table
+from ecgtransfer.csv_tables import read_labels
 from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
 from ecgtransfer.notices import read_notices
+from ecgtransfer.prepare.code_tables import read_code_table
 from ecgtransfer.prepare.corpora import read_tables
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.judge import require_current
@@ -24,7 +25,7 @@ from ecgtransfer.report.page import StudyResults, render_page
 with job(snakemake):
     files, plan = snakemake.input, snakemake.params
     require_current(Plan.read(plan.plan).upstream_of(files), Digests(MEMORY))
-    snomed = read_table(files.snomed)
+    snomed = read_code_table(files.snomed, ["snomed_ct", "abbreviation"], ["name"])
     records = read_tables(plan.drawn, files.records)
     results = StudyResults(
         config=plan.config,
