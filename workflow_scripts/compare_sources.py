@@ -1,8 +1,7 @@
 """Rule `compare_sources`: how the sources' models do on the targets unchanged, and whether that tells the gain."""
 
-import pandas as pd
-
 from ecgtransfer.arms import FINETUNE, SCRATCH, arm_of
+from ecgtransfer.compare.findings import read_findings
 from ecgtransfer.compare.scores import load_predictions
 from ecgtransfer.compare.tested import Draws
 from ecgtransfer.compare.transferability import meleps, transferability, transferability_correlations
@@ -15,7 +14,7 @@ from ecgtransfer.study import Cell
 with job(snakemake):
     files, out, plan = snakemake.input, snakemake.output, snakemake.params
     labels, splits = read_tables(plan.targets, files.labels), read_tables(plan.targets, files.splits)
-    verdicts = pd.read_csv(files.verdicts)
+    verdicts = read_findings(files.verdicts)
     trained = {Cell(*key): path for key, path in zip(plan.cells, files.predictions, strict=True)}
     draws = Draws(**plan.draws)
 

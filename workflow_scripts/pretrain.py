@@ -1,10 +1,8 @@
 """Rule `pretrain`: train a model on a source, without the patients who are in a target, too."""
 
-import pandas as pd
-
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import job
-from ecgtransfer.prepare.corpora import ids_in_corpus, join_records, task_of
+from ecgtransfer.prepare.corpora import ids_in_corpus, join_records, read_pairs, task_of
 from ecgtransfer.train.corpus import open_corpus, read_splits
 from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.pretraining import Pretraining, pretrain, values_to_learn
@@ -32,7 +30,7 @@ with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
         snakemake.params.sampling_rate_hz,
         join_records(joined, snakemake.input.records) if snakemake.input.records else None,
     )
-    overlaps = pd.read_csv(snakemake.input.overlaps, dtype=str)
+    overlaps = read_pairs(snakemake.input.overlaps)
     corpus = whole.without_patients_of(ids_in_corpus(joined, overlaps["dataset_a"], overlaps["record_a"]))
     result = pretrain(plan, corpus, snakemake.params.unfinished, n_processes=max(len(devices), 1))
     n_left_out = len(whole.splits) - len(corpus.splits)

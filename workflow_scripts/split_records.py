@@ -9,12 +9,12 @@ from ecgtransfer.audit.groups import duplicate_groups, redundant
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.notices import tell
-from ecgtransfer.prepare.corpora import ids_in_corpus, join_records
+from ecgtransfer.prepare.corpora import ids_in_corpus, join_records, read_pairs
 from ecgtransfer.prepare.splits import notices_of, split_records
 
 with job(snakemake):
     corpus, joined = snakemake.wildcards.corpus, snakemake.params.datasets
-    pairs = pd.read_csv(snakemake.input.duplicates, dtype={"record_a": str, "record_b": str})
+    pairs = read_pairs(snakemake.input.duplicates)
     records = join_records(joined, snakemake.input.records)
     records["patient_id"] = duplicate_groups(records, pairs, joined)
     copies = redundant(pairs)

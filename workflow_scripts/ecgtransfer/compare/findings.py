@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,7 @@ CURVE_COLUMNS = [
 ]
 VERDICT_COLUMNS = [*CELL_COLUMNS, "metric", "scratch", "transfer", "delta", "ci_low", "ci_high", "verdict"]
 
+_NAMES = ("target", "source", "model", "arm", "label", "labels", "convolutional_models", "recurrent_models")
 _ORDER = [*KEY_COLUMNS, "metric"]
 _DECIMALS = 6
 
@@ -63,7 +64,16 @@ def load_run(
     """Read a run's scores table and resamples, both written by the scoring stage."""
     resamples = load_resamples(resamples_path)
     n_train, n_train_patients = resamples.pop("n_train"), resamples.pop("n_train_patients")
-    return Run(target, model, arm, fraction, pd.read_csv(scores_path), resamples, n_train, n_train_patients)
+    return Run(target, model, arm, fraction, read_findings(scores_path), resamples, n_train, n_train_patients)
+
+
+def read_findings(path: str | os.PathLike[str] | TextIO) -> pd.DataFrame:
+    """Return a table of findings, names as text: a data set may be called ``2022`` or ``NA``.
+
+    Scratch has an empty source, and a pre-training an empty target and arm.
+    """
+    table = pd.read_csv(path, dtype=dict.fromkeys(_NAMES, str), keep_default_na=False, na_values=[""])
+    return table.fillna({"target": "", "source": "", "arm": ""})
 
 
 def learning_curves(runs: Sequence[Run], confidence: float, seed: int) -> pd.DataFrame:

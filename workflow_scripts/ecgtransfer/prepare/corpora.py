@@ -23,6 +23,7 @@ OF = ":"
 """Between a data set and an id of it, in a corpus of several."""
 ID_COLUMNS = ("record_id", "patient_id")
 
+_PAIR_COLUMNS = ("dataset_a", "record_a", "dataset_b", "record_b")
 _WORDS = dict.fromkeys((*ID_COLUMNS, "path", "codes", "reason"), str)
 
 
@@ -61,6 +62,11 @@ def read_tables(names: Sequence[str], paths: Sequence[str | Path]) -> dict[str, 
 def read_table(path: str | Path) -> pd.DataFrame:
     """Return a table of records, labels or splits, ids and codes as text."""
     return pd.read_csv(path, dtype=_WORDS)
+
+
+def read_pairs(path: str | Path) -> pd.DataFrame:
+    """Return pairs of recordings that are the same, as the audit found them; data sets and ids as text, even ``NA``."""
+    return pd.read_csv(path, dtype=dict.fromkeys(_PAIR_COLUMNS, str), keep_default_na=False, na_values=[""])
 
 
 def join_records(joined: Sequence[str], paths: Sequence[str | Path]) -> pd.DataFrame:
