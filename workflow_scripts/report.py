@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ecgtransfer.compare.findings import read_findings
 from ecgtransfer.csv_tables import read_labels
 from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
@@ -16,7 +17,6 @@ from ecgtransfer.provenance.plan import Plan
 from ecgtransfer.report.embedded import image_uri, svg_uri
 from ecgtransfer.report.inputs import (
     drawn_recordings,
-    read_findings,
     read_names,
     software_versions,
 )
