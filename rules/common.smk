@@ -3,7 +3,6 @@
 import gc
 import re
 import sys
-import yaml
 
 # The objects of a plan live until the end: looking for garbage among them took a tenth of a dry run of 800 cells.
 gc.set_threshold(100_000)
@@ -53,7 +52,8 @@ from ecgtransfer.train.ways import parse_way
 
 def read_yaml(path):
     """Return the content of a YAML file of the workflow."""
-    return yaml.safe_load((Path(workflow.basedir) / path).read_text())
+    with said_in_one_line():
+        return read_config(Path(of_workflow(path)))
 
 
 DATASETS = read_yaml("config/datasets.yaml")

@@ -1,11 +1,12 @@
 """Rule `compare_sources`: how the sources' models do on the targets unchanged, and whether that tells the gain."""
 
 from ecgtransfer.arms import FINETUNE, SCRATCH, arm_of
+from ecgtransfer.compare.findings import read_findings
 from ecgtransfer.compare.scores import load_predictions
 from ecgtransfer.compare.tested import Draws
 from ecgtransfer.compare.transferability import meleps, transferability, transferability_correlations
 from ecgtransfer.compare.zero_shot import load_source_predictions, zero_shot, zero_shot_table
-from ecgtransfer.csv_tables import read_labels, read_table
+from ecgtransfer.csv_tables import read_labels
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
 from ecgtransfer.prepare.corpora import read_tables
@@ -15,7 +16,7 @@ with job(snakemake):
     files, out, plan = snakemake.input, snakemake.output, snakemake.params
     labels = read_tables(plan.targets, files.labels, read_labels)
     splits = read_tables(plan.targets, files.splits)
-    verdicts = read_table(files.verdicts)
+    verdicts = read_findings(files.verdicts)
     trained = {Cell(*key): path for key, path in zip(plan.cells, files.predictions, strict=True)}
     draws = Draws(**plan.draws)
 

@@ -1,17 +1,18 @@
 """Rule `harmonize_labels`: one 0/1 column per label of a corpus, from SNOMED CT codes."""
 
-from ecgtransfer.csv_tables import read_table
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
+from ecgtransfer.prepare.code_tables import read_code_table
 from ecgtransfer.prepare.corpora import is_shuffled, join_records
 from ecgtransfer.prepare.labels import harmonize_labels, read_view, shuffle_labels
 
 with job(snakemake):
     corpus, joined = snakemake.wildcards.corpus, snakemake.params.datasets
+    names, same = ["snomed_ct", "abbreviation"], ["snomed_ct", "counts_as"]
     labels = harmonize_labels(
         join_records(joined, snakemake.input.records),
-        read_table(snakemake.input.snomed).set_index("snomed_ct")["abbreviation"],
-        read_table(snakemake.input.equivalent, ("snomed_ct", "counts_as")).set_index("snomed_ct")["counts_as"],
+        read_code_table(snakemake.input.snomed, names).set_index(names[0])[names[1]],
+        read_code_table(snakemake.input.equivalent, same, may_be_empty=True).set_index(same[0])[same[1]],
         snakemake.params.settings,
         corpus,
         joined,

@@ -2,10 +2,10 @@
 
 from importlib import import_module
 
+from ecgtransfer.compare.findings import read_findings
 from ecgtransfer.job import job
 from ecgtransfer.report.figure_files import save_figure, stamped
 from ecgtransfer.report.figures import FIGURE_MODULES
-from ecgtransfer.report.inputs import read_findings
 
 with job(snakemake):
     files, out, plan = snakemake.input, snakemake.output, snakemake.params

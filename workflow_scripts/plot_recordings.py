@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ecgtransfer.csv_tables import read_table
 from ecgtransfer.job import job
+from ecgtransfer.prepare.code_tables import read_code_table
 from ecgtransfer.prepare.formats.units import NO_UNIT
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.report.ecg_page import draw_ecg_page
@@ -12,7 +13,8 @@ from ecgtransfer.report.recordings import choose_recordings, recording_title
 
 with job(snakemake):
     records = read_table(snakemake.input.records)
-    abbreviations = read_table(snakemake.input.snomed).set_index("snomed_ct")["abbreviation"].to_dict()
+    snomed = read_code_table(snakemake.input.snomed, ["snomed_ct", "abbreviation"])
+    abbreviations = snomed.set_index("snomed_ct")["abbreviation"].to_dict()
     stored = read_table(snakemake.input.described).fillna({"unit": "", "leads": ""}).set_index("record_id")
     chosen = choose_recordings(records, len(snakemake.output.svg))
     for record, svg, png in zip(chosen, snakemake.output.svg, snakemake.output.png, strict=True):

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecgtransfer.csv_tables import read_labels, read_table
+from ecgtransfer.compare.findings import read_findings
+from ecgtransfer.csv_tables import read_labels
 from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
 from ecgtransfer.notices import read_notices
+from ecgtransfer.prepare.code_tables import read_code_table
 from ecgtransfer.prepare.corpora import read_tables
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.judge import require_current
@@ -15,7 +17,6 @@ from ecgtransfer.provenance.plan import Plan
 from ecgtransfer.report.embedded import image_uri, svg_uri
 from ecgtransfer.report.inputs import (
     drawn_recordings,
-    read_findings,
     read_names,
     software_versions,
 )
@@ -24,7 +25,7 @@ from ecgtransfer.report.page import StudyResults, render_page
 with job(snakemake):
     files, plan = snakemake.input, snakemake.params
     require_current(Plan.read(plan.plan).upstream_of(files), Digests(MEMORY))
-    snomed = read_table(files.snomed)
+    snomed = read_code_table(files.snomed, ["snomed_ct", "abbreviation"], ["name"])
     records = read_tables(plan.drawn, files.records)
     results = StudyResults(
         config=plan.config,

@@ -4,9 +4,10 @@ from ecgtransfer.compare.scores import load_predictions, score_run
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import write_arrays, write_csv
 from ecgtransfer.job import job
+from ecgtransfer.prepare.code_tables import read_rewards
 
 with job(snakemake):
-    rewards = read_table(snakemake.input.rewards).set_index("label") if snakemake.input.rewards else None
+    rewards = read_rewards(snakemake.input.rewards) if snakemake.input.rewards else None
     scores, resamples = score_run(
         load_predictions(snakemake.input.predictions),
         read_labels(snakemake.input.labels),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from ecgtransfer.compare.claims import CLAIM_COLUMNS
 from ecgtransfer.compare.claims import CLAIMS as PUBLISHED
-from ecgtransfer.report.inputs import read_findings
+from ecgtransfer.compare.findings import read_findings
 from ecgtransfer.statistics.inference import verdict
 
 MARGIN = 0.01

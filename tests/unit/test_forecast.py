@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from ecgtransfer.forecast import data_table, hours_of, past_speeds, trainings_table
+from ecgtransfer.forecast import data_table, hours_of, past_speeds, plan_text, trainings_table
+from ecgtransfer.study import named_corpora
 from ecgtransfer.train.accounting import PASSES
 from ecgtransfer.train.probe import probed_speed
 from ecgtransfer.train.registry import forward_flops_by_registry
@@ -39,6 +40,21 @@ def test_data_sets() -> None:
     assert pd.isna(table.loc["small", "download MB"])
     assert table.loc["sim-clinic", "download MB"] == 0
     assert table.loc["big", "signals MB"] == pytest.approx(200 * 12 * 1000 * 2 / 1e6)
+
+
+def test_a_name_of_a_corpus_counts_all_that_it_joins_and_is_said_once() -> None:
+    corpora = {"both": "big+small", "unused": "big"}
+    transfer = {"sources": ["both"], "targets": ["sim-clinic"], "models": ["gru"]}
+    config = config_with(transfer=transfer, corpora=corpora)
+    data = data_table(config, PUBLISHED, {})
+    assert data["data set"].tolist() == ["big", "small", "sim-clinic"]
+    n_records = dict(zip(data["data set"], data["records"], strict=True))
+    trainings = trainings_table(config, n_records)
+    plain = trainings_table(config_with(transfer=transfer | {"sources": ["big+small"]}), n_records)
+    assert trainings["records seen"].tolist() == plain["records seen"].tolist()
+    text = plan_text("mine", named_corpora(config), data, trainings.assign(hours=1.0), "by guess", "")
+    assert "\n\nboth: big+small\n\n" in text
+    assert "unused" not in text
 
 
 def test_own_data_are_not_fetched() -> None:

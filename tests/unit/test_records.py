@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from tiny_records import N_SAMPLES, write_record
 
+from ecgtransfer.csv_tables import read_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.corpora import (
     SUFFIXES,
@@ -267,6 +268,14 @@ class TestCorpora:
         assert table["record_id"].tolist() == ["b:1", "b:2", "a:1", "a:2"]
         assert table["patient_id"].tolist() == ["b:7", "b:7", "a:7", "a:7"]
         assert table.index.tolist() == [0, 1, 2, 3]
+
+    def test_pairs_name_data_sets_and_ids_as_text(self, tmp_path: Path) -> None:
+        head = "dataset_a,record_a,dataset_b,record_b,shift_s,correlation"
+        (tmp_path / "pairs.csv").write_text(f"{head}\n2022,007,NA,null,0.5,1.0\n")
+        pairs = read_table(tmp_path / "pairs.csv")
+        assert pairs.iloc[0].tolist() == ["2022", "007", "NA", "null", 0.5, 1.0]
+        (tmp_path / "pairs.csv").write_text(f"{head}\n")
+        assert read_table(tmp_path / "pairs.csv").columns.tolist() == head.split(",")
 
     def test_tables_without_patients(self, tmp_path: Path) -> None:
         for name in "ab":

@@ -1,12 +1,16 @@
-"""Record ids and file names with characters that mean something elsewhere: from the table to the page as they are."""
+"""Names that mean something elsewhere, of records, files, data sets and models: from table and config to the page."""
 
 import csv
 from html import unescape
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from fast_runner import FastRunner
 from micro_study import MicroStudy
+from tiny_page import Reader
+
+from ecgtransfer.compare.findings import read_findings
 
 ODD = (
     *("$\\frac{$", "a$b$c", "_x", "100%", "<b>&amp;", "it's", '"quoted"', "a, b; c|d", "=SUM(A1)", "-1", "{dataset}"),
@@ -45,3 +49,25 @@ def test_odd_ids_and_file_names_go_from_the_table_to_the_page(tmp_path: Path, ru
     drawn = [record_id for record_id in ids if f"Record {record_id.translate(SHOWN)}: " in page]
     assert len(drawn) == 3
     assert (results / "figures/quality/ward.png").is_file()
+
+
+@pytest.mark.parametrize(("source", "target", "model"), [("NA", "2022", "7"), ("1e5", "null", "nan")])
+def test_names_that_tables_take_for_numbers_or_nothing_stay_text(
+    tmp_path: Path, runner: FastRunner, new_micro: MicroStudy, source: str, target: str, model: str
+) -> None:
+    study = MicroStudy.copied(new_micro.folder, tmp_path / "named")
+    given = study.study()
+    simulated = {target: given["simulate"]["clinic"], "hospital": given["simulate"]["hospital"]}
+    names = {"own": {source: given["own"]["ward"]}, "simulate": simulated, "models": {model: {"of": "gru"}}}
+    sources = [source, f"{source}-shuffled", f"{source}+hospital"]
+    study.write_study({**names, "transfer": {"sources": sources, "targets": [target], "models": [model]}})
+    result = study.make_run(runner)
+    assert result.returncode == 0, result.output
+    page = Reader((study.folder / "results/micro/report/index.html").read_text(encoding="utf-8"))
+    assert set(sources) <= {row[2] for row in page.rows if row[:2] == [target, model]}
+    verdicts = read_findings(study.folder / "results/micro/findings/verdicts.csv")
+    measured = read_findings(study.folder / "results/micro/findings/transferability.csv")
+    for table in (verdicts, measured):
+        assert set(table["target"]) == {target}
+        assert set(table["model"]) == {model}
+    assert set(verdicts["source"]) == set(sources)

@@ -138,10 +138,34 @@ def test_config_file_that_is_none(micro: MicroStudy, runner: FastRunner, content
 
 
 @pytest.mark.parametrize("content", [None, b"", b"- a\n", b"labels: [\n", b"\xff"])
-def test_config_of_the_workflow_that_is_none(micro: MicroStudy, runner: FastRunner, content: bytes | None) -> None:
-    file = micro.folder / "config/config.yaml"
+@pytest.mark.parametrize("name", ["config/config.yaml", "config/datasets.yaml"])
+def test_file_of_the_workflow_that_is_none(
+    micro: MicroStudy, runner: FastRunner, name: str, content: bytes | None
+) -> None:
+    file = micro.folder / name
     file.unlink() if content is None else file.write_bytes(content)
     for ended in (micro.run_snakemake(runner, ["--dry-run"]), micro.make_run(runner)):
         errors = errors_in(ended.output)
         assert ended.returncode == 1 and len(errors) == 1
-        assert errors[0].startswith("error: config/config.yaml")
+        assert errors[0].startswith(f"error: {name}")
+
+
+def test_emptied_table_of_the_workflow(micro: MicroStudy, runner: FastRunner) -> None:
+    (micro.folder / "config/labels/snomed.csv").write_bytes(b"")
+    ended = micro.make_run(runner, ["--", "results/micro/labels/clinic.csv"])
+    assert ended.returncode == 1
+    assert errors_in(ended.output) == [
+        "error: config/labels/snomed.csv: column snomed_ct, abbreviation missing, found none; mend the table, or bring"
+        " it back with `git checkout`"
+    ]
+
+
+def test_terminal_that_knows_ascii_alone_changes_nothing(
+    micro: MicroStudy, finished_micro: MicroStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with FastRunner(hash_seed=1) as runner:
+        ended = micro.make_run(runner)
+    assert ended.returncode == 0, ended.output
+    assert micro.results() == finished_micro.results()

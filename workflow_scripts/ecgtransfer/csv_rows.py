@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from ecgtransfer.errors import InputError, did_you_mean
-from ecgtransfer.stand_ins import stand_in_of
+from ecgtransfer.placeholders import placeholder_of
 
 MEND_PUBLISHED = "download the data set again"
 """What to do about a broken table of a published data set."""
@@ -124,7 +124,7 @@ def _encoding(path: Path) -> str:
     """
     with path.open("rb") as file:
         first = file.read(_BLOCK_BYTES)
-    instead = stand_in_of(first)
+    instead = placeholder_of(first)
     if instead:
         raise InputError(f"{path}: {instead}")
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):

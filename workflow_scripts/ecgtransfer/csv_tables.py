@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection
+from typing import TextIO
 
 import pandas as pd
 
@@ -10,12 +11,13 @@ TEXT = (
     *IDS,
     *("path", "sex", "statements", "codes", "site", "month", "unit", "leads", "reason", "snomed_ct", "abbreviation"),
     *(f"{what}_{side}" for what in ("record", "dataset", "corpus", "role") for side in "ab"),
-    *("dataset", "target", "source", "model", "arm", "label", "attribute", "group"),
+    *("dataset", "target", "source", "model", "arm", "label", "labels", "attribute", "group"),
+    *("convolutional_models", "recurrent_models"),
 )
 """Columns that hold text in every table but one of labels, whose columns users may call anything."""
 
 
-def read_table(path: str | os.PathLike[str], text: Collection[str] = TEXT) -> pd.DataFrame:
+def read_table(path: str | os.PathLike[str] | TextIO, text: Collection[str] = TEXT) -> pd.DataFrame:
     """Return a table that `ecgtransfer.files.write_csv` wrote.
 
     In a column of text, ``NA`` and ``01`` are no missing value and no number. What was missing is missing again, and so

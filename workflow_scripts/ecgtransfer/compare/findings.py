@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -65,6 +65,11 @@ def load_run(
     resamples = load_resamples(resamples_path)
     n_train, n_train_patients = resamples.pop("n_train"), resamples.pop("n_train_patients")
     return Run(target, model, arm, fraction, read_table(scores_path), resamples, n_train, n_train_patients)
+
+
+def read_findings(path: str | os.PathLike[str] | TextIO) -> pd.DataFrame:
+    """Return a table of findings; scratch has an empty source, and a pre-training an empty target and arm."""
+    return read_table(path).fillna({"target": "", "source": "", "arm": ""})
 
 
 def learning_curves(runs: Sequence[Run], confidence: float, seed: int) -> pd.DataFrame:

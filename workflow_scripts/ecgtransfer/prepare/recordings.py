@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS, LeadColumns, lead_columns
+from ecgtransfer.placeholders import placeholder
 from ecgtransfer.prepare.formats.array_files import open_npy, open_npz
 from ecgtransfer.prepare.formats.csv_files import are_names_of_r, read_csv
 from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
@@ -32,7 +33,6 @@ from ecgtransfer.prepare.formats.twelve_leads import (
 )
 from ecgtransfer.prepare.formats.units import NO_UNIT, bring_to_one, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header, read_signal
-from ecgtransfer.stand_ins import stand_in
 
 _PATH = re.compile(
     r"(?P<file>.*?\.(?P<suffix>h5|hdf5|npy|npz|csv|mat))(?:#(?P<array>[^\[\]]*)(?:\[(?P<row>\d{1,12})\])?)?",
@@ -212,7 +212,7 @@ def _faults_in_one_line(source: str) -> Iterator[None]:
         raise
     except Exception as error:
         of_array = _PATH.fullmatch(source)
-        reason = stand_in(of_array["file"]) if of_array else ""
+        reason = placeholder(of_array["file"]) if of_array else ""
         if not reason:
             said = " ".join(str(error).split())
             reason = said if type(error) is ValueError and said else f"cannot be read ({type(error).__name__} {said})"

@@ -27,11 +27,6 @@ class DrawnRecording:
     uri: str
 
 
-def read_findings(path: FilePath) -> pd.DataFrame:
-    """Return a table of findings; scratch has an empty source, and a pre-training an empty target and arm."""
-    return pd.read_csv(path, keep_default_na=False, na_values=[""]).fillna({"target": "", "source": "", "arm": ""})
-
-
 def read_names(snomed: pd.DataFrame) -> dict[str, str]:
     """Return each label's full name by its abbreviation, from the table config/labels/snomed.csv."""
     return dict(zip(snomed["abbreviation"][::-1], snomed["name"][::-1], strict=True))

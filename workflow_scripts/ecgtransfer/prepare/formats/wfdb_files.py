@@ -22,11 +22,11 @@ import numpy.typing as npt
 from ecgtransfer.errors import InputError
 from ecgtransfer.file_names import found_beside, is_file
 from ecgtransfer.leads import lead_columns
+from ecgtransfer.placeholders import placeholder
 from ecgtransfer.prepare.formats.memory import require_room
 from ecgtransfer.prepare.formats.regular_files import open_regular, size_of_regular
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_headers import Header, LeadSpecification, read_header
-from ecgtransfer.stand_ins import stand_in
 
 __all__ = ["Header", "check_record", "read_header", "read_signal"]
 
@@ -239,7 +239,7 @@ def _check_size(plan: FilePlan, n_samples: int, size: int, path: str, file_name:
 
 def _require_data(path: str, file_name: str) -> None:
     """Raise an `InputError` if something else lies in place of a signal file."""
-    instead = stand_in(_beside(path, file_name))
+    instead = placeholder(_beside(path, file_name))
     if instead:
         raise InputError(f"{path}: signal file {file_name} {instead}")
 

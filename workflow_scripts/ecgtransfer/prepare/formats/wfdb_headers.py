@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.file_names import found_beside, is_file
+from ecgtransfer.placeholders import placeholder_of
 from ecgtransfer.prepare.formats.regular_files import open_regular, stays_within
-from ecgtransfer.stand_ins import stand_in_of
 
 DEFAULT_GAIN = 200.0
 """ADC units per physical unit where a header gives none or 0 (WFDB specification)."""
@@ -79,7 +79,7 @@ def read_header(path: str | Path) -> Header:
             raise InputError(f"{name}: {size} bytes are no header; is this a signal file?")
         return _parse(content, name)
     except InputError as error:
-        instead = stand_in_of(content)
+        instead = placeholder_of(content)
         if instead:
             raise InputError(f"{name}: {instead}") from error
         raise

@@ -14,6 +14,7 @@ import numpy as np
 
 from ecgtransfer.csv_rows import MEND_PUBLISHED, read_rows
 from ecgtransfer.errors import InputError
+from ecgtransfer.placeholders import placeholder
 from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
 from ecgtransfer.prepare.layouts import (
     STANDARD_ORDER,
@@ -28,7 +29,6 @@ from ecgtransfer.prepare.layouts import (
 )
 from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import recording_facts
-from ecgtransfer.stand_ins import stand_in
 
 logger = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ def _part(path: Path) -> tuple[Iterator[str], int]:
         ids: np.ndarray[Any, Any] = open_hdf5(str(path), IDS)[()]
         n_rows, n_samples, n_leads = open_hdf5(str(path), ARRAY).shape
     except Exception as error:  # h5py raises many types for a broken file
-        instead = stand_in(str(path))
+        instead = placeholder(str(path))
         raise InputError(
             f"{path}: {instead}"
             if instead

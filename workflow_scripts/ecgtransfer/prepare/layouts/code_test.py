@@ -11,6 +11,7 @@ from typing import Any
 
 from ecgtransfer.csv_rows import MEND_PUBLISHED, read_rows
 from ecgtransfer.errors import InputError
+from ecgtransfer.placeholders import placeholder
 from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
 from ecgtransfer.prepare.layouts import (
     Described,
@@ -19,7 +20,6 @@ from ecgtransfer.prepare.layouts import (
     path_named,
 )
 from ecgtransfer.prepare.people import person
-from ecgtransfer.stand_ins import stand_in
 
 TRACINGS, ATTRIBUTES, ANNOTATIONS = "ecg_tracings.hdf5", "attributes.csv", "annotations/gold_standard.csv"
 ARRAY = "tracings"
@@ -66,7 +66,7 @@ def _shape(path: Path) -> tuple[int, int, int]:
     try:
         n_records, n_samples, n_leads = open_hdf5(str(path), ARRAY).shape
     except Exception as error:  # h5py raises many types for a broken file
-        instead = stand_in(str(path))
+        instead = placeholder(str(path))
         raise InputError(
             f"{path}: {instead}"
             if instead

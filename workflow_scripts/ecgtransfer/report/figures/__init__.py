@@ -1,9 +1,9 @@
 """The figures of the findings: one module per table of `findings/`, named after it.
 
-Each has a pure function ``draw``, from the table as `ecgtransfer.report.inputs.read_findings` gives it to a matplotlib
-figure. What they share is in `style` (colours, marks, axes, legends) and `forest` (rows of cells beside panels of
-targets). A table without rows gives a figure that says why there is nothing to show. Series differ in marker or dash as
-well as in colour, so that every figure can be read in grey.
+Each has a pure function ``draw``, from the table as `ecgtransfer.compare.findings.read_findings` gives it to a figure
+of matplotlib's. What they share is in `style` (colours, marks, axes, legends) and `forest` (rows of cells beside panels
+of targets). A table without rows gives a figure that says why there is nothing to show. Series differ in marker or dash
+as well as in colour, so that every figure can be read in grey.
 """
 
 FIGURE_MODULES = __name__

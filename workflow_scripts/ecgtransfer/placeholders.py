@@ -12,22 +12,22 @@ _HTML = (b"<html", b"<!doctype html")
 _XML = (b"<?xml", b"<error")
 
 
-def stand_in(path: str) -> str:
-    """Return what lies in place of a regular file that turned out to be unreadable, as `stand_in_of` does."""
+def placeholder(path: str) -> str:
+    """Return what lies in place of a regular file that turned out to be unreadable, as `placeholder_of` does."""
     try:
         try:
             descriptor = os.open(path, _TO_READ)
         except FileNotFoundError:
             descriptor = os.open(found_beside(path), _TO_READ)
         try:
-            return stand_in_of(os.read(descriptor, _FIRST_BYTES))
+            return placeholder_of(os.read(descriptor, _FIRST_BYTES))
         finally:
             os.close(descriptor)
     except (OSError, ValueError):
         return ""
 
 
-def stand_in_of(content: bytes) -> str:
+def placeholder_of(content: bytes) -> str:
     """Return what the beginning of a file shows to lie in its place and what to do about it; nothing if it may be data.
 
     It is the end of a message that begins with the name of the file.

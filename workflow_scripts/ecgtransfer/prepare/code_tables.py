@@ -1,0 +1,62 @@
+"""The workflow's own tables under config/labels, which users may edit: a broken one is one clear line."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ecgtransfer.csv_rows import columns_of, read_rows
+from ecgtransfer.errors import InputError
+
+MEND = "mend the table, or bring it back with `git checkout`"
+
+
+def read_code_table(
+    path: str | Path, filled: Sequence[str], others: Sequence[str] = (), *, may_be_empty: bool = False
+) -> pd.DataFrame:
+    """Return columns of a table as text, rows in its order.
+
+    Parameters
+    ----------
+    path
+        The table.
+    filled
+        Columns without an empty cell; the first of them names a row.
+    others
+        More columns.
+    may_be_empty
+        Whether a table without rows is one, too.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read, lacks a column or a cell, has no row, or two of one name.
+    """
+    rows = list(read_rows(Path(path), [*filled, *others], mend=MEND))
+    if not rows and not may_be_empty:
+        raise InputError(f"{path}: holds no row; {MEND}")
+    table = pd.DataFrame(rows, columns=[*filled, *others], dtype=str)
+    for number, row in enumerate(rows, start=2):
+        for column in filled:
+            if not row[column]:
+                raise InputError(f"{path}: row {number} has no {column}; {MEND}")
+    twice = table[filled[0]][table[filled[0]].duplicated()]
+    if len(twice):
+        raise InputError(f"{path}: {twice.iloc[0]!r} stands there twice in column {filled[0]}; {MEND}")
+    return table
+
+
+def read_rewards(path: str | Path) -> pd.DataFrame:
+    """Return the table of the Challenge's score: what it gives for answering a column's label where a row's is true.
+
+    Raises
+    ------
+    InputError
+        As `read_code_table`, or if a cell is no number.
+    """
+    columns = [column for column in columns_of(Path(path), MEND) if column != "label"]
+    table = read_code_table(path, ["label", *columns]).set_index("label")
+    try:
+        return table.astype(float)
+    except ValueError as error:
+        raise InputError(f"{path}: holds something that is no number ({error}); {MEND}") from error
