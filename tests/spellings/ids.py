@@ -85,11 +85,11 @@ def _cells(
     return Cells(write=lambda recording: text(getattr(recording, field)), told=told)
 
 
-_ALIKE = r"24 patients differ in capitals, blanks or leading zeros alone, such as .* count as different people"
+_ALIKE = r"\d+ patients differ in capitals, blanks or leading zeros alone, such as .* count as different people"
 _TOLD_OF_PATIENTS = {
     **dict.fromkeys(("01 and 1", "1E5 and 1e5", "capitals matter", "blanks inside"), (_ALIKE,)),
-    "words for nothing": (r"of 75 recordings have the patient '.*' and count as one person's",),
-    "words for truth": (r"of 75 recordings have the patient 'n' and count as one person's",),
+    "words for nothing": (_ALIKE, r"of \d+ recordings have the patient '.*' and count as one person's"),
+    "words for truth": (r"of \d+ recordings have the patient 'n' and count as one person's",),
 }
 """What is said of patients who may be one, or nobody."""
 
@@ -116,9 +116,9 @@ PATIENTS = {
     "some unknown": Cells(
         write=lambda recording: f"p{recording.patient + 1}" if _in_patients(recording) else "",
         read=lambda recording: f"p{recording.patient + 1}" if _in_patients(recording) else None,
-        told=(r"\b25 of 75 .*patient",),
+        told=(r"\d+ of \d+ .*patient",),
     ),
-    "no column": Cells(write=None, read=lambda _: None, told=(r"no column 'patient'|\b75 of 75 .*patient",)),
+    "no column": Cells(write=None, read=lambda _: None, told=(r"no column 'patient'",)),
 }
 SITES = {
     "plain": Cells(write=lambda recording: f"ward {recording.site + 1}"),

@@ -125,7 +125,7 @@ NAMINGS = {
     "by the MATLAB file of the Challenge": Naming(
         cell=_mat,
         needs={"format": "wfdb of the Challenge"},
-        refused=r"nothing says the unit of '00001.mat'",
+        refused=r"nothing says the unit of '\d+.mat'",
         or_taken=True,
     ),
     "dots": Naming(path=lambda name: f"v1.2.10/{name}.2020.03.31"),

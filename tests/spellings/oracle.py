@@ -35,7 +35,7 @@ def faults_of(choice: Choice, recordings: Sequence[Recording], data: DataSet, ou
     said = [line for line in (outcome.refused, *reasons.values()) if line]
     if expected.refused:
         if any(_says(line, wanted) for wanted in expected.refused for line in said):
-            return _not_one_line(outcome.refused)
+            return _not_one_line(outcome.refused.replace(data.written.folder, ""))
         if expected.must_be_refused or said:
             return [f"not refused with {' or '.join(expected.refused)}, but {_seen(outcome)}"]
     elif said:
@@ -48,7 +48,7 @@ def faults_of(choice: Choice, recordings: Sequence[Recording], data: DataSet, ou
             _of_cells(choice, kept, data, outcome),
             _of_labels(choice, kept, data, outcome),
             _of_roles(roles, outcome),
-            _of_notices(choice, kept, expected, roles.n_left_out, outcome),
+            _of_notices(choice, kept, expected, roles, outcome),
         )
         for fault in some
     ]
@@ -168,8 +168,8 @@ class _Roles:
     ----------
     kept
         Record and role of those that have one, in order; the role is None where anyone is right, its fold not known.
-    n_left_out
-        How many have none, because their patient occurs in a role that comes first.
+    n, n_left_out
+        How many may have one, and how many of these have none, because their patient occurs in a role that comes first.
     """
 
     def __init__(self, choice: Choice, in_order: Sequence[Recording], records: Table) -> None:
@@ -195,7 +195,7 @@ class _Roles:
             for record, patient, role, unit in zip(records["record_id"], patients, wanted, units, strict=True)
             if before[role] == first[patient] or unit is None
         ]
-        self.n_left_out = len(in_order) - len(self.kept)
+        self.n, self.n_left_out = len(in_order), len(in_order) - len(self.kept)
 
 
 def _of_roles(wanted: _Roles, outcome: Outcome) -> Iterator[str]:
@@ -212,17 +212,17 @@ def _of_roles(wanted: _Roles, outcome: Outcome) -> Iterator[str]:
 
 
 def _of_notices(
-    choice: Choice, recordings: Sequence[Recording], expected: Expected, n_left_out: int, outcome: Outcome
+    choice: Choice, recordings: Sequence[Recording], expected: Expected, roles: _Roles, outcome: Outcome
 ) -> Iterator[str]:
     """Yield what was not said, what was said without reason, and counts that are wrong."""
     missing = [line for line in expected.told if not any(_says(notice, line) for notice in outcome.notices)]
     if missing:
         yield f"not told: {' and '.join(missing)}; said is {outcome.notices}"
     allowed = list(expected.told)
-    if n_left_out:
-        allowed.append(f"^{n_left_out} of {len(recordings)} recordings are left out")
+    if roles.n_left_out:
+        allowed.append(f"^{roles.n_left_out} of {roles.n} recordings are left out")
         if not any(_says(notice, allowed[-1]) for notice in outcome.notices):
-            yield f"not told that {n_left_out} recordings are left out"
+            yield f"not told that {roles.n_left_out} recordings are left out"
     for axis, line in _LEFT_EMPTY.items():
         way: Cells = way_of(choice, axis)
         name = {"age": "age_years"}.get(axis, axis)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from truth import YEAR, Recording, corpus
 from ways import Cells
 
-AGE_LEFT_EMPTY = r"age of (\d+) of 75 recordings is not understood"
-SEX_LEFT_EMPTY = r"sex of (\d+) of 75 recordings is not understood"
+AGE_LEFT_EMPTY = r"age of (\d+) of \d+ recordings is not understood"
+SEX_LEFT_EMPTY = r"sex of (\d+) of \d+ recordings is not understood"
 _UNKNOWN = ("", "NaN", "nan", "unknown", "Unknown", "NA", "N/A", "null", "None", "-", "?")
 _MONTHS = ("January", "February", "March", "April", "May")
 

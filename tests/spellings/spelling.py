@@ -239,7 +239,7 @@ def _said(choice: Choice, written: Written, n: int, entry: dict[str, Any]) -> di
     elif written.unit:
         entry["unit"] = written.unit
     if written.leads and leads.joined_by is not None:
-        if leads.joined_by == " " and any(" " in name for name in written.leads):
+        if leads.joined_by.isspace() and any(" " in name for name in written.leads):
             raise NotWritable("blanks stand within the names of leads")
         columns["leads"] = [leads.joined_by.join(written.leads)] * n
     elif written.leads:

@@ -79,30 +79,45 @@ SEPARATORS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Quoting(Way):
-    """How a cell stands in a line; `always` says whether quotes stand around every cell."""
+    """How a cell stands in a line.
+
+    Attributes
+    ----------
+    always, never
+        Whether quotes stand around every cell, or around none; else around those that need them.
+    before, behind
+        Blanks around a cell.
+    around_quotes
+        Whether these blanks stand around quotes, too.
+    """
 
     always: bool = False
+    never: bool = False
     before: str = ""
     behind: str = ""
-    never: bool = False
+    around_quotes: bool = False
 
     def cell(self, text: str, separator: str) -> str:
         """Return a cell as a line has it."""
         special = any(mark in text for mark in ('"', "\n", "\r", separator))
-        if special and self.never:
-            return text
-        if self.always or special:
+        quoted = self.always or (special and not self.never)
+        if quoted:
             text = '"' + text.replace('"', '""') + '"'
-        return f"{self.before}{text}{self.behind}"
+        return text if quoted and not self.around_quotes else f"{self.before}{text}{self.behind}"
 
+
+_NOT_CSV = r"not CSV|row \d+ has \d+ cells|did you mean|column .*missing"
 
 QUOTINGS = {
     "where needed": Quoting(),
     "everywhere": Quoting(always=True),
     "blanks behind": Quoting(behind="  "),
     "blanks in front": Quoting(before=" "),
-    "blanks in front of quotes": Quoting(before=" ", always=True),
-    "nowhere": Quoting(never=True, needs={"labels": "codes by commas"}, refused=r"cells|columns|label_separator"),
+    "blanks behind quotes": Quoting(behind=" ", always=True, around_quotes=True, refused=_NOT_CSV, or_taken=True),
+    "blanks in front of quotes": Quoting(before=" ", always=True, around_quotes=True, refused=_NOT_CSV, or_taken=True),
+    "nowhere": Quoting(
+        never=True, needs={"labels": "codes by commas"}, refused=r"row \d+ has \d+ cells, the header \d+"
+    ),
 }
 
 

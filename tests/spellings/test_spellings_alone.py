@@ -3,7 +3,8 @@
 import pytest
 from array_files import ARRAY_FORMATS, ROWS
 from recordings import FORMATS, GAINS, SHAPES
-from spelling import Choice, values_alone
+from spelling import Choice, as_text, values_alone
+from tables import SEPARATORS
 from trial import Trials
 from ways import NotWritable
 
@@ -28,6 +29,22 @@ def test_alone(trials: Trials, axis: str, way: str) -> None:
 )
 def test_every_shape_in_every_format(trials: Trials, format_: str, shape: str) -> None:
     _assert_none(trials, {"format": format_, "shape": shape})
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"shape": "recordings last, samples first", "rows said": "from 1"},
+        *(
+            {"columns": "line breaks in names", "separator": separator}
+            for separator, way in SEPARATORS.items()
+            if not way.refused
+        ),
+    ],
+    ids=as_text,
+)
+def test_pair_that_once_was_wrong(trials: Trials, choice: Choice) -> None:
+    _assert_none(trials, choice)
 
 
 @pytest.mark.parametrize("format_", [name for name, way in FORMATS.items() if not way.refused])
