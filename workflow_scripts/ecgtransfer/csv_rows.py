@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ecgtransfer.errors import InputError, did_you_mean
 from ecgtransfer.placeholders import placeholder_of
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 MEND_PUBLISHED = "download the data set again"
 """What to do about a broken table of a published data set."""
@@ -105,6 +106,7 @@ def _cells(path: Path, mend: str) -> Iterator[list[str]]:
                 n_read += 1
                 yield row
     except OSError as error:
+        stop_if_it_may_pass(error, path)
         raise InputError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
     except ValueError as error:
         raise InputError(f"{path}: cannot be read ({error}); {mend}") from error

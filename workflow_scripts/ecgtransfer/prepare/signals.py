@@ -121,7 +121,7 @@ def _prepare_alike(rows: Sequence[npt.NDArray[np.int16]], records: Sequence[Reco
                 np.multiply(batch.input, np.float32(record.factor), out=batch.input)
             batch.take(row)
             gains[place] = gain_of(header.leads) if header else math.nan
-        except (InputError, OSError) as error:
+        except InputError as error:
             failed[place] = _not_prepared(record, error, job)
     prepared = iter(batch.finish())
     return [
