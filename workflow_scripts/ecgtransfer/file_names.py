@@ -4,6 +4,7 @@ Disks and programs of different makers write ``é`` as one character or as two, 
 """
 
 import os
+import stat
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
@@ -24,19 +25,30 @@ def names_in(folder: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether there is such a file, whatever the name."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that is too long, or has a NUL
-        return False
+    """Tell whether there is such a file, whatever the name.
+
+    Raises
+    ------
+    PermissionError
+        If it lies where nobody may look: it is not missing for that.
+    """
+    found = _status(path)
+    return found is not None and stat.S_ISREG(found.st_mode)
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is such a folder, whatever the name."""
+    """Tell whether there is such a folder, whatever the name; as `is_file`."""
+    found = _status(path)
+    return found is not None and stat.S_ISDIR(found.st_mode)
+
+
+def _status(path: Path) -> os.stat_result | None:
     try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
+        return path.stat()
+    except PermissionError:
+        raise
+    except (OSError, ValueError):  # a name that is too long, or has a NUL
+        return None
 
 
 def found_beside(path: str) -> str:
