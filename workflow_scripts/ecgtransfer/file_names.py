@@ -34,18 +34,26 @@ def names_in(folder: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether there is such a file, whatever the name. It raises as `names_in`."""
+    """Tell whether there is such a file, whatever the name. It raises as `names_in`.
+
+    Raises
+    ------
+    PermissionError
+        If it lies where nobody may look: it is not missing for that.
+    """
     return stat.S_ISREG(_mode(path))
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is such a folder, whatever the name. It raises as `names_in`."""
+    """Tell whether there is such a folder, whatever the name; as `is_file`."""
     return stat.S_ISDIR(_mode(path))
 
 
 def _mode(path: Path) -> int:
     try:
         return os.stat(path).st_mode  # noqa: PTH116 - what Path.is_file lets through depends on the version of Python
+    except PermissionError:
+        raise
     except (OSError, ValueError) as error:  # a name that is too long, or has a NUL
         stop_if_it_may_pass(error, path)
         return 0
