@@ -53,7 +53,7 @@ from ecgtransfer.train.ways import parse_way
 
 def read_yaml(path):
     """Return the content of a YAML file of the workflow."""
-    return yaml.safe_load((Path(workflow.basedir) / path).read_text())
+    return yaml.safe_load((Path(workflow.basedir) / path).read_text(encoding="utf-8"))
 
 
 DATASETS = read_yaml("config/datasets.yaml")
