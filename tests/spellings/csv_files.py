@@ -70,12 +70,10 @@ CSV_FORMATS = {
     "csv by semicolons, decimal commas, bare": CsvFormat(text=_rows(";", decimal=",")),
     "csv by tabs": CsvFormat(text=_rows("\t", named=True), names_leads=True),
     "csv by tabs, bare": CsvFormat(text=_rows("\t")),
-    "csv by tabs, decimal commas": CsvFormat(
-        text=_rows("\t", decimal=","), needs={"numbers": "float64 mV"}, refused=r"decimal|neither names nor numbers"
-    ),
+    "csv by tabs, decimal commas": CsvFormat(text=_rows("\t", decimal=","), needs={"numbers": "float64 mV"}),
     "csv of Windows": CsvFormat(text=_rows(named=True, ends="\r\n"), names_leads=True),
     "csv with a byte order mark": CsvFormat(text=_rows(named=True), names_leads=True, codec="utf-8-sig"),
-    "csv in UTF-16": CsvFormat(text=_rows(named=True), names_leads=True, codec="utf-16", refused=r"utf-?16|neither"),
+    "csv in UTF-16": CsvFormat(text=_rows(named=True), names_leads=True, codec="utf-16"),
     "csv with an index": CsvFormat(text=_with_index, names_leads=True),
     "csv with time": CsvFormat(text=_with_time, names_leads=True),
     "csv, a line per lead": CsvFormat(text=_leads_as_lines, refused=r"has 500 columns, \d+ leads are named"),

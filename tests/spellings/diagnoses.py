@@ -22,6 +22,9 @@ _PUNCTUATED = {
     "CLBBB": "LBBB = complete", "CRBBB": "RBBB, \"complete\"", "PVC": "PVC's", "PAC": "PAC/SVES",
 }  # fmt: skip
 _NOTHING = {"AF": "NA", "SB": "null", "LVH": "None", "TInv": "nan", "PVC": "-"}
+_NOBODYS = "164889088"
+"""A number that can be a code of SNOMED CT and is none."""
+
 Words = Callable[[str], str]
 """From a SNOMED CT code to what the hospital calls it."""
 
@@ -127,7 +130,7 @@ DIAGNOSES = {
     "codes by plus signs, unsaid": _coded("+", refused=_SEPARATOR),
     "codes by bars, said otherwise": _coded("|", ";", refused=_SEPARATOR),
     "codes by bars, said as nothing": _coded("|", "", refused=_SEPARATOR),
-    "codes as numbers": Diagnoses(cell=_as_numbers, refused=r"no SNOMED CT code"),
+    "codes as numbers": Diagnoses(cell=_as_numbers),
     "codes as Excel shows them": Diagnoses(cell=_as_excel, refused=r"no SNOMED CT code"),
     "codes as a list of Python": Diagnoses(cell=_listed, refused=r"no SNOMED CT code|label_separator"),
     "codes, words among them": Diagnoses(
@@ -135,9 +138,13 @@ DIAGNOSES = {
         leaves_out=lambda recording: bool(recording.codes) and recording.number % 11 == 3,
         refused=r"label 'AF' is no SNOMED CT code",
     ),
+    "codes with a wrong digit among them": Diagnoses(
+        cell=lambda codes, number: "|".join([*codes, *["164889004"][: number % 11 == 3]]),
+        leaves_out=lambda recording: bool(recording.codes) and recording.number % 11 == 3,
+        refused=r"label '164889004' is no SNOMED CT code, its last digit does not check",
+    ),
     "codes of nobody among them": Diagnoses(
-        cell=lambda codes, number: "|".join([*codes, *["164889000003"][: number % 30 == 3]]),
-        told=(r"164889000003",),
+        cell=lambda codes, number: "|".join([*codes, *[_NOBODYS][: number % 30 == 3]]), told=(_NOBODYS,)
     ),
     "words, no table": Diagnoses(
         cell=lambda codes, _: "|".join(map(_short, codes)), refused=r"no SNOMED CT code .*has no `label_table`"
@@ -202,12 +209,17 @@ class Empty(Way):
 
 
 _NEGATIVE = {"empty_labels": "negative"}
+_COUNTED = (r"recordings have an empty cell of labels and count as negative for every label",)
 
 EMPTY = {
-    "negative": Empty(keys=_NEGATIVE),
-    "unknown": Empty(keys={"empty_labels": "unknown"}, means_none=False),
+    "negative": Empty(keys=_NEGATIVE, told=_COUNTED),
+    "unknown": Empty(
+        keys={"empty_labels": "unknown"},
+        means_none=False,
+        told=(r"recordings have an empty cell of labels, so that theirs are unknown",),
+    ),
     "unsaid": Empty(refused=r"empty_labels.*negative.*unknown"),
-    "a blank": Empty(keys=_NEGATIVE, cell="  "),
+    "a blank": Empty(keys=_NEGATIVE, cell="  ", told=_COUNTED),
     "NA": Empty(
         keys=_NEGATIVE,
         cell="NA",

@@ -79,8 +79,19 @@ TEXTS: dict[str, Callable[[int], str]] = {
 }
 
 
-def _cells(field: Literal["number", "patient", "site"], text: Callable[[int], str]) -> Cells:
-    return Cells(write=lambda recording: text(getattr(recording, field)))
+def _cells(
+    field: Literal["number", "patient", "site"], text: Callable[[int], str], told: tuple[str, ...] = ()
+) -> Cells:
+    return Cells(write=lambda recording: text(getattr(recording, field)), told=told)
+
+
+_ALIKE = r"24 patients differ in capitals, blanks or leading zeros alone, such as .* count as different people"
+_TOLD_OF_PATIENTS = {
+    **dict.fromkeys(("01 and 1", "1E5 and 1e5", "capitals matter", "blanks inside"), (_ALIKE,)),
+    "words for nothing": (r"of 75 recordings have the patient '.*' and count as one person's",),
+    "words for truth": (r"of 75 recordings have the patient 'n' and count as one person's",),
+}
+"""What is said of patients who may be one, or nobody."""
 
 
 def _in_patients(recording: Recording) -> bool:
@@ -100,7 +111,7 @@ RECORDS = {
 }
 PATIENTS = {
     "plain": Cells(write=lambda recording: f"p{recording.patient + 1}"),
-    **{name: _cells("patient", text) for name, text in TEXTS.items()},
+    **{name: _cells("patient", text, _TOLD_OF_PATIENTS.get(name, ())) for name, text in TEXTS.items()},
     "blanks around": Cells(write=lambda recording: f" p{recording.patient + 1}  "),
     "some unknown": Cells(
         write=lambda recording: f"p{recording.patient + 1}" if _in_patients(recording) else "",

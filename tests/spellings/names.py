@@ -81,7 +81,7 @@ NAMINGS = {
     "suffix forgotten": Naming(cell=_without_any_suffix, refused=rf"suffix|{_MISSING}"),
     "upper-case suffix": Naming(suffix=str.upper, wfdb_suffixes=(".HEA", ".DAT")),
     "upper-case suffix of WFDB": Naming(wfdb_suffixes=(".HEA", ".DAT"), needs={"format": "wfdb 16"}),
-    "upper-case suffix, only in the table": Naming(cell=_capitals, refused=_MISSING),
+    "upper-case suffix, only in the table": Naming(cell=_capitals),
     "absolute": Naming(cell=lambda path, place: str(place.absolute() / path)),
     "absolute, of a record": Naming(
         cell=lambda path, place: str(place.absolute() / _without_suffix(path, place)), needs={"format": "wfdb 16"}
@@ -94,7 +94,7 @@ NAMINGS = {
         path=lambda name: f"a/{name}", cell=lambda path, _: f".\\{path}".replace("/", "\\")
     ),
     "from a drive": Naming(
-        cell=lambda path, _: "D:\\ecg\\" + path.replace("/", "\\"), refused=rf"is not (a path )?(with)?in|{_MISSING}"
+        cell=lambda path, _: "D:\\ecg\\" + path.replace("/", "\\"), refused=r"is a path of another computer"
     ),
     "./": Naming(path=lambda name: f"a/{name}", cell=lambda path, _: f"./{path}"),
     "double slashes": Naming(path=lambda name: f"a/b/{name}", cell=lambda path, _: path.replace("/", "//")),
@@ -110,7 +110,6 @@ NAMINGS = {
     "umlauts, composed in the table alone": Naming(
         path=lambda name: unicodedata.normalize("NFD", f"\u00e4/{name}"),
         cell=lambda path, _: unicodedata.normalize("NFC", path),
-        refused=_MISSING,
     ),
     "other scripts": Naming(path=lambda name: f"\u5fc3\u96fb/\u042d\u041a\u0413-{name}"),
     "some missing": Naming(
@@ -121,7 +120,7 @@ NAMINGS = {
     "some empty": Naming(
         of_recording=lambda recording, cell: "" if recording.number % 9 == 2 else cell,
         leaves_out=lambda recording: recording.number % 9 == 2,
-        refused=r"file '' is not a path|column of files is empty|names no file",
+        refused=r"cell of the file is empty",
     ),
     "by the MATLAB file of the Challenge": Naming(
         cell=_mat,

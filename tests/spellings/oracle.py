@@ -173,6 +173,10 @@ class _Roles:
     """
 
     def __init__(self, choice: Choice, in_order: Sequence[Recording], records: Table) -> None:
+        if not way_of(choice, "no label").means_none:  # what shows nobody knows what has no role
+            known = [place for place, recording in enumerate(in_order) if recording.codes]
+            in_order = [in_order[place] for place in known]
+            records = {name: [column[place] for place in known] for name, column in records.items()}
         roles = way_of(choice, "roles")
         units = [roles.unit(recording) for recording in in_order]
         if roles.by == "patient":

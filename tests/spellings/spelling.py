@@ -122,7 +122,7 @@ class Expected:
     told: tuple[str, ...]
 
 
-def expected_of(choice: Choice, recordings: Sequence[Recording] = ()) -> Expected:
+def expected_of(choice: Choice, recordings: Sequence[Recording]) -> Expected:
     """Return what is expected of a choice, of these recordings."""
     ways: list[Way] = [way_of(choice, axis) for axis in AXES]
     refusing = [way for way in ways if way.refused and way.leaves_out is None]
@@ -136,7 +136,12 @@ def expected_of(choice: Choice, recordings: Sequence[Recording] = ()) -> Expecte
         refused=tuple(way.refused for way in refusing),
         must_be_refused=any(not way.or_taken for way in refusing),
         left_out=left_out,
-        told=tuple(line for way in ways for line in way.told),
+        told=tuple(
+            line
+            for axis, way in zip(AXES, ways, strict=True)
+            for line in way.told
+            if axis != "no label" or not all(recording.codes for recording in recordings)
+        ),
     )
 
 

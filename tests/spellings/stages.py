@@ -26,6 +26,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv
 from ecgtransfer.notices import read_notices
 from ecgtransfer.prepare.recordings import read_recording
+from ecgtransfer.prepare.statements import BETWEEN_LABELS
 
 _SCRIPTS = REPOSITORY / "workflow_scripts"
 _NAME = "spelt"
@@ -155,7 +156,7 @@ class Stages:
     def _index(self, entry: Mapping[str, Any]) -> None:
         _run(
             "index_records",
-            {"min_likelihood": 0},
+            {"min_likelihood": 0, "separator": entry.get("label_separator", BETWEEN_LABELS)},
             {"described": self._at("described"), "label_table": entry.get("label_table", [])},
             {"records": self._at("records"), "notices": self._at("index_records.notices")},
         )
@@ -164,7 +165,7 @@ class Stages:
         tables = REPOSITORY / "config/labels"
         _run(
             "harmonize_labels",
-            {"settings": LABELS},
+            {"settings": LABELS, "datasets": [_NAME], "learnt": True},
             {
                 "records": [str(self._at("records"))], "view": [], "snomed": tables / "snomed.csv",
                 "equivalent": tables / "equivalent.csv",
@@ -176,7 +177,7 @@ class Stages:
         write_csv(pd.DataFrame(columns=PAIR_COLUMNS), self._at("duplicates"))
         _run(
             "split_records",
-            {"settings": splits, "n_replicates": 2},
+            {"settings": splits, "datasets": [_NAME], "n_replicates": 2, "labels_are_learnt": True},
             {
                 "records": [str(self._at("records"))], "quality": [str(self._at("quality"))],
                 "duplicates": self._at("duplicates"), "labels": self._at("labels"),

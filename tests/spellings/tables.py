@@ -161,11 +161,12 @@ COLUMNS = {
         refused=r"did you mean",
         or_taken=True,
     ),
-    "further ones": Columns(more={"remark": _REMARK, "": "7", "Age at death": "99", "NA": "NA"}),
-    "an index in front": Columns(more={"": "0"}, order=lambda names: [names[-1], *names[:-1]]),
-    "one twice": Columns(
-        more={"age": "7"}, needs={"age": "plain"}, refused=r"age.* (twice|more than once)|two columns"
+    "further ones": Columns(
+        more={"remark": _REMARK, "": "7", "Age at death": "99", "NA": "NA"},
+        told=(r"columns of the table that are not used: remark, Age at death, NA$",),
     ),
+    "an index in front": Columns(more={"": "0"}, order=lambda names: [names[-1], *names[:-1]]),
+    "one twice": Columns(more={"age": "7"}, needs={"age": "plain"}, refused=r"column age is there 2 times"),
     "an empty one behind": Columns(more={"": ""}),
     "row names of R": Columns(row_names=True, refused=r"cells|none of the \d+ files"),
     "a line for Excel above": Columns(above="sep=,", refused=r"column .*missing", or_taken=True),
@@ -215,7 +216,7 @@ TABLE_NAMES = {
     "cut within a quote": TableName(
         needs=_SIMPLE, pack=lambda content: content + b'x,"y', refused=r"quote|not CSV|ends within"
     ),
-    "empty": TableName(pack=lambda _: b"", refused=r"column .*missing"),
+    "empty": TableName(pack=lambda _: b"", refused=r"is empty"),
     "the header alone": TableName(
         needs=_SIMPLE, pack=lambda content: content.splitlines()[0] + b"\n", refused=r"no row|none of the 0"
     ),

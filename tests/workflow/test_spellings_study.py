@@ -55,7 +55,7 @@ def test_same_verdicts(tmp_path: Path, plain: MicroStudy, runner: FastRunner, se
         others = [name for name in wanted if found.get(name) != wanted[name]]
         assert set(others) <= _of_unknown(choice), told
     page = html.unescape(page_of(study))
-    for line in expected_of(choice).told:
+    for line in expected_of(choice, RECORDINGS).told:
         assert re.search(line, result.output, re.IGNORECASE), f"{told}: not on the terminal: {line}"
         assert re.search(line, page, re.IGNORECASE), f"{told}: not on the page: {line}"
 
@@ -75,7 +75,7 @@ def _drawn(rng: np.random.Generator) -> Iterator[Choice]:
     while True:
         choice = draw(rng, OF_FILES, int(rng.integers(1, 3)), 0) | draw(rng, _OF_TABLES, int(rng.integers(2, 5)), 0)
         try:
-            if not expected_of(with_needs(choice)).refused:
+            if not expected_of(with_needs(choice), RECORDINGS).refused:
                 yield choice
         except NotWritable:
             continue
