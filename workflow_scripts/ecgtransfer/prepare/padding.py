@@ -34,11 +34,12 @@ def recorded_part(signal: Samples, sampling_rate_hz: float) -> tuple[int, int]:
     first, stop = 0, signal.shape[1]
     if not (signal[:, 0].any() and signal[:, -1].any()):
         first, stop = _without_ends(np.asarray(signal.any(axis=0)), PADDING_S * sampling_rate_hz)
-    least = math.ceil(HELD_S * sampling_rate_hz)
-    rest = signal[:, first:stop] if stop - first < signal.shape[1] else signal
-    if 1 < least < stop - first and (_alike(rest, 0, least - 1) or _alike(rest, -1, -least)):
-        n_before, n_behind = _held_ends(rest, least)
-        first, stop = first + n_before, stop - n_behind
+    least = max(2, math.ceil(HELD_S * sampling_rate_hz))
+    if least >= stop - first:
+        return first, stop
+    if _alike(signal, first, first + least - 1) or _alike(signal, stop - 1, stop - least):
+        n_before, n_behind = _held_ends(signal[:, first:stop], least)
+        return first + n_before, stop - n_behind
     return first, stop
 
 
@@ -61,7 +62,7 @@ def _without_ends(recorded: Mask, least: float) -> tuple[int, int]:
 
 def _alike(signal: Samples, one: int, other: int) -> bool:
     """Return whether two samples are equal in all leads; looks at one lead first, which mostly settles it."""
-    return bool(signal[0, one] == signal[0, other]) and bool((signal[:, one] == signal[:, other]).all())
+    return signal.item(0, one) == signal.item(0, other) and bool((signal[:, one] == signal[:, other]).all())
 
 
 def _held_ends(signal: Samples, least: int) -> tuple[int, int]:
