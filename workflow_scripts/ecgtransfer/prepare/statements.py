@@ -160,7 +160,7 @@ def _meaning(
     written: str, codes_of: Mapping[str, str], not_diagnostic: set[str]
 ) -> tuple[str, float | None, str | None]:
     """Return the statement, the likelihood that counts, and its codes or None."""
-    match = _WITH_LIKELIHOOD.fullmatch(written)
+    match = None if _key(written) in codes_of else _WITH_LIKELIHOOD.fullmatch(written)
     statement, likelihood = (match[1], float(match[2])) if match else (written, None)
     if _key(statement) in not_diagnostic:
         likelihood = None
@@ -225,6 +225,8 @@ def read_label_table(path: str | Path | None) -> LabelTable:
     not_diagnostic: set[str] = set()
     keys: set[str] = set()
     for row in read_rows(Path(path), ["statement", "snomed_ct"], ["kind"], mend="mend the table"):
+        if not any(row.values()):
+            continue
         statement, codes = row["statement"], row["snomed_ct"]
         for code in codes.split("|"):
             if not CODE.fullmatch(code) or not is_snomed_ct(base_code(code)):
