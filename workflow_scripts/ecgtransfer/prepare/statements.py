@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,7 @@ BETWEEN_LABELS = "|"
 _OTHER_SEPARATORS = (";", ",", "|", "/", "+", "&", "\n", "\t")
 
 
+@lru_cache(maxsize=4096)
 def is_snomed_ct(code: str) -> bool:
     """Tell whether text is a SNOMED CT identifier: 6 to 18 digits, the last of which checks the others.
 
