@@ -7,6 +7,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from ecgtransfer.config_reading import read_config
+from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.files import require_listable, require_writable
 from ecgtransfer.system_errors import said_in_one_line
 
@@ -20,6 +21,7 @@ def of_workflow(path):
 DEFAULTS = of_workflow("config/config.yaml")
 if workflow.is_main_process:  # Snakemake itself would end in a traceback
     with said_in_one_line():
+        begin_in_utf8(None if workflow.overwrite_workdir else Path.cwd())
         require_writable(".snakemake")
         read_config(Path(DEFAULTS))
 

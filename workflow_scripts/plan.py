@@ -13,6 +13,7 @@ from snakemake.utils import update_config
 
 from ecgtransfer.config_reading import read_config
 from ecgtransfer.forecast import data_table, hours_of, past_speeds, plan_text, trainings_table
+from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.prepare.statements import BETWEEN_LABELS
 from ecgtransfer.prepare.table_rows import rows_by_recording
 from ecgtransfer.study import named_corpora, samples_per_lead, studied_datasets
@@ -33,7 +34,7 @@ def main(*given: str) -> None:
     config = _config_of(command)
     dry_run = subprocess.run(
         [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", *command.arguments],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace",
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
     )  # fmt: skip
     if dry_run.returncode:
         sys.exit(mistake_in(dry_run.stdout))
@@ -97,4 +98,5 @@ def facts_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
 
 if __name__ == "__main__":
     with said_in_one_line():
+        begin_in_utf8(Path.cwd())
         main(*sys.argv[1:])

@@ -6,6 +6,7 @@ import sys
 from contextlib import ExitStack, chdir
 from pathlib import Path
 
+from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.locks import alone_in_this_folder
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.judge import State, judge
@@ -83,6 +84,7 @@ def _run(command: list[str]) -> int:
 if __name__ == "__main__":
     try:
         with said_in_one_line():
+            begin_in_utf8(Path.cwd())
             main(*sys.argv[1:])
     except KeyboardInterrupt:
         sys.exit(130)

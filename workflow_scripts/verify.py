@@ -2,7 +2,9 @@
 
 import sys
 from contextlib import chdir
+from pathlib import Path
 
+from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.provenance.digests import Digests
 from ecgtransfer.provenance.judge import State, judge
 from ecgtransfer.system_errors import said_in_one_line
@@ -28,4 +30,5 @@ def main(*arguments: str) -> None:
 
 if __name__ == "__main__":
     with said_in_one_line():
+        begin_in_utf8(Path.cwd())
         main(*sys.argv[1:])

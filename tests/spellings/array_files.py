@@ -172,7 +172,9 @@ ARRAY_FORMATS = {
     "npz, unsaid which array": ArrayFormat(
         suffix=".npz", holds=EACH, save=_with_a_rate(_npz), refused=r"name one of its arrays: .*'fs'"
     ),
-    "matlab struct": ArrayFormat(suffix=".mat", holds=EACH, save=_in_a_struct, refused=r"'ECG', a struct with .* fs"),
+    "matlab struct": ArrayFormat(
+        suffix=".mat", holds=EACH, save=_in_a_struct, refused=r"'ECG', a struct with the fields fs"
+    ),
     "npy of text": ArrayFormat(suffix=".npy", holds=EACH, save=_of_text, refused=r"<U8 are no numbers"),
     "npy of objects": ArrayFormat(suffix=".npy", holds=EACH, save=_of_objects, refused=r"object"),
 }  # fmt: skip

@@ -1,5 +1,6 @@
 """Disks that tests make: a small one that is soon full, and one that is read-only."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +8,8 @@ from pathlib import Path
 
 def can_mount() -> bool:
     """Tell whether this system lets a test mount something of its own."""
-    return subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode == 0
+    has_it = shutil.which("unshare") is not None
+    return has_it and subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode == 0
 
 
 REASON = "this system lets no test mount a disk (unshare -rm)"

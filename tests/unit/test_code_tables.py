@@ -31,7 +31,6 @@ def test_tables_of_the_workflow_are_read_as_they_stand():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "column snomed_ct, abbreviation missing, found none; "),
         (b"snomed_ct,abbreviation\n", "holds no row; "),
         (b"hello\n1\n", "column snomed_ct, abbreviation missing, found hello; "),
         (b"snomed_ct,abbreviation\n1,AF\n,LVH\n", "row 3 has no snomed_ct; "),
@@ -48,6 +47,12 @@ def test_broken_table_is_one_line(tmp_path, content, said):
         read_code_table(path, NAMES)
     line = str(raised.value)
     assert line.startswith(f"{path}: {said}") and line.endswith(f"; {MEND}") and "\n" not in line
+
+
+def test_emptied_table_is_one_line(tmp_path):
+    (tmp_path / "snomed.csv").touch()
+    with pytest.raises(InputError, match=r"snomed\.csv: is empty; [^\n]+$"):
+        read_code_table(tmp_path / "snomed.csv", NAMES)
 
 
 def test_table_that_may_be_empty(tmp_path):

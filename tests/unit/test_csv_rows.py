@@ -23,6 +23,7 @@ def test_cells(tmp_path: Path) -> None:
     ]
     assert rows(path, b'a,b\n"1\n2","x,y"\n') == [{"a": "1\n2", "b": "x,y", "c": ""}]
     assert rows(path, b"a,b\n") == []
+    assert rows(path, b'a, b\n1, "x, y"\n   \n') == [{"a": "1", "b": "x, y", "c": ""}]
     assert rows(path, b"sep=;\r\na;b, c;b\r\n1,5;x;2\r\n") == [{"a": "1,5", "b": "2", "c": ""}]
 
 

@@ -17,6 +17,7 @@ from file_server import (
     assert_whole,
     wait_until,
 )
+from small_disk import REASON, can_mount, run_on
 
 REPOSITORY = Path(__file__).parents[2]
 CODE = (
@@ -82,10 +83,6 @@ def test_killed_server_that_comes_back(tmp_path, fetch):
     assert "data/a.dat" not in sent  # had come before
 
 
-def can_mount():
-    return subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode == 0
-
-
 FULL_DISK = """
 from pathlib import Path
 from ecgtransfer.acquire import lengths
@@ -108,19 +105,15 @@ print(json.dumps([whole, parts]))
 """
 
 
-@pytest.mark.skipif(not can_mount(), reason="this system lets no test mount a small disk (unshare -rm)")
+@pytest.mark.skipif(not can_mount(), reason=REASON)
 @pytest.mark.parametrize("tells_sizes", [True, False])
 def test_full_disk_and_then_room(server, tmp_path, tells_sizes):
     server.tells_sizes = tells_sizes
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = 'mount -t tmpfs -o size=1200k tmpfs "$1" && shift && exec "$@"'
     code = CODE.format(entry=ENTRY) + FULL_DISK
     client = [sys.executable, "-c", code, server.url, str(disk / "data")]
-    result = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", mount, "sh", str(disk), *client],
-        env=ENVIRONMENT, capture_output=True, text=True,
-    )  # fmt: skip
+    result = run_on("mount -t tmpfs -o size=1200k tmpfs disk", client, tmp_path, ENVIRONMENT)
     assert result.returncode == 0, result.stderr
     message, state = result.stdout.splitlines()
     whole, parts = json.loads(state)

@@ -93,3 +93,53 @@ def test_training_needs_only_torch_numpy_and_pandas() -> None:
                 assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
             elif isinstance(node, ast.ImportFrom) and node.module:
                 assert node.module.split(".")[0] in allowed, path
+
+
+def opens_text_without_encoding(call: ast.Call) -> bool:
+    """Tell whether a call reads or writes text in whatever encoding the terminal's language settings say."""
+    named = {word.arg: word.value for word in call.keywords}
+    texts = [node.value for node in (*call.args, *named.values()) if isinstance(node, ast.Constant)]
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    owner = getattr(call.func.value, "id", "") if isinstance(call.func, ast.Attribute) else ""
+    if "encoding" in named:
+        return False
+    if name in ("read_text", "write_text", "FileHandler"):
+        return True
+    if name in ("run", "Popen", "check_output"):
+        return bool(named.keys() & {"text", "universal_newlines"})
+    is_binary = any(isinstance(text, str) and re.fullmatch("[rwxa+]*b[rwxa+]*", text) for text in texts)
+    of_other_kind = owner in ("os", "Image", "archive", "tarfile", "opened") or "buffering" in named
+    return name in ("open", "fdopen") and not is_binary and not of_other_kind
+
+
+def test_text_is_read_and_written_in_an_encoding_that_is_named() -> None:
+    scripts = REPOSITORY / "workflow_scripts"
+    code = {path: path.read_text(encoding="utf-8") for path in scripts.rglob("*.py")}
+    wrong = [
+        f"{path.relative_to(REPOSITORY)}:{node.lineno}"
+        for path, text in code.items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and opens_text_without_encoding(node)
+    ]
+    for path in (REPOSITORY / "Snakefile", *(REPOSITORY / "rules").glob("*.smk")):  # which are not quite Python
+        for call in re.findall(r"(?:\b(?:open|run|Popen)|\.(?:read|write)_text)\([^\n]*", path.read_text("utf-8")):
+            wrong += [] if "encoding=" in call else [f"{path.name}: {call}"]
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("code", "is_wrong"),
+    [
+        ("path.read_text()", True),
+        ("path.write_text(text, encoding='utf-8')", False),
+        ("open(path)", True),
+        ("path.open('w', newline='')", True),
+        ("path.open(mode='rb')", False),
+        ("os.open(path, flags)", False),
+        ("subprocess.run(command, text=True)", True),
+        ("subprocess.run(command)", False),
+    ],
+)
+def test_calls_that_take_the_encoding_of_the_terminal_are_found(code: str, is_wrong: bool) -> None:
+    (call,) = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+    assert opens_text_without_encoding(call) == is_wrong

@@ -74,7 +74,7 @@ def test_recordings_of_a_table_are_counted_as_the_study_reads_them(tmp_path, con
     ("content", "said"),
     [
         (PLAIN[:-2].encode(), r"row 4 is not CSV \(.*\); mend the table or the entry in the section `own`$"),
-        (b"", "column record, file.* missing, found none; mend the table or the entry in the section `own`$"),
+        (b"", "is empty; copy or download it again$"),
         (None, r"cannot be read \(No such file or directory\); mend the table or the entry"),
         (b"PK\x03\x04\x00\x00", "cannot be read|column record"),
     ],

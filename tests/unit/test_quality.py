@@ -1,5 +1,6 @@
 """Rules on what is wrong with a recording: closed forms on constructed signals, and real recordings."""
 
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from ecgtransfer.prepare.quality import (
     examine,
     fault_of_unit,
     rebuild_limb_leads,
-    recorded_part,
     repair_gaps,
+    why_clipped,
     why_unusable,
 )
 from ecgtransfer.prepare.recordings import read_recording
@@ -148,37 +149,72 @@ class TestFlatLeads:
         assert found == {"JS11438": 6, "JS20004": 3, "JS45542": 6}
 
 
-class TestPadding:
-    """Zeros that a publisher added."""
+def on_paper(signal: Samples, n_columns: int = 4, fill: float = 0.0, rhythm_strip: int | None = None) -> Samples:
+    """Return a recording as on a page where leads follow one another in columns, a value elsewhere."""
+    page = np.full_like(signal, fill)
+    for lead in range(12):
+        column, width = lead // (12 // n_columns), signal.shape[1] // n_columns
+        page[lead, column * width : (column + 1) * width] = signal[lead, column * width : (column + 1) * width]
+    if rhythm_strip is not None:
+        page[rhythm_strip] = signal[rhythm_strip]
+    return page
 
-    def test_both_ends(self) -> None:
-        signal = recording(1000)
-        signal[:, :200] = 0
-        signal[:, 700:] = 0
-        assert recorded_part(signal, 400) == (200, 700)
-        findings = examine(signal, 400)
-        assert (findings.first, findings.stop, findings.flat_leads) == (200, 700, 0)
 
-    @pytest.mark.parametrize(("n_zeros", "first"), [(39, 0), (40, 40), (41, 41)])
-    def test_from_a_tenth_of_a_second_on(self, n_zeros: int, first: int) -> None:
-        signal = recording(1000)
-        signal[:, :n_zeros] = 0
-        assert recorded_part(signal, 400) == (first, 1000)
+class TestFlatInPart:
+    """Leads that hold one value for 2 s or more, and for a fifth of the recording."""
 
-    def test_one_lead_that_goes_on_is_a_recording(self) -> None:
-        signal = recording(1000)
-        signal[:, 600:] = 0
-        signal[5, 600:] = 0.01
-        assert recorded_part(signal, 400) == (0, 1000)
+    @pytest.mark.parametrize("fill", [0.0, 0.25])
+    @pytest.mark.parametrize(("n_columns", "rhythm_strip", "n_held"), [(4, None, 12), (4, 1, 11), (2, 1, 11)])
+    def test_on_paper(self, n_columns: int, rhythm_strip: int | None, n_held: int, fill: float) -> None:
+        findings = examine(on_paper(recording(5000), n_columns, fill, rhythm_strip), 500)
+        assert (findings.held_leads, findings.flat_leads, findings.dead.sum()) == (n_held, 0, 0)
+        assert why_unusable(findings, 10, SETTINGS) == f"{n_held} leads are flat in part"
+        assert why_unusable(findings, 10, SETTINGS | {"max_flat_leads": 12}) == ""
 
-    def test_zeros_within_stay(self) -> None:
-        signal = recording(1000)
-        signal[:, 300:600] = 0
-        assert recorded_part(signal, 400) == (0, 1000)
+    @pytest.mark.parametrize(
+        ("n_samples", "n_equal", "n_held"), [(5000, 999, 0), (5000, 1000, 1), (8000, 1599, 0), (8000, 1600, 1)]
+    )
+    @pytest.mark.parametrize("first", [0, 1, 777, -1])
+    def test_how_long(self, n_samples: int, n_equal: int, n_held: int, first: int) -> None:
+        signal = recording(n_samples)
+        start = first if first >= 0 else n_samples - n_equal
+        signal[8, start : start + n_equal] = 0.4
+        assert examine(signal, 500).held_leads == n_held
 
-    def test_nothing_but_zeros_is_flat(self) -> None:
-        findings = examine(np.zeros((12, 1000), dtype=np.float32), 400)
-        assert (findings.first, findings.stop, findings.flat_leads) == (0, 1000, 12)
+    @pytest.mark.parametrize("rate", [100, 257, 1000])
+    def test_against_runs_counted_one_by_one(self, rate: int) -> None:
+        rng = np.random.default_rng(rate)
+        found = []
+        for n_samples in rng.integers(3 * rate, 30 * rate, 30).tolist():
+            signal = np.round(recording(n_samples, seed=n_samples), 1)
+            for lead in range(12):
+                first, length = rng.integers(0, n_samples), rng.uniform(0, 4) * max(2 * rate, n_samples / 5) / 2
+                signal[lead, first : first + round(length)] = 0.3
+            longest = [max(len(list(run)) for _, run in groupby(lead.tolist())) for lead in signal]
+            expected = sum(n >= 2 * rate and n >= n_samples / 5 for n in longest)
+            assert examine(signal, rate).held_leads == expected
+            found.append(expected)
+        assert min(found) < max(found)
+
+    def test_missing_samples_are_not_flat_as_well(self) -> None:
+        signal = recording(5000)
+        signal[3, 2000:] = NAN
+        findings = examine(signal, 500)
+        assert (findings.held_leads, findings.nan_fraction) == (0, pytest.approx(3000 / 60000))
+        assert (signal[3, 2000:] == signal[3, 1999]).all()
+
+    def test_words_for_all_that_leads_can_be(self) -> None:
+        signal = recording(5000)
+        signal[6:8], signal[8:10, :2000], signal[10:] = 1, 0.4, NAN
+        settings = SETTINGS | {"max_flat_leads": 5}
+        assert why_unusable(examine(signal, 500), 10, settings) == "6 leads are flat or flat in part or missing"
+
+    @with_mirror
+    def test_real_recordings(self) -> None:
+        """One lead of CODE-15% was off for 4 s of 7.3."""
+        folder = MIRROR.parent / "own/chagas"
+        found = {path.stem: examine(read_recording(folder, path.name), 400) for path in sorted(folder.glob("*.hea"))}
+        assert {name: findings.held_leads for name, findings in found.items() if findings.held_leads} == {"1008807": 1}
 
 
 def heartbeats(n_beats: int = 10, rate: int = 500) -> Samples:
@@ -272,6 +308,20 @@ class TestUsable:
         signal = recording()
         signal[2, 5] = 3e30
         assert self.reason(signal) == "voltages of up to 3e+30 mV"
+
+
+class TestClippedByTheRow:
+    """Samples that int16 cannot hold."""
+
+    def test_words(self) -> None:
+        kept = {"band_pass": {"design": "none"}, "remove_baseline": False}
+        assert why_clipped(0.01, kept) == ""
+        assert why_clipped(0.011, kept) == (
+            "1.1% of the samples lie beyond 32.767 mV; set signals.band_pass or signals.remove_baseline"
+        )
+        for change in ({"remove_baseline": True}, {"band_pass": {"design": "fir"}}):
+            reason = why_clipped(1, kept | change)
+            assert reason == "100.0% of the samples lie beyond 32.767 mV; look up its unit and gain"
 
 
 class TestAmplitude:

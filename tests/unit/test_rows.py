@@ -1,5 +1,7 @@
 """From one recording to its row of the signal array."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from tiny_signals import SETTINGS, STEPS, in_microvolts, recording
@@ -117,6 +119,26 @@ class TestOneRecording:
         assert n_beyond > 100
         assert quality.clipped_samples == pytest.approx(n_beyond, abs=2)
         assert np.abs(prepared - np.clip(expected, -32767, 32767)).max() <= 3  # float32 of 40 mV
+
+    @pytest.mark.parametrize(("n_beyond", "usable"), [(60, 1), (61, 0)])
+    def test_an_offset_beyond_int16(self, n_beyond: int, usable: int) -> None:
+        """1 % of 12 times 500 samples may be clipped."""
+        settings = SETTINGS | {"band_pass": SETTINGS["band_pass"] | {"design": "none"}}
+        signal = recording(5, 100)
+        signal[7, :n_beyond] += 150
+        prepared, quality = prepare_signal(signal, 100, settings)
+        expected = np.clip(np.rint(1000 * signal), -32767, 32767)
+        assert np.abs(prepared - expected).max() <= 1
+        assert (quality.clipped_samples, quality.usable) == (n_beyond, usable)
+        words = "of the samples lie beyond 32.767 mV; set signals.band_pass or signals.remove_baseline"
+        assert quality.reason == ("" if usable else f"{61 / 6000:.1%} {words}")
+
+    @pytest.mark.parametrize(
+        "change", [{}, {"remove_baseline": True, "band_pass": SETTINGS["band_pass"] | {"design": "none"}}]
+    )
+    def test_an_offset_that_is_taken_off(self, change: dict[str, Any]) -> None:
+        _, quality = prepare_signal(recording() + 150, 500, SETTINGS | change)
+        assert (quality.clipped_samples, quality.usable) == (0, 1)
 
     def test_a_broken_recording_leaves_nothing_behind(self) -> None:
         expected, _ = prepare_signal(recording(), 500, SETTINGS)

@@ -308,7 +308,18 @@ class TestUnit:
         described = write_records(tmp_path, [recording(6, seed=seed) for seed in range(3)], gains=gains)
         quality = prepare_signals(described, tmp_path, SETTINGS, tmp_path / "signals.npy")
         assert quality["gain_ratio"][2] > 500
+        assert quality["usable"].tolist() == [1, 1, 0]
+        assert quality["reason"][2].endswith("% of the samples lie beyond 32.767 mV; look up its unit and gain")
+
+    def test_a_gain_a_thousand_times_too_small_is_mended_though_int16_cannot_hold_it(self, tmp_path: Path) -> None:
+        signals = [recording(6, seed=seed) for seed in range(3)]
+        described = write_records(tmp_path, signals, gains=["1000(0)/mV", "1000(0)/mV", "1(0)/mV"])
+        settings = SETTINGS | {"implausible_gain": {"ratio": 4.0, "action": "rescale"}}
+        quality = prepare_signals(described, tmp_path, settings, tmp_path / "signals.npy")
         assert quality["usable"].tolist() == [1, 1, 1]
+        assert quality["reason"].tolist() == ["", "", ""]
+        row = np.load(tmp_path / "signals.npy")[2]
+        assert np.abs(row - in_microvolts(as_read(signals[2]))[:, :500]).max() <= 2 * STEPS
 
     def test_an_improbable_amplitude_is_said(self, tmp_path: Path) -> None:
         """A gain that is wrong in all headers by less than what no heart can make."""
@@ -451,6 +462,36 @@ class TestNoneUsable:
             write_records(tmp_path, [signal]), tmp_path
         )
 
+    def test_an_offset_that_no_filter_takes_off(self, tmp_path: Path) -> None:
+        signals = [recording(6, seed=seed) for seed in range(3)]
+        for name, signal in enumerate(signals):
+            np.save(tmp_path / f"{name}.npy", signal + 150)
+        described = pd.DataFrame(
+            {
+                "record_id": ["0", "1", "2"],
+                "path": ["0.npy", "1.npy", "2.npy"],
+                "sampling_rate_hz": 500,
+                "n_samples": 3000,
+                "unit": "mV",
+                "leads": "|".join(LEADS),
+            }
+        )
+        assert self.refused(described, tmp_path, band_pass=SETTINGS["band_pass"] | {"design": "none"}) == (
+            "0 of 3 usable: 100.0% of the samples lie beyond 32.767 mV; set signals.band_pass or"
+            " signals.remove_baseline (`signals.band_pass.design`); change the key or mend the recordings"
+        )
+
+    def test_leads_that_follow_one_another(self, tmp_path: Path) -> None:
+        signals = []
+        for seed in range(2):
+            page = np.zeros((12, 5000))
+            for lead, samples in enumerate(recording(10, seed=seed)):
+                page[lead, lead // 3 * 1250 :][:1250] = samples[:1250]
+            signals.append(page)
+        assert self.refused(write_records(tmp_path, signals), tmp_path) == (
+            "0 of 2 usable: 12 leads are flat in part (`signals.max_flat_leads`); change the key or mend the recordings"
+        )
+
     def test_several_reasons(self, tmp_path: Path) -> None:
         signals = [recording(6, seed=1), recording(6, seed=2), recording(3, seed=3), recording(0.5, seed=4)]
         signals[0][:] = signals[1][:7] = 0.5
@@ -460,7 +501,10 @@ class TestNoneUsable:
             " 2 s too short (1 of 4, `signals.pad_short_records`); change the key or mend the recordings"
         )
 
-    @pytest.mark.parametrize("findings", ["of the samples are missing", "leads are", "s too short", "implausible"])
+    @pytest.mark.parametrize(
+        "findings",
+        ["of the samples are missing", "leads are", "s too short", "implausible", "set signals.band_pass"],
+    )
     def test_every_key_is_one_of_the_section(self, findings: str) -> None:
         section, _, key = key_of_reason(f"3 {findings} x").partition(".")
         assert key in SETTINGS[section] if key else section in SETTINGS

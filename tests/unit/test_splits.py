@@ -345,3 +345,11 @@ def test_patients_in_several_folds_are_said() -> None:
     assert notices_of(records, records, {**SETTINGS, "by": "record"}) == []
     left_out = ["2 of 6 recordings are left out, their patients occur in another role"]
     assert notices_of(records, records[:4], {**SETTINGS, "by": "site"}) == left_out
+
+
+def test_fold_said_once_for_a_patient_is_that_of_all_of_the_patient() -> None:
+    records, labels = corpus(3, 300, with_folds=True)
+    whole = split(records, labels)
+    last = ~records["patient_id"].duplicated(keep="last")
+    once = records.assign(fold=records["fold"].where(last))
+    pd.testing.assert_frame_equal(split(once, labels), whole)

@@ -161,3 +161,10 @@ def test_check_digit_of_snomed_ct() -> None:
         assert not any(map(is_snomed_ct, changed))
     assert not is_snomed_ct("426783000")
     assert not is_snomed_ct("10003")
+
+
+def test_statement_that_looks_like_one_with_a_likelihood() -> None:
+    assert codes_of(["Block@2", "SR@5"], LabelTable({"Block@2": "195042002", "SR": "426783006"}), 10) == [
+        "195042002",
+        "",
+    ]

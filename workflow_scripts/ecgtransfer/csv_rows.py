@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ecgtransfer.errors import InputError, did_you_mean
 from ecgtransfer.placeholders import placeholder_of
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 MEND_PUBLISHED = "download the data set again"
 """What to do about a broken table of a published data set."""
@@ -16,7 +17,7 @@ MEND_PUBLISHED = "download the data set again"
 SEPARATORS = ",;\t|"
 """What may stand between cells; what it is in a table says its header."""
 
-_BLANK = string.whitespace + "\x1c\x1d\x1e\x1f\x85\xa0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"
+_BLANK = string.whitespace + "\x1a\x1c\x1d\x1e\x1f\x85\xa0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"
 """What is taken off both ends of a cell: blanks, and signs that nobody sees."""
 _SEPARATOR_SAID = re.compile(r"\ufeff?sep=(.)[\r\n]+")
 """A line before the header, for spreadsheets."""
@@ -72,7 +73,7 @@ def _of_width(rows: Iterator[list[str]], width: int, path: Path, mend: str) -> I
                 f"{path}: row {number} has {len(row)} cells, the header {width}; put quotes around a cell that holds"
                 f" the separator, or {mend}"
             )
-        if row:
+        if len(row) > 1 or (row and row[0].strip(_BLANK)):
             yield row
 
 
@@ -101,10 +102,11 @@ def _cells(path: Path, mend: str) -> Iterator[list[str]]:
             separator = said[1] if said else _separator(first)
             if not said:
                 file.seek(0)
-            for row in csv.reader(file, delimiter=separator, strict=True):
+            for row in csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True):
                 n_read += 1
                 yield row
     except OSError as error:
+        stop_if_it_may_pass(error, path)
         raise InputError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
     except ValueError as error:
         raise InputError(f"{path}: cannot be read ({error}); {mend}") from error

@@ -4,9 +4,12 @@ Disks and programs of different makers write ``é`` as one character or as two, 
 """
 
 import os
+import stat
 import unicodedata
 from functools import lru_cache
 from pathlib import Path
+
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 
 def alike(name: str) -> str:
@@ -16,35 +19,56 @@ def alike(name: str) -> str:
 
 
 def names_in(folder: str | os.PathLike[str]) -> dict[str, str]:
-    """Return the names in a folder by what they have in common with others (`alike`); none if it cannot be read."""
+    """Return the names in a folder by what they have in common with others (`alike`); none if it cannot be read.
+
+    Raises
+    ------
+    NotJustNow
+        If it may be there, but the system does not let look just now.
+    """
     try:
         return {alike(name): name for name in sorted(os.listdir(folder), reverse=True)}  # noqa: PTH208
-    except OSError:
+    except OSError as error:
+        stop_if_it_may_pass(error, folder)
         return {}
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether there is such a file, whatever the name."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):  # a name that is too long, or has a NUL
-        return False
+    """Tell whether there is such a file, whatever the name. It raises as `names_in`.
+
+    Raises
+    ------
+    PermissionError
+        If it lies where nobody may look: it is not missing for that.
+    """
+    return stat.S_ISREG(_mode(path))
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is such a folder, whatever the name."""
+    """Tell whether there is such a folder, whatever the name; as `is_file`."""
+    return stat.S_ISDIR(_mode(path))
+
+
+def _mode(path: Path) -> int:
     try:
-        return path.is_dir()
-    except (OSError, ValueError):
-        return False
+        return os.stat(path).st_mode  # noqa: PTH116 - what Path.is_file lets through depends on the version of Python
+    except PermissionError:
+        raise
+    except (OSError, ValueError) as error:  # a name that is too long, or has a NUL
+        stop_if_it_may_pass(error, path)
+        return 0
 
 
 def found_beside(path: str) -> str:
-    """Return the path of a file whose name is the same to its reader, `path` itself where there is none."""
+    """Return the path of a file whose name is the same to its reader, `path` itself where there is none.
+
+    It raises as `names_in`.
+    """
     folder, slash, name = path.rpartition("/")
     try:
         changed_ns = os.stat(folder or ".").st_mtime_ns  # noqa: PTH116 - a Path costs more
-    except (OSError, ValueError):
+    except (OSError, ValueError) as error:
+        stop_if_it_may_pass(error, path)
         return path
     return folder + slash + _names_then(folder or ".", changed_ns).get(alike(name), name)
 

@@ -25,7 +25,7 @@ def alone_in_this_folder() -> Iterator[None]:
     with exclusive(RUN_LOCK, "another run in this folder"), ExitStack() as until_known:
         until_known.enter_context(exclusive(JOBS_LOCK, "the last jobs of a killed run"))
         os.environ[_ENTITLED] = token_hex(8)
-        _TOKEN.write_text(os.environ[_ENTITLED])
+        _TOKEN.write_text(os.environ[_ENTITLED], encoding="utf-8")
         until_known.close()
         yield
 
@@ -41,7 +41,7 @@ def as_job() -> Iterator[None]:
     """
     with shared(JOBS_LOCK, wait=True):
         entitled = os.environ.get(_ENTITLED)
-        if entitled is not None and (not _TOKEN.is_file() or _TOKEN.read_text() != entitled):
+        if entitled is not None and (not _TOKEN.is_file() or _TOKEN.read_text(encoding="utf-8") != entitled):
             raise InputError("this job was started by a run that was killed, and another has begun; it writes nothing")
         yield
 

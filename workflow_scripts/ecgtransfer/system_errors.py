@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ecgtransfer.errors import InputError
+from ecgtransfer.errors import InputError, printable
 
 _FREE = "free some of it, or make the folder a link to another disk, then run again: what is whole is kept"
 _MEND = "mend its permissions or those of its folder, then run again"
@@ -37,11 +37,60 @@ _WHAT_AND_REMEDY = {
     errno.ENODEV: ("its disk is gone", _NETWORK),
     errno.ENXIO: ("its disk is gone", _NETWORK),
 }
+_MAY_PASS = {
+    errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT, errno.EAGAIN, errno.EBUSY, errno.ENOLCK, errno.EMFILE,
+    errno.ENFILE, errno.ENOMEM,
+}  # fmt: skip
+_OF_READING = {
+    errno.EAGAIN: ("another program has locked it", "end that program, then run again"),
+    errno.EBUSY: ("another program uses it", "end that program, then run again"),
+    errno.ENOLCK: ("its disk has no locks to give", "run again"),
+}
+"""What means something else, or nothing, where a file is not read."""
+_NO_LOCK_OF_HDF5 = "unable to lock file"
+_OF_HDF5 = {
+    errno.EAGAIN: (
+        "another program has it open for writing",
+        "end that program, or set HDF5_USE_FILE_LOCKING=FALSE, then run again",
+    ),
+    errno.ENOLCK: ("its disk has no locks to give", "set HDF5_USE_FILE_LOCKING=FALSE, then run again"),
+}
 _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _WRITTEN_IN_PART = re.compile(r"\d+ requested and \d+ written")
 """numpy's words, without a number."""
 _NUMBER_IN_TEXT = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 """In the words of libraries that have no `OSError`, and of processes that hand on no more than text."""
+
+
+class NotJustNow(OSError):
+    """A file cannot be read just now, which says nothing about the file: the job must end, to be run again.
+
+    It is no `InputError`, so that whoever rejects a recording for such an error does not go on without this one.
+    """
+
+
+def stop_if_it_may_pass(error: BaseException, path: str | os.PathLike[str]) -> None:
+    """Raise a `NotJustNow` in place of an error of the system that may be gone the next time; return on any other.
+
+    Parameters
+    ----------
+    error
+        What was raised while a file was read, by Python or by a library that wraps what it met.
+    path
+        The file.
+    """
+    if isinstance(error, NotJustNow):
+        raise error
+    number = errno.ENOMEM if isinstance(error, MemoryError) else _number(error)
+    if number not in _MAY_PASS:
+        return
+    words = _WHAT_AND_REMEDY | _OF_READING
+    if _NO_LOCK_OF_HDF5 in str(error):
+        words |= _OF_HDF5
+    reason, remedy = words[number]
+    if "run again" not in remedy:
+        remedy += ", then run again"
+    raise NotJustNow(printable(f"{os.fspath(path)}: cannot be read just now ({reason}); {remedy}")) from error
 
 
 def in_words(error: BaseException, near: str | os.PathLike[str]) -> str | None:
@@ -54,6 +103,8 @@ def in_words(error: BaseException, near: str | os.PathLike[str]) -> str | None:
     near
         The file or folder at work, which is named where the error names none.
     """
+    if isinstance(error, NotJustNow):
+        return str(error)
     if isinstance(error, MemoryError):
         number: int | None = errno.ENOMEM
     else:

@@ -11,8 +11,9 @@ import pandas as pd
 from ecgtransfer.acquire.own_files import OwnFiles, on_disk
 from ecgtransfer.acquire.own_table import rows_of
 from ecgtransfer.errors import InputError
-from ecgtransfer.file_names import is_file
+from ecgtransfer.file_names import is_file, is_folder
 from ecgtransfer.files import sha256_of
+from ecgtransfer.system_errors import in_words, stop_if_it_may_pass
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +42,11 @@ def inventory(
     ------
     InputError
         If the folder or the table cannot be read, or no file that the table names is there.
+    NotJustNow
+        If the system does not let read a file just now, which may be there.
     """
     folder = Path(entry["folder"])
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"{folder}: no such folder; mend `folder` in the section `own`")
     named, refused = _files_named(entry, folder)
     there = [path for path in named if is_file(folder / path)]
@@ -98,4 +101,6 @@ def _row(folder: Path, path: str) -> tuple[str, int | str, str]:
     try:
         return path, (folder / path).stat().st_size, sha256_of(folder / path)
     except OSError as error:
-        raise InputError(f"{folder / path}: cannot be read ({error.strerror}); mend its permissions") from error
+        stop_if_it_may_pass(error, folder / path)
+        line = in_words(error, folder / path)
+        raise InputError(line or f"{folder / path}: cannot be read ({error.strerror}); mend what is there") from error

@@ -63,6 +63,7 @@ def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
 
 
 def _as_text(cell: str) -> str:
+    cell = cell.replace("\r\n", "\n").replace("\r", "\n") if "\r" in cell else cell
     found = _FORMULA.fullmatch(cell) if cell.startswith("=") else None
     return found[1].strip() if found else cell
 

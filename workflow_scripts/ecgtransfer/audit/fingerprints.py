@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from ecgtransfer.audit.prepared import VIEWS, SignalFile, averaged, extents, samples_per_step
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_arrays
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 N_DIRECTIONS = 32
 SEED = 1
@@ -79,6 +80,7 @@ class Fingerprints:
             with np.load(path, allow_pickle=False) as saved:
                 arrays = {field.name: saved[field.name] for field in fields(cls)}
         except (OSError, ValueError, KeyError) as error:
+            stop_if_it_may_pass(error, path)
             raise InputError(f"{path}: not a file of fingerprints ({error}); remove it and run again") from error
         return cls(**{**arrays, "sampling_rate_hz": float(arrays["sampling_rate_hz"])})
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 WORKING_RATE_HZ = 100
 """Faster signals are averaged down to about this rate: what tells recordings apart lies below 50 Hz."""
@@ -34,6 +35,7 @@ class SignalFile:
                 shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
                 self._first_byte = file.tell()
         except (OSError, ValueError) as error:
+            stop_if_it_may_pass(error, path)
             raise InputError(f"{path}: not a readable signal array ({error}); remove it and run again") from error
         if len(shape) != 3 or shape[1] != 12 or fortran_order or dtype != np.int16:
             raise InputError(f"{path}: {dtype} array of shape {shape}, expected int16 (records, 12, samples)")

@@ -56,6 +56,8 @@ def read_view(path: str | Path | None) -> View | None:
     labels_by_code: dict[str, tuple[str, ...]] = {}
     derived: list[str] = []
     for row in read_rows(Path(path), ["label", "snomed_ct"], mend="mend the view"):
+        if not any(row.values()):
+            continue
         label, code = row["label"], row["snomed_ct"]
         if not label or label == "record_id":
             raise InputError(f"{path}: '{label}' beside {code} cannot name a label; choose another name")

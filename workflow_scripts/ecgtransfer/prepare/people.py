@@ -5,7 +5,7 @@ A word counts whole: the first letter of one that is not known means nothing, an
 
 import re
 import unicodedata
-from collections.abc import Collection
+from functools import lru_cache
 from typing import TypedDict
 
 OLDEST_AGE = 120
@@ -44,7 +44,8 @@ class Person(TypedDict):
     unread: tuple[tuple[str, str], ...]
 
 
-def person(age: str, sex: str, sexes: Collection[str] = ()) -> Person:
+@lru_cache(maxsize=4096)
+def person(age: str, sex: str, sexes: frozenset[str] = frozenset()) -> Person:
     """Return age in years, sex as ``F`` or ``M``, and which cells are not understood; unknown is None or empty.
 
     Parameters
@@ -82,7 +83,7 @@ def _age(cell: str) -> float | None:
     return years if years <= OLDEST_AGE else None
 
 
-def _sex(cell: str, sexes: Collection[str]) -> str | None:
+def _sex(cell: str, sexes: frozenset[str]) -> str | None:
     word = _word(cell)
     if word == "m" and not _MAN_OR_NOT.isdisjoint(map(_word, sexes)):
         return None

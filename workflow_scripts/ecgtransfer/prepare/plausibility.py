@@ -142,7 +142,7 @@ def _looks(described: pd.DataFrame, folder: Path) -> Iterator[Look]:
         record = described.iloc[row]
         try:
             signal = read_recording(folder, record["path"], record["unit"], record["leads"])
-        except (InputError, OSError):
+        except InputError:
             continue  # the preparation says so
         look = _look(signal, record, row in measured)
         if look is not None:

@@ -1,7 +1,7 @@
 """What is wrong with a recording, and what of it can be mended: rules on the samples, never on names of records.
 
 `examine` looks at one recording before it is filtered and mends it in place: leads that the file lacks, missing
-samples, zeros that the publisher added at the ends. A rule on a whole data set follows: which unit its samples are in.
+samples, padding at the ends. A rule on a whole data set follows: which unit its samples are in.
 """
 
 import math
@@ -11,20 +11,29 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ecgtransfer.prepare.padding import part_with_samples, recorded_part
+
 Samples = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 
 FLAT_RANGE_MV = 0.001 * 1.01
 """A lead that stays within this range is flat: one step of 1 µV, and room for float32 to hold it."""
 
-PADDING_S = 0.1
-"""Zeros in all leads, from the start or to the end of a recording, are the publisher's padding from this length on."""
+FLAT_S, FLAT_SHARE = 2.0, 0.2
+"""A lead that holds one value for so long, and for such a share of the recording, is flat in part: it was off, or was
+copied from a page where leads follow one another. One lead of 2,824 published recordings does."""
 
 SHORTEST_S = 1.0
 """A recording below this length need not hold a single heart beat."""
 
 LARGEST_MV = 1e9
 """What no unit turns into a voltage of the heart, nor float32 into the result of a filter."""
+
+LARGEST_STEP = 32767
+STEPS_PER_MV = 1000
+
+MOST_BEYOND = 0.01
+"""Share of samples that int16 may fail to hold, each clipped, in a recording that is used."""
 
 CLIPPED_RUN, CLIPPED_SAMPLES, CLIPPED_BAND, CLIPPED_STEP = 4, 8, 0.02, 0.01
 """A lead is clipped at its own extreme if runs of at least so many equal samples hold so many in all, as many as lie
@@ -49,7 +58,10 @@ _KEY_OF_REASON = {
     "leads are": "max_flat_leads",
     "s too short": "pad_short_records",
     "implausible": "implausible_gain.action",
+    "set signals.band_pass": "band_pass.design",
 }
+
+_BEYOND = f"of the samples lie beyond {LARGEST_STEP / STEPS_PER_MV} mV"
 
 LIMB_LEADS = np.array([[1, 0], [0, 1], [-1, 1], [-0.5, -0.5], [1, -0.5], [-0.5, 1]], dtype=np.float64)
 """The six limb leads, in standard order, as multiples of I and II: III = II - I (Einthoven), aVR = -(I + II) / 2,
@@ -60,13 +72,16 @@ class Findings(NamedTuple):
     """What `examine` found in one recording."""
 
     nan_fraction: float
-    """Missing samples among those of the leads that are there."""
+    """Missing samples among those of the leads that are there, padding left out."""
     missing_leads: int
     """Leads without any sample that could not be rebuilt; they are at 0 mV."""
     rebuilt_leads: int
     flat_leads: int
+    """Leads that never move."""
+    held_leads: int
+    """Leads that are flat in part, see `FLAT_S`."""
     dead: npt.NDArray[np.bool_]
-    """Which of the twelve leads are flat or missing."""
+    """Which of the twelve leads never move or are missing."""
     clipped: tuple[int, ...]
     """Clipped samples of every clipped lead."""
     largest_mv: float
@@ -76,7 +91,7 @@ class Findings(NamedTuple):
 
 
 def examine(signal: Samples, sampling_rate_hz: float) -> Findings:
-    """Return what is found in a recording, and mend it in place: afterwards it has no missing sample.
+    """Return what is found in a recording, and mend it in place: no sample from `first` to `stop` is missing then.
 
     Parameters
     ----------
@@ -86,16 +101,16 @@ def examine(signal: Samples, sampling_rate_hz: float) -> Findings:
         Of the recording.
     """
     lowest, highest = signal.min(axis=1), signal.max(axis=1)
-    nan_fraction, rebuilt, missing = 0.0, 0, None
+    first, nan_fraction, rebuilt, missing, bridged = 0, 0.0, 0, None, None
     if math.isnan(lowest.sum()):
-        nan_fraction, rebuilt, missing = _mend(signal)
+        first, stop = part_with_samples(signal, sampling_rate_hz)
+        signal = signal[:, first:stop]
+        nan_fraction, rebuilt, missing, bridged = _mend(signal)
         lowest, highest = signal.min(axis=1), signal.max(axis=1)
-    first, stop = 0, signal.shape[1]
-    if not (signal[:, 0].any() and signal[:, -1].any()):
-        first, stop = recorded_part(signal, sampling_rate_hz)
-        if stop - first < signal.shape[1]:
-            signal = signal[:, first:stop]
-            lowest, highest = signal.min(axis=1), signal.max(axis=1)
+    n_before, stop = recorded_part(signal, sampling_rate_hz)
+    if stop - n_before < signal.shape[1]:
+        signal, bridged = signal[:, n_before:stop], None if bridged is None else bridged[:, n_before:stop]
+        lowest, highest = signal.min(axis=1), signal.max(axis=1)
     dead = highest - lowest <= FLAT_RANGE_MV
     n_missing = 0 if missing is None else int(missing.sum())
     return Findings(
@@ -103,24 +118,25 @@ def examine(signal: Samples, sampling_rate_hz: float) -> Findings:
         missing_leads=n_missing,
         rebuilt_leads=rebuilt,
         flat_leads=int(dead.sum()) - n_missing,
+        held_leads=_held_leads(signal, sampling_rate_hz, dead, bridged),
         dead=dead,
         clipped=_clipped(signal, lowest, highest, dead),
         largest_mv=float(max(highest.max(), -lowest.min())),
-        first=first,
-        stop=stop,
+        first=first + n_before,
+        stop=first + stop,
     )
 
 
-def _mend(signal: Samples) -> tuple[float, int, Mask]:
-    """Rebuild leads and bridge gaps; return the share of missing samples, leads rebuilt, and which stay missing."""
+def _mend(signal: Samples) -> tuple[float, int, Mask, Mask]:
+    """Rebuild leads and bridge gaps; return the share of missing samples, leads rebuilt, which stay missing, gaps."""
     gaps = np.isnan(signal)
     absent: Mask = np.asarray(gaps.all(axis=1))
     nan_fraction = float(gaps[~absent].mean()) if not absent.all() else 0.0
     rebuilt = rebuild_limb_leads(signal)
-    repair_gaps(signal)
+    bridged = repair_gaps(signal)
     missing = absent.copy()
     missing[rebuilt] = False
-    return nan_fraction, len(rebuilt), missing
+    return nan_fraction, len(rebuilt), missing, bridged
 
 
 def rebuild_limb_leads(signal: Samples) -> list[int]:
@@ -148,30 +164,39 @@ def rebuild_limb_leads(signal: Samples) -> list[int]:
     return [int(lead) for lead in lost]
 
 
-def repair_gaps(signal: Samples) -> None:
-    """Bridge NaN runs by straight lines, hold the ends, and put leads without any sample to 0 mV, all in place."""
-    missing = np.isnan(signal)
+def repair_gaps(signal: Samples) -> Mask:
+    """Bridge NaN runs by straight lines, hold the ends, and put leads without any sample to 0 mV, all in place.
+
+    Returns which samples were NaN.
+    """
+    missing: Mask = np.isnan(signal)
     for lead, gaps in zip(signal, missing, strict=True):
         if gaps.all():
             lead[:] = 0.0
         elif gaps.any():
             lead[gaps] = np.interp(np.flatnonzero(gaps), np.flatnonzero(~gaps), lead[~gaps])
+    return missing
 
 
-def recorded_part(signal: Samples, sampling_rate_hz: float) -> tuple[int, int]:
-    """Return where the recording begins and ends within the zeros that the publisher padded it with.
-
-    At either end, `PADDING_S` or more of exactly 0 mV in all leads are padding (CODE brings all recordings to one
-    length so). A recording of nothing but zeros is left whole.
-    """
-    n_samples = signal.shape[1]
-    recorded: Mask = np.asarray(signal.any(axis=0))
-    if not recorded.any():
-        return 0, n_samples
-    first = int(recorded.argmax())
-    stop = n_samples - int(recorded[::-1].argmax())
-    least = PADDING_S * sampling_rate_hz
-    return first if first >= least else 0, stop if n_samples - stop >= least else n_samples
+def _held_leads(signal: Samples, sampling_rate_hz: float, dead: Mask, bridged: Mask | None) -> int:
+    """Return how many leads are flat in part; gaps that were bridged do not count."""
+    least = math.ceil(max(FLAT_S * sampling_rate_hz, FLAT_SHARE * signal.shape[1]))
+    # A run of this length shows as five equal samples on a coarse grid, which is quick to look for, as one row.
+    grid = signal[:, :: max(1, least // 5)]
+    row = grid.ravel()
+    pairs = row[1:] == row[:-1]
+    threes = pairs[1:] & pairs[:-1]
+    fives = threes[2:] & threes[:-2]
+    if not np.count_nonzero(fives):
+        return 0
+    n_held = 0
+    for lead in np.unique(np.flatnonzero(fives) // grid.shape[1]):
+        if dead[lead]:
+            continue
+        samples = signal[lead] if bridged is None else np.where(bridged[lead], np.nan, signal[lead])
+        changes = np.flatnonzero(samples[1:] != samples[:-1])
+        n_held += int(np.diff(changes, prepend=-1, append=len(samples) - 1).max()) >= least
+    return n_held
 
 
 def _clipped(signal: Samples, lowest: Samples, highest: Samples, dead: npt.NDArray[np.bool_]) -> tuple[int, ...]:
@@ -228,8 +253,8 @@ def why_unusable(findings: Findings, duration_s: float, settings: Mapping[str, A
     """
     if findings.nan_fraction > settings["max_nan_fraction"]:
         return f"{findings.nan_fraction:.1%} of the samples are missing"
-    if findings.flat_leads + findings.missing_leads > settings["max_flat_leads"]:
-        return _flat_or_missing(findings.flat_leads, findings.missing_leads)
+    if findings.flat_leads + findings.held_leads + findings.missing_leads > settings["max_flat_leads"]:
+        return _flat_or_missing(findings)
     if duration_s < SHORTEST_S:
         return f"only {duration_s:.3g} s long"
     if duration_s < settings["duration_s"] and not settings["pad_short_records"]:
@@ -244,9 +269,36 @@ def key_of_reason(reason: str) -> str:
     return next((key for words, key in _KEY_OF_REASON.items() if words in reason), "")
 
 
-def _flat_or_missing(flat: int, missing: int) -> str:
-    words = " or ".join(word for word, count in (("flat", flat), ("missing", missing)) if count)
-    return f"{flat + missing} leads are {words}"
+def _flat_or_missing(findings: Findings) -> str:
+    counts = {
+        "flat": findings.flat_leads,
+        "flat in part": findings.held_leads,
+        "missing": findings.missing_leads,
+    }
+    words = " or ".join(word for word, count in counts.items() if count)
+    return f"{sum(counts.values())} leads are {words}"
+
+
+def why_clipped(share: float, settings: Mapping[str, Any]) -> str:
+    """Return why a recording cannot be used of which int16 cannot hold a share of the samples, empty if it can.
+
+    Parameters
+    ----------
+    share
+        0 to 1, of the samples of the window.
+    settings
+        The config section ``signals``.
+    """
+    if share <= MOST_BEYOND:
+        return ""
+    kept = settings["band_pass"].get("design") == "none" and not settings["remove_baseline"]
+    remedy = "set signals.band_pass or signals.remove_baseline" if kept else "look up its unit and gain"
+    return f"{share:.1%} {_BEYOND}; {remedy}"
+
+
+def is_clipped(reason: str) -> bool:
+    """Return whether a reason why a recording cannot be used is that of `why_clipped`."""
+    return _BEYOND in reason
 
 
 def amplitude_of(prepared: Samples, dead: Mask) -> Samples:

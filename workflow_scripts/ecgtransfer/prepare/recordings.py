@@ -1,6 +1,7 @@
 """Reading one recording of any format: twelve leads in millivolts, in standard order.
 
-The suffix of the file decides the format. Whatever is wrong with a file is an `InputError` of one line.
+The suffix of the file decides the format. Whatever is wrong with a file is an `InputError` of one line; where the
+system does not let read it just now, a `NotJustNow`.
 """
 
 import os
@@ -33,6 +34,7 @@ from ecgtransfer.prepare.formats.twelve_leads import (
 )
 from ecgtransfer.prepare.formats.units import NO_UNIT, bring_to_one, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header, read_signal
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 _PATH = re.compile(
     r"(?P<file>.*?\.(?P<suffix>h5|hdf5|npy|npz|csv|mat))(?:#(?P<array>[^\[\]]*)(?:\[(?P<row>\d{1,12})\])?)?",
@@ -205,12 +207,16 @@ def _n_samples(array: Any, row: int | None, n_leads: int, path: str) -> int:
 
 @contextmanager
 def _faults_in_one_line(source: str) -> Iterator[None]:
-    """Turn what goes wrong inside into an `InputError`: packages raise many types for a broken file."""
+    """Turn what goes wrong inside into an `InputError`: packages raise many types for a broken file.
+
+    What may pass is no fault of the file, and no `InputError`.
+    """
     try:
         yield
     except InputError:
         raise
     except Exception as error:
+        stop_if_it_may_pass(error, source)
         of_array = _PATH.fullmatch(source)
         reason = placeholder(of_array["file"]) if of_array else ""
         if not reason:

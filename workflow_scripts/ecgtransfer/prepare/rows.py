@@ -9,12 +9,21 @@ import numpy.typing as npt
 
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.kernel import plan
-from ecgtransfer.prepare.quality import LARGEST_MV, SHORTEST_S, Findings, amplitude_of, examine, why_unusable
+from ecgtransfer.prepare.quality import (
+    LARGEST_MV,
+    LARGEST_STEP,
+    SHORTEST_S,
+    STEPS_PER_MV,
+    Findings,
+    amplitude_of,
+    examine,
+    why_clipped,
+    why_unusable,
+)
 
 Samples = npt.NDArray[np.float32]
 
-LARGEST_STEP = 32767
-STEPS_PER_UNIT = {"none": 1000, "min-max": 10000, "z-score": 1000}
+STEPS_PER_UNIT = {"none": STEPS_PER_MV, "min-max": 10000, "z-score": 1000}
 UNITS = {
     "none": "1 µV per step",
     "min-max": "1/10000 per step, -1 to 1 from each lead's smallest to its largest value",
@@ -133,8 +142,8 @@ class Batch:
         self._sampling_rate_hz = sampling_rate_hz
         self._settings = settings
         self._findings: list[Findings] = []
-        self._filled: dict[int, tuple[float, int]] = {}
-        """By the order of taking: amplitude in mV and samples that int16 cannot hold."""
+        self._filled: dict[int, tuple[float, int, float]] = {}
+        """By the order of taking: amplitude in mV, samples that int16 cannot hold, and their share."""
         self._waiting: dict[int, npt.NDArray[np.int16]] = {}
         """Rows of the recordings in the slots of the plan, by the order of taking."""
         self.input = self._plan.input
@@ -170,14 +179,14 @@ class Batch:
         self._waiting.clear()
 
     def _quality(self, place: int) -> Quality:
-        findings, (amplitude_mv, n_beyond) = self._findings[place], self._filled.get(place, (0.0, 0))
+        findings, (amplitude_mv, n_beyond, beyond) = self._findings[place], self._filled.get(place, (0.0, 0, 0.0))
         duration_s = (findings.stop - findings.first) / self._sampling_rate_hz
-        reason = why_unusable(findings, duration_s, self._settings)
+        reason = why_unusable(findings, duration_s, self._settings) or why_clipped(beyond, self._settings)
         return Quality(
             nan_fraction=round(findings.nan_fraction, 6),
             missing_leads=findings.missing_leads,
             rebuilt_leads=findings.rebuilt_leads,
-            flat_leads=findings.flat_leads,
+            flat_leads=findings.flat_leads + findings.held_leads,
             clipped_leads=len(findings.clipped),
             clipped_samples=sum(findings.clipped) + n_beyond,
             amplitude_mv=round(amplitude_mv, 4),
@@ -192,8 +201,9 @@ class Batch:
 
 def _fill(
     rows: Sequence[npt.NDArray[np.int16]], prepared: Samples, findings: Sequence[Findings], settings: Mapping[str, Any]
-) -> list[tuple[float, int]]:
-    """Fill rows from prepared recordings; return of each its amplitude and how many samples int16 cannot hold."""
+) -> list[tuple[float, int, float]]:
+    """Fill rows from prepared recordings; return of each its amplitude, and of samples that int16 cannot hold how many
+    there are and which share."""
     kept = window(prepared, samples_per_row(settings), settings["crop"])
     dead = np.stack([found.dead for found in findings])
     amplitudes_mv = amplitude_of(kept, dead).tolist()
@@ -205,4 +215,5 @@ def _fill(
         np.clip(steps, -LARGEST_STEP, LARGEST_STEP, out=steps)
     for row, of_row in zip(rows, steps, strict=True):
         row[:, : steps.shape[-1]] = of_row
-    return list(zip(amplitudes_mv, n_beyond, strict=True))
+    shares = [n / steps[0].size for n in n_beyond]
+    return list(zip(amplitudes_mv, n_beyond, shares, strict=True))

@@ -37,7 +37,7 @@ from ecgtransfer.prepare.gains import (
     misfit_of_gains,
     nearly_common_gain,
 )
-from ecgtransfer.prepare.quality import fault_of_unit
+from ecgtransfer.prepare.quality import fault_of_unit, is_clipped
 from ecgtransfer.prepare.recordings import is_header, read_recording
 from ecgtransfer.prepare.rows import Batch, Quality, samples_per_row, spread_rows
 from ecgtransfer.prepare.summary import why_none_is_usable
@@ -121,7 +121,7 @@ def _prepare_alike(rows: Sequence[npt.NDArray[np.int16]], records: Sequence[Reco
                 np.multiply(batch.input, np.float32(record.factor), out=batch.input)
             batch.take(row)
             gains[place] = gain_of(header.leads) if header else math.nan
-        except (InputError, OSError) as error:
+        except InputError as error:
             failed[place] = _not_prepared(record, error, job)
     prepared = iter(batch.finish())
     return [
@@ -281,9 +281,16 @@ def _allocate(path: Path, n_records: int, settings: Mapping[str, Any]) -> int:
     return first_byte
 
 
-def _check_unit(job: Job, records: _Described, table: npt.NDArray[np.void]) -> None:
+def _of_known_amplitude(table: npt.NDArray[np.void], reasons: Mapping[int, str]) -> npt.NDArray[np.bool_]:
+    """Return which records are usable, or would be with another unit, gain or filter."""
+    known: npt.NDArray[np.bool_] = table["usable"] == 1
+    known[[row for row, reason in reasons.items() if is_clipped(reason)]] = True
+    return known
+
+
+def _check_unit(job: Job, records: _Described, table: npt.NDArray[np.void], reasons: Mapping[int, str]) -> None:
     """Raise an `InputError` if the amplitudes of the records prepared so far cannot be in mV."""
-    rows = np.flatnonzero((table["usable"] == 1) & (table["amplitude_mv"] > 0))
+    rows = np.flatnonzero(_of_known_amplitude(table, reasons) & (table["amplitude_mv"] > 0))
     if not len(rows):
         return
     stated, stated_mv, remedy = _stated_unit(job.folder, records.records(rows[:1])[0])
@@ -319,7 +326,7 @@ def _prepare_all(job: Job, records: _Described, run: Workers) -> tuple[npt.NDArr
         _enter(table, reasons, rows, found)
         progress.add(len(rows))
         if progress.done == len(probed):
-            _check_unit(job, records, table)
+            _check_unit(job, records, table, reasons)
     unreadable = {row: reason for row, reason in reasons.items() if reason.startswith(UNREADABLE)}
     if unreadable:
         row, reason = next(iter(unreadable.items()))
@@ -346,11 +353,11 @@ def _treat_out_of_line(
 ) -> None:
     """Compare amplitudes and gains with others'; keep, leave out or prepare again, as ``implausible_gain`` says."""
     limit, action = job.settings["implausible_gain"]["ratio"], job.settings["implausible_gain"]["action"]
-    usable, gains = table["usable"] == 1, table["steps_per_mv"]
-    ratios = gain_ratios(table["amplitude_mv"], usable).round(4)
+    known, gains = _of_known_amplitude(table, reasons), table["steps_per_mv"]
+    ratios = gain_ratios(table["amplitude_mv"], known).round(4)
     table["gain_ratio"] = ratios
     outside, odd = implausible(ratios, limit), misfit_of_gains(gains, ratios) > FITS
-    rows = np.flatnonzero(usable & (outside | odd))
+    rows = np.flatnonzero(known & (outside | odd))
     if not len(rows) or action == "flag":
         return
     factors = mending_factors(gains, ratios, limit) if action == "rescale" else np.full(len(gains), np.nan)

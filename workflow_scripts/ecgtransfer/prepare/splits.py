@@ -187,11 +187,10 @@ def _roles_by_fold(
     units: pd.Series, published: pd.Series | None, labels: pd.DataFrame, settings: Mapping[str, Any]
 ) -> npt.NDArray[np.str_]:
     """Return a role per record by published folds, or by folds that are made here where there are none."""
-    names, first_record, unit_of = np.unique(units, return_index=True, return_inverse=True)
+    names, unit_of = np.unique(units, return_inverse=True)
     folds = np.zeros(len(names), dtype=np.int64)
     if published is not None:
-        of_first = published.to_numpy(dtype=float, na_value=np.nan)[first_record]
-        folds = np.where(np.isnan(of_first), 0, of_first).astype(np.int64)
+        folds = published.groupby(units).first().reindex(names).fillna(0).to_numpy(dtype=np.int64)
     without_fold = np.flatnonzero(folds == 0)
     label_counts = np.zeros((len(names), labels.shape[1] - 1), dtype=np.int64)
     np.add.at(label_counts, unit_of, labels.drop(columns="record_id").fillna(0).to_numpy(dtype=np.int64))

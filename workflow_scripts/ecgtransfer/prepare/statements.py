@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,7 @@ BETWEEN_LABELS = "|"
 _OTHER_SEPARATORS = (";", ",", "|", "/", "+", "&", "\n", "\t")
 
 
+@lru_cache(maxsize=4096)
 def is_snomed_ct(code: str) -> bool:
     """Tell whether text is a SNOMED CT identifier: 6 to 18 digits, the last of which checks the others.
 
@@ -160,7 +162,7 @@ def _meaning(
     written: str, codes_of: Mapping[str, str], not_diagnostic: set[str]
 ) -> tuple[str, float | None, str | None]:
     """Return the statement, the likelihood that counts, and its codes or None."""
-    match = _WITH_LIKELIHOOD.fullmatch(written)
+    match = None if _key(written) in codes_of else _WITH_LIKELIHOOD.fullmatch(written)
     statement, likelihood = (match[1], float(match[2])) if match else (written, None)
     if _key(statement) in not_diagnostic:
         likelihood = None
@@ -225,6 +227,8 @@ def read_label_table(path: str | Path | None) -> LabelTable:
     not_diagnostic: set[str] = set()
     keys: set[str] = set()
     for row in read_rows(Path(path), ["statement", "snomed_ct"], ["kind"], mend="mend the table"):
+        if not any(row.values()):
+            continue
         statement, codes = row["statement"], row["snomed_ct"]
         for code in codes.split("|"):
             if not CODE.fullmatch(code) or not is_snomed_ct(base_code(code)):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import sha256_of, written_whole
+from ecgtransfer.system_errors import in_words, stop_if_it_may_pass
 
 MEMORY = Path(".snakemake", "digests")
 """Where runs remember, in the folder of the workflow."""
@@ -48,7 +49,9 @@ class Digests:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror}); mend its permissions or the disk") from error
+            stop_if_it_may_pass(error, path)
+            line = in_words(error, path)
+            raise InputError(line or f"{path}: cannot be read ({error.strerror}); mend what is there") from error
         return sha256
 
     def redate(self, path: str | os.PathLike[str], mtime_ns: int) -> None:
@@ -134,5 +137,6 @@ def _listed(manifest: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:
 def _is_unlike(path: Path, sha256: str) -> bool:
     try:
         return (sha256_of(path) if path.is_file() else "") != sha256
-    except OSError:
+    except OSError as error:
+        stop_if_it_may_pass(error, path)
         return sha256 != ""

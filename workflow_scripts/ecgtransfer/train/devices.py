@@ -158,7 +158,9 @@ def _nvidia_smi(query: str, fields: int) -> list[list[str]]:
     """Return the rows that nvidia-smi answers; none where it is missing, fails, or finds no GPU."""
     command = ["nvidia-smi", query, "--format=csv,noheader"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        answer = subprocess.run(
+            command, capture_output=True, encoding="utf-8", errors="replace", check=True, timeout=60
+        ).stdout
     except (OSError, subprocess.SubprocessError) as error:
         logger.debug("no GPU is seen: %s", error)
         return []

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import written_whole
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 HEAD = "head."
 STAGES = "stages."
@@ -181,6 +182,7 @@ def _read_outside(path: Path) -> dict[str, Tensor]:
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # a damaged pickle can raise anything
+        stop_if_it_may_pass(error, path)
         raise InputError(
             f"{path}: cannot be read as tensors alone, it is damaged or holds Python objects, which could run code;"
             " save the state dict with torch.save(model.state_dict(), file), or a safetensors file"
@@ -225,4 +227,5 @@ def _read_safetensors(path: Path, mend: str) -> tuple[dict[str, Tensor], dict[st
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             return tensors, json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
     except (OSError, SafetensorError) as error:
+        stop_if_it_may_pass(error, path)
         raise InputError(f"{path}: is not a readable safetensors file ({error}); {mend}") from error

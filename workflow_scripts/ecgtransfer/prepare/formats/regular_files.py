@@ -5,6 +5,7 @@ import stat
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.file_names import found_beside
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 _TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -26,6 +27,8 @@ def open_regular(path: str, source: str, what: str) -> tuple[int, int]:
     ------
     InputError
         If there is no such file, or it cannot be read, or is no regular file.
+    NotJustNow
+        If the system does not let read it just now.
     """
     try:
         try:
@@ -35,6 +38,7 @@ def open_regular(path: str, source: str, what: str) -> tuple[int, int]:
     except FileNotFoundError as error:
         raise InputError(f"{source}: {what} is missing") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        stop_if_it_may_pass(error, path)
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"{source}: {what} cannot be read ({reason})") from error
     status = os.fstat(descriptor)

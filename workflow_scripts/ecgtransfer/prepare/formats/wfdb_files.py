@@ -27,6 +27,7 @@ from ecgtransfer.prepare.formats.memory import require_room
 from ecgtransfer.prepare.formats.regular_files import open_regular, size_of_regular
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_headers import Header, LeadSpecification, read_header
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 __all__ = ["Header", "check_record", "read_header", "read_signal"]
 
@@ -137,6 +138,9 @@ def read_signal(path: str | Path, header: Header | None = None, out: Samples | N
                 _fill(signal, plan, _frames(descriptor, plan, n_samples, name, file_name))
             else:
                 _fill_with_wfdb(signal, plan, header, name)
+        except OSError as error:
+            stop_if_it_may_pass(error, _beside(name, file_name))
+            raise InputError(f"{name}: signal file {file_name} cannot be read ({error.strerror})") from error
         finally:
             os.close(descriptor)
     assert signal is not None  # there is at least one plan
@@ -340,6 +344,7 @@ def _fill_with_wfdb(signal: Samples, plan: FilePlan, header: Header, path: str) 
             record = wfdb.rdrecord(name, channels=list(plan.header_columns))
         read = record.p_signal.T
     except Exception as error:  # wfdb raises many types for a broken file
+        stop_if_it_may_pass(error, path)
         _require_data(path, header.file_names[plan.file])
         raise InputError(f"{path}: wfdb cannot read the signals ({type(error).__name__})") from error
     if read.shape != (len(plan.rows), header.n_samples):

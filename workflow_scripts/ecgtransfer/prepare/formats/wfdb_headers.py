@@ -16,6 +16,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.file_names import found_beside, is_file
 from ecgtransfer.placeholders import placeholder_of
 from ecgtransfer.prepare.formats.regular_files import open_regular, stays_within
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 DEFAULT_GAIN = 200.0
 """ADC units per physical unit where a header gives none or 0 (WFDB specification)."""
@@ -71,6 +72,7 @@ def read_header(path: str | Path) -> Header:
     try:
         content = os.read(descriptor, min(size, _MOST_BYTES))
     except OSError as error:
+        stop_if_it_may_pass(error, name)
         raise InputError(f"{name}: header cannot be read ({error.strerror})") from error
     finally:
         os.close(descriptor)

@@ -29,6 +29,7 @@ from ecgtransfer.prepare.layouts import (
 )
 from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import recording_facts
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 logger = logging.getLogger(__name__)
 
@@ -113,6 +114,7 @@ def _part(path: Path) -> tuple[Iterator[str], int]:
         ids: np.ndarray[Any, Any] = open_hdf5(str(path), IDS)[()]
         n_rows, n_samples, n_leads = open_hdf5(str(path), ARRAY).shape
     except Exception as error:  # h5py raises many types for a broken file
+        stop_if_it_may_pass(error, path)
         instead = placeholder(str(path))
         raise InputError(
             f"{path}: {instead}"

@@ -20,6 +20,7 @@ from ecgtransfer.prepare.layouts import (
     path_named,
 )
 from ecgtransfer.prepare.people import person
+from ecgtransfer.system_errors import stop_if_it_may_pass
 
 TRACINGS, ATTRIBUTES, ANNOTATIONS = "ecg_tracings.hdf5", "attributes.csv", "annotations/gold_standard.csv"
 ARRAY = "tracings"
@@ -66,6 +67,7 @@ def _shape(path: Path) -> tuple[int, int, int]:
     try:
         n_records, n_samples, n_leads = open_hdf5(str(path), ARRAY).shape
     except Exception as error:  # h5py raises many types for a broken file
+        stop_if_it_may_pass(error, path)
         instead = placeholder(str(path))
         raise InputError(
             f"{path}: {instead}"

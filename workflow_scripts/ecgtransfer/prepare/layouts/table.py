@@ -84,7 +84,7 @@ class _Own:
         self.entry, self.there = entry, frozenset(paths)
         self.columns = columns_by_field(entry)
         self.separator: str = entry.get("label_separator", BETWEEN_LABELS)
-        self.sexes = {row["sex"] for row in rows}
+        self.sexes = frozenset(row["sex"] for row in rows)
         self.files = OwnFiles(folder, among(paths))
         self.signals = OwnSignals(entry, folder, self.columns, _rows_named(rows, self.files))
 
