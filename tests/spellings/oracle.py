@@ -128,8 +128,9 @@ def _of_cells(choice: Choice, in_order: Sequence[Recording], data: DataSet, outc
 
 
 def _text(data: DataSet, axis: str, recording: Recording) -> str:
+    """Return what a cell says: without blanks at its ends, with one kind of line ends within."""
     column = data.cells[axis]
-    return "" if column is None else column[recording.number].strip()
+    return "" if column is None else "\n".join(column[recording.number].strip().splitlines())
 
 
 def _same(axis: str, found: str, wanted: Any) -> bool:

@@ -24,7 +24,6 @@ from truth import LABELS, REPOSITORY, SIGNALS
 from ecgtransfer.audit.duplicates import PAIR_COLUMNS
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv
-from ecgtransfer.notices import read_notices
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.statements import BETWEEN_LABELS
 
@@ -76,7 +75,7 @@ class Stages:
 
     def run(self, entry: Mapping[str, Any], splits: Mapping[str, Any]) -> Outcome:
         """Return what comes of a data set under an entry of the section `own` and a section `splits`."""
-        outcome, notices = Outcome(), []
+        outcome = Outcome()
         for old in self._place.glob("*"):
             old.unlink()
         try:
@@ -93,9 +92,12 @@ class Stages:
         except Exception as error:
             place = traceback.extract_tb(error.__traceback__)[-1]
             outcome.traceback = f"{type(error).__name__} {error} in {Path(place.filename).name}, line {place.lineno}"
-        written = [path for rule in _TELLING if (path := self._at(f"{rule}.notices")).exists()]
-        notices = read_notices(written)
-        outcome.notices = [notice.removeprefix(f"{_NAME}: ") for notice in notices]
+        outcome.notices = [
+            notice
+            for rule in _TELLING
+            if (path := self._at(f"{rule}.notices")).exists()
+            for notice in read_text(path)["notice"]
+        ]
         return outcome
 
     def _at(self, name: str) -> Path:
