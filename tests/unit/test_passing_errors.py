@@ -47,7 +47,7 @@ def ward(folder: Path, suffix: str, n: int = 4) -> dict[str, Any]:
     folder.mkdir()
     rows = ["record,file,labels"]
     for number in range(n):
-        signal = np.random.default_rng(number).normal(0, 0.3, (12, 1000)).cumsum(axis=1).clip(-2, 2)
+        signal = np.random.default_rng(number).normal(0, 0.4, (12, 1000))
         path = folder / f"{number}.{suffix}"
         if suffix == "npy":
             np.save(path, signal)
