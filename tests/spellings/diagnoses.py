@@ -1,5 +1,6 @@
 """Labels: as SNOMED CT codes, or as words that a table of labels translates; joined, spelt and lost in many ways."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -108,7 +109,12 @@ def _nfd(text: str) -> str:
 
 
 _UNKNOWN_STATEMENTS = r"statements? .*not in the label table.*artefact|artefact.*not in the label table"
-_SEPARATOR = r"label_separator"
+
+
+def _separator(mark: str) -> str:
+    """Return the advice that must be given, as a regular expression."""
+    return rf"set `label_separator: '{re.escape(mark)}'`"
+
 
 DIAGNOSES = {
     "codes": _coded(),
@@ -124,12 +130,11 @@ DIAGNOSES = {
     "codes, a bar behind": Diagnoses(cell=lambda codes, _: "".join(f"{code}|" for code in codes)),
     "codes, two bars": _coded("||"),
     "codes, one twice": Diagnoses(cell=lambda codes, _: "|".join([*codes, *codes[:1]])),
-    "codes by semicolons, unsaid": _coded(";", refused=_SEPARATOR),
-    "codes by commas, unsaid": _coded(",", refused=_SEPARATOR),
-    "codes by blanks, unsaid": _coded(" ", refused=_SEPARATOR),
-    "codes by plus signs, unsaid": _coded("+", refused=_SEPARATOR),
-    "codes by bars, said otherwise": _coded("|", ";", refused=_SEPARATOR),
-    "codes by bars, said as nothing": _coded("|", "", refused=_SEPARATOR),
+    "codes by semicolons, unsaid": _coded(";", refused=_separator(";")),
+    "codes by commas, unsaid": _coded(",", refused=_separator(",")),
+    "codes by blanks, unsaid": _coded(" ", refused=_separator(" ")),
+    "codes by plus signs, unsaid": _coded("+", refused=_separator("+")),
+    "codes by bars, said otherwise": _coded("|", ";", refused=_separator("|")),
     "codes as numbers": Diagnoses(cell=_as_numbers),
     "codes as Excel shows them": Diagnoses(cell=_as_excel, refused=r"no SNOMED CT code"),
     "codes as a list of Python": Diagnoses(cell=_listed, refused=r"no SNOMED CT code|label_separator"),
@@ -167,13 +172,13 @@ DIAGNOSES = {
     "words by line breaks of Windows": _translated(joined_by="\r\n", key="\n"),
     "words by and": _translated(joined_by=" and ", key=" and "),
     "words by plus signs": _translated(joined_by="+", key="+"),
-    "words by semicolons, unsaid": _translated(joined_by=";", refused=_SEPARATOR),
-    "words by commas, unsaid": _translated(joined_by=", ", refused=_SEPARATOR),
-    "words by slashes, unsaid": _translated(joined_by=" / ", refused=_SEPARATOR),
-    "words by plus signs, unsaid": _translated(joined_by="+", refused=_SEPARATOR),
-    "words by bars, said otherwise": _translated(joined_by="|", key=";", refused=_SEPARATOR),
+    "words by semicolons, unsaid": _translated(joined_by=";", refused=_separator(";")),
+    "words by commas, unsaid": _translated(joined_by=", ", refused=_separator(",")),
+    "words by slashes, unsaid": _translated(joined_by=" / ", refused=_separator("/")),
+    "words by plus signs, unsaid": _translated(joined_by="+", refused=_separator("+")),
+    "words by bars, said otherwise": _translated(joined_by="|", key=";", refused=_separator("|")),
     "words as a list of Python": _translated(
-        joined_by="', '", whole=lambda cell: f"['{cell}']", refused=rf"{_SEPARATOR}|not in the label table"
+        joined_by="', '", whole=lambda cell: f"['{cell}']", refused=r"label_separator|not in the label table"
     ),
     "German words": _translated(_german),
     "German words in capitals": _translated(_german, in_cell=str.upper),
