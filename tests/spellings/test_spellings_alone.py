@@ -35,6 +35,7 @@ def test_every_shape_in_every_format(trials: Trials, format_: str, shape: str) -
     "choice",
     [
         {"shape": "recordings last, samples first", "rows said": "from 1"},
+        {"month": "no column", "columns": "swapped names"},
         *(
             {"columns": "line breaks in names", "separator": separator}
             for separator, way in SEPARATORS.items()
