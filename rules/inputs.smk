@@ -219,6 +219,7 @@ def notices_on_page():
         *expand("<results>/notices/describe_records/{dataset}.csv", dataset=drawn),
         *expand("<results>/notices/index_records/{dataset}.csv", dataset=drawn),
         *expand("<results>/notices/prepare_signals/{dataset}.csv", dataset=studied),
+        *expand("<results>/notices/harmonize_labels/{corpus}.csv", corpus=corpora),
         *expand("<results>/notices/split_records/{corpus}.csv", corpus=corpora),
         "<results>/notices/audit_leakage.csv",
     ]

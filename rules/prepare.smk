@@ -92,6 +92,7 @@ rule harmonize_labels:
         equivalent=of_workflow("config/labels/equivalent.csv"),
     output:
         labels="<results>/labels/{corpus}.csv",
+        notices="<results>/notices/harmonize_labels/{corpus}.csv",
         record="<results>/provenance/harmonize_labels/{corpus}.json",
     log:
         "<logs>/harmonize_labels/{corpus}.log",

@@ -60,7 +60,7 @@ def counts_of(
     """Return the number of records per label, with all tables of config/labels unless told otherwise."""
     snomed = pd.read_csv(TABLES / "snomed.csv", dtype=str).set_index("snomed_ct")["abbreviation"]
     equivalent = pd.read_csv(TABLES / "equivalent.csv", dtype=str).set_index("snomed_ct")["counts_as"]
-    labels = harmonize_labels(
+    labels, _ = harmonize_labels(
         records,
         snomed.to_dict() if named else {},
         equivalent.to_dict() if merge else {},

@@ -45,7 +45,7 @@ def labels_of(codes: list[str], view: str | None = None) -> pd.DataFrame:
         "all",
         ["all"],
         view_of(view) if view else None,
-    ).drop(columns="record_id")
+    )[0].drop(columns="record_id")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def labels_of(
 ) -> pd.DataFrame:
     """Return the labels of a corpus."""
     settings: dict[str, Any] = {"include": include, "min_records": min_records, "top": top, "shuffle_seed": 1}
-    return harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, corpus, corpus.split("+"), view)
+    return harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, corpus, corpus.split("+"), view)[0]
 
 
 RECORDS = records_with("1|2", "22", "3", "2|22", "", "99|3")
@@ -105,7 +105,7 @@ def test_order_of_records_within_codes_does_not_matter() -> None:
 def test_a_refined_code_counts_as_its_base_unless_a_table_names_it() -> None:
     records = records_with("1:slow", "1", "22:left", "2:named", "2:named|1:slow")
     settings = {"include": "all", "min_records": 1, "top": None}
-    labels = harmonize_labels(records, {**ABBREVIATIONS, "2:named": "NAMED"}, COUNTS_AS, settings, "here", ["here"])
+    labels, _ = harmonize_labels(records, {**ABBREVIATIONS, "2:named": "NAMED"}, COUNTS_AS, settings, "here", ["here"])
     assert labels.drop(columns="record_id").to_dict("list") == {
         "AF": [1, 1, 0, 0, 1],
         "CLBBB": [0, 0, 1, 0, 0],
@@ -402,5 +402,16 @@ class TestUnlabelled:
         with pytest.raises(InputError, match="the labels of all its recordings are unknown"):
             labels_of(unlabelled)
         settings = {"include": "all", "min_records": 1, "top": None}
-        labels = harmonize_labels(unlabelled, ABBREVIATIONS, COUNTS_AS, settings, "here", ["here"], learnt=False)
+        labels, _ = harmonize_labels(unlabelled, ABBREVIATIONS, COUNTS_AS, settings, "here", ["here"], learnt=False)
         assert labels.columns.tolist() == ["record_id"]
+
+
+def test_labels_that_too_few_records_have_or_lack_are_said() -> None:
+    records = records_with("1|2", "1|99", "1|2", "1|3", "1|2|3")
+    settings = {"include": "all", "min_records": 2, "top": None}
+    labels, notices = harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, "here", ["here"])
+    assert labels.columns.tolist() == ["record_id", "CLBBB", "NSR"]
+    assert notices == [
+        "2 labels that fewer than 2 recordings have, or lack, are not used (labels.min_records): AF (5), 99 (1)"
+    ]
+    assert harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings | {"include": ["CLBBB"]}, "x", ["x"])[1] == []

@@ -23,6 +23,7 @@ from ecgtransfer.prepare.statements import CODE, base_code
 
 logger = logging.getLogger(__name__)
 
+_MOST_NAMED = 10
 NONE_OF_THE_OTHERS = "none-of-the-others"
 """In place of a code in a view: the label of the records that have no other label of the view."""
 
@@ -81,7 +82,7 @@ def harmonize_labels(
     joined: Sequence[str],
     view: View | None = None,
     learnt: bool = True,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, list[str]]:
     """Return ``record_id`` and a 0/1 column per label, rows as in `records`, labels in alphabetical order.
 
     A record that has none of the labels stays, as a row of zeros. Where labels are unknown the columns are Int8 and
@@ -109,6 +110,12 @@ def harmonize_labels(
     learnt
         Whether the labels are needed; otherwise there may be none.
 
+    Returns
+    -------
+    labels : pandas.DataFrame
+    notices : list of str
+        Which labels too few records have or lack, in one sentence, if there are any.
+
     Raises
     ------
     InputError
@@ -130,8 +137,8 @@ def harmonize_labels(
     datasets = datasets_of_records(joined, records["record_id"])
     in_dataset = present.groupby(datasets.to_numpy()).sum()
     used = _used(in_dataset, derived)
-    n_labelled = datasets[labelled].value_counts().reindex(used.index, fill_value=0)
-    positives, n_known = in_dataset.where(used, 0).sum(), used.mul(n_labelled, axis=0).sum()
+    n_labelled_in = datasets[labelled].value_counts().reindex(used.index, fill_value=0)
+    positives, n_known = in_dataset.where(used, 0).sum(), used.mul(n_labelled_in, axis=0).sum()
     chosen = _most_frequent(positives, settings["top"])
     if settings["include"] != "all":
         wanted = _asked_for(settings["include"], view, abbreviations, labels_of)
@@ -140,7 +147,10 @@ def harmonize_labels(
             logger.info("%s: labels of labels.include left out, %s: %s", corpus, why, ", ".join(absent))
         chosen = [label for label in chosen if label in wanted]
     in_order = sorted(chosen, key=str.casefold)
-    kept = _frequent_enough(positives[in_order], n_known, int(labelled.sum()), settings["min_records"], corpus, learnt)
+    enough = _frequent_enough(
+        positives[in_order], n_known, int(labelled.sum()), settings["min_records"], corpus, learnt
+    )
+    kept = [str(label) for label in enough.index[enough]]
     labels = present[kept]
     if len(joined) > 1:
         labels = _where_known(labels, used[kept], datasets, corpus)
@@ -148,7 +158,7 @@ def harmonize_labels(
         labels = labels.astype("Int8")
         labels[~labelled] = pd.NA
     table: pd.DataFrame = pd.concat([records["record_id"].reset_index(drop=True), labels], axis=1)
-    return table
+    return table, _too_rare(positives[in_order][~enough], least)
 
 
 LabelsOf = Callable[[str], tuple[str, ...]]
@@ -233,8 +243,8 @@ def _asked_for(
 
 def _frequent_enough(
     positives: pd.Series, n_known: pd.Series, n_labelled: int, min_records: int, corpus: str, learnt: bool
-) -> list[str]:
-    """Return the labels that enough records have, and that enough of those of which it is known lack."""
+) -> pd.Series:
+    """Tell of each label whether enough records have it, and enough of those of which it is known lack it."""
     enough = (positives >= min_records) & (n_known[positives.index] - positives >= min_records)
     if learnt and not enough.any():
         most = f"the most frequent is {positives.idxmax()} with {positives.max()}" if len(positives) else "it has none"
@@ -242,9 +252,19 @@ def _frequent_enough(
             f"labels of {corpus}: no label is in and out of at least labels.min_records = {min_records} of"
             f" {n_labelled} records, {most}; lower labels.min_records, widen labels.include or use more records"
         )
-    dropped = [f"{label} ({count})" for label, count in positives[~enough].items()]
-    logger.info("%s: %d labels kept, too few records: %s", corpus, enough.sum(), ", ".join(dropped) or "none")
-    return [str(label) for label in positives.index[enough]]
+    logger.info("%s: %d labels kept", corpus, enough.sum())
+    return enough
+
+
+def _too_rare(positives: pd.Series, min_records: int) -> list[str]:
+    if positives.empty:
+        return []
+    counts = [f"{label} ({count})" for label, count in positives.sort_values(ascending=False, kind="stable").items()]
+    more = f" and {len(counts) - _MOST_NAMED} rarer ones" if len(counts) > _MOST_NAMED else ""
+    return [
+        f"{len(counts)} labels that fewer than {min_records} recordings have, or lack, are not used"
+        f" (labels.min_records): {', '.join(counts[:_MOST_NAMED])}{more}"
+    ]
 
 
 def shuffle_labels(labels: pd.DataFrame, seed: int) -> pd.DataFrame:
