@@ -147,9 +147,8 @@ def harmonize_labels(
             logger.info("%s: labels of labels.include left out, %s: %s", corpus, why, ", ".join(absent))
         chosen = [label for label in chosen if label in wanted]
     in_order = sorted(chosen, key=str.casefold)
-    enough = _frequent_enough(
-        positives[in_order], n_known, int(labelled.sum()), settings["min_records"], corpus, learnt
-    )
+    n_labelled, least = int(labelled.sum()), settings["min_records"]
+    enough = _frequent_enough(positives[in_order], n_known, n_labelled, least, corpus, learnt)
     kept = [str(label) for label in enough.index[enough]]
     labels = present[kept]
     if len(joined) > 1:
