@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+import io
 import re
 import string
 from collections.abc import Collection, Iterator
@@ -97,11 +98,13 @@ def _cells(path: Path, mend: str) -> Iterator[list[str]]:
     n_read = 0
     try:
         with path.open(encoding=_encoding(path), newline="") as file:
-            first = file.readline()
-            said = _SEPARATOR_SAID.fullmatch(first)
-            separator = said[1] if said else _separator(first)
+            said = _SEPARATOR_SAID.fullmatch(file.readline())
             if not said:
                 file.seek(0)
+                separator = _separator(file.read(_BLOCK_BYTES))
+                file.seek(0)
+            else:
+                separator = said[1]
             for row in csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True):
                 n_read += 1
                 yield row
@@ -151,9 +154,13 @@ def _fits(path: Path, encoding: str) -> bool:
     return True
 
 
-def _separator(header: str) -> str:
-    """Return the separator that makes most cells of a header, the first of `SEPARATORS` where several do."""
-    return max(SEPARATORS, key=lambda separator: len(next(csv.reader([header], delimiter=separator), [])))
+def _separator(start: str) -> str:
+    """Return the separator that makes most cells of the header with which text starts, the first of equals."""
+
+    def n_cells(separator: str) -> int:
+        return len(next(csv.reader(io.StringIO(start, newline=""), delimiter=separator, skipinitialspace=True), []))
+
+    return max(SEPARATORS, key=n_cells)
 
 
 def _in_words(error: Exception) -> str:

@@ -30,7 +30,7 @@ _MOST_NAMED = 10
 
 BETWEEN_LABELS = "|"
 """What stands between labels where nothing else is said."""
-_OTHER_SEPARATORS = (";", ",", "|", "/", "+", "&", "\n", "\t")
+_OTHER_SEPARATORS = (";", ",", "|", "/", "+", "&", "\n", "\t", " ")
 
 
 @lru_cache(maxsize=4096)
