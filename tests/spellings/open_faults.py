@@ -7,8 +7,8 @@ OPEN: tuple[Choice, ...] = (
     {"numbers": "int16 0.1 mV"},  # zeros in coarse steps at an end are taken for padding
     {"fold": "two of one patient"},
     {"labels": "words as a list of Python"},  # the line that refuses it names neither table nor separator
-    {"labels": "words by bars, unsaid"},  # advised is '/' in place of '|'
-    {"labels": "codes by bars, unsaid"},
+    {"labels": "words by bars, said otherwise"},  # advised is '/' in place of '|'
+    {"labels": "codes by bars, said otherwise"},
     {"labels": "codes by blanks, unsaid"},
 )
 
