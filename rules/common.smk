@@ -21,7 +21,7 @@ from ecgtransfer.prepare.corpora import (
     without_task,
 )
 from ecgtransfer.prepare.layouts import LAYOUTS
-from ecgtransfer.prepare.statements import BETWEEN_LABELS
+from ecgtransfer.prepare.separators import BETWEEN_LABELS
 from ecgtransfer.locks import as_snakemake
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.graph import plan_of

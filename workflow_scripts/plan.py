@@ -14,7 +14,7 @@ from snakemake.utils import update_config
 from ecgtransfer.config_reading import read_config
 from ecgtransfer.forecast import data_table, hours_of, past_speeds, plan_text, trainings_table
 from ecgtransfer.in_utf8 import begin_in_utf8
-from ecgtransfer.prepare.statements import BETWEEN_LABELS
+from ecgtransfer.prepare.separators import BETWEEN_LABELS
 from ecgtransfer.prepare.table_rows import rows_by_recording
 from ecgtransfer.study import named_corpora, samples_per_lead, studied_datasets
 from ecgtransfer.system_errors import said_in_one_line

@@ -215,9 +215,4 @@ FOLDS = {
     "words": _fold(lambda r: f"fold {r.fold}", refused=r"fold 'fold \d+' is no whole number"),
     "below 0": _fold(lambda r: str(-r.fold), refused=r"fold '-\d+' is no whole number"),
     "with a fraction": _fold(lambda r: f"{r.fold}.5", refused=r"fold '\d+\.5' is no whole number"),
-    "two of one patient": _fold(
-        lambda r: str((r.number + r.fold) % 10 + 1),
-        refused=r"patient .* fold|fold.* patient",
-        needs={"patient": "plain", "roles": "by patient"},
-    ),
 }

@@ -25,7 +25,7 @@ from ecgtransfer.audit.duplicates import PAIR_COLUMNS
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv
 from ecgtransfer.prepare.recordings import read_recording
-from ecgtransfer.prepare.statements import BETWEEN_LABELS
+from ecgtransfer.prepare.separators import BETWEEN_LABELS
 
 _SCRIPTS = REPOSITORY / "workflow_scripts"
 _NAME = "spelt"

@@ -112,6 +112,18 @@ def test_recordings_on_another_axis_are_refused(
     }
 
 
+@pytest.mark.parametrize("axes", [(2, 1, 0), (1, 2, 0), (1, 0, 2), (2, 0, 1)], ids=str)
+def test_recordings_on_another_axis_with_rows_that_count_from_1_are_refused(
+    folder: Path, axes: tuple[int, int, int]
+) -> None:
+    array = MANY.transpose(axes)
+    path = write_npy(folder / "all", array)
+    records, rejected = described(entry_of_rows(folder, path.name, range(1, N_RECORDS + 1)))
+    assert len(records) == 0
+    fit = f"rows 1 to 40 fit the axis of 40 of the shape {array.shape}, but rows are those of its first axis"
+    assert all(reason.startswith(fit) for reason in rejected.values())
+
+
 def test_some_of_the_rows_are_enough(folder: Path) -> None:
     path = write_npy(folder / "all", MANY)
     records, rejected = described(entry_of_rows(folder, path.name, range(5, 9)))

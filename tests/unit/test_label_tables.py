@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from ecgtransfer.prepare.labels import NONE_OF_THE_OTHERS, View, harmonize_labels, read_view
-from ecgtransfer.prepare.statements import CODE, base_code, index_records, read_label_table
+from ecgtransfer.prepare.snomed_ct import CODE, base_code
+from ecgtransfer.prepare.statements import index_records, read_label_table
 
 TABLES = Path(__file__).parents[2] / "config/labels"
 MIRROR = Path(__file__).parents[2].parent / "shared/mirror"

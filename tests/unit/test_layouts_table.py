@@ -319,6 +319,16 @@ class TestLabelsAndFolds:
         assert rejected == {}
         assert records["statements"].tolist() == ["426783006", "426783006|164889003"]
 
+    def test_codes_by_bars_where_another_separator_is_said(self, folder: Path) -> None:
+        with pytest.raises(InputError, match=r"separated by '\|', the entry .* says ';'; set `label_separator: '\|'`"):
+            described(self.entry(folder, "426783006|164889003", label_separator=";"))
+
+    @pytest.mark.parametrize("cell", ["['AF', 'SR']", "{'AF': 100.0}", "[]", "('AF',)"])
+    @pytest.mark.parametrize("keys", [{}, {"label_table": "codes.csv"}])
+    def test_labels_as_python_writes_them(self, folder: Path, cell: str, keys: dict[str, str]) -> None:
+        with pytest.raises(InputError, match=r"table\.csv: labels .* are a list as Python or JSON writes it"):
+            described(self.entry(folder, cell, **keys))
+
     def test_codes_as_spreadsheets_leave_them(self, folder: Path) -> None:
         records, rejected = described(self.entry(folder, "426783006.0|164889003.0", "426783000", "4.26783E+08"))
         assert records["statements"].tolist() == ["426783006|164889003"]

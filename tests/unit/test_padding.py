@@ -45,6 +45,14 @@ class TestZeros:
         signal[5, 850] = 0.02
         assert recorded_part(signal, 400) == (0, 1000)
 
+    @pytest.mark.parametrize(("n_zeros", "first"), [(79, 0), (81, 81)])
+    def test_rest_in_coarse_steps_is_no_padding(self, n_zeros: int, first: int) -> None:
+        """Where all leads are 0 for 40 samples between two beats, 79 at an end can be the same."""
+        signal = noise(1000)
+        signal[:, :n_zeros] = 0
+        signal[:, 300:340] = signal[:, 600:630] = 0
+        assert recorded_part(signal, 400) == (first, 1000)
+
     def test_zeros_within_stay(self) -> None:
         signal = noise(1000)
         signal[:, 300:600] = 0
@@ -129,6 +137,13 @@ class TestHeldValues:
         signal = held(noise(1000), 1000)
         signal[5] = noise(2000)[5]
         assert recorded_part(signal, RATE) == (0, 2000)
+
+    @pytest.mark.parametrize(("n_held", "stop"), [(499, 2000), (501, 1500)])
+    def test_value_held_between_beats_is_no_padding_at_an_end(self, n_held: int, stop: int) -> None:
+        signal = noise(2000)
+        signal[:, 400:650] = signal[:, [400]]
+        signal[:, -n_held:] = signal[:, [-n_held]]
+        assert recorded_part(signal, RATE) == (0, stop)
 
     def test_what_is_held_within_stays(self) -> None:
         signal = noise(2000)

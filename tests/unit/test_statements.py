@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.statements import LabelTable, base_code, index_records, is_snomed_ct, look_up, read_label_table
+from ecgtransfer.prepare.layouts import unique
+from ecgtransfer.prepare.snomed_ct import base_code, is_snomed_ct
+from ecgtransfer.prepare.statements import LabelTable, index_records, look_up, read_label_table
 
 TABLE = LabelTable(
     {"NORM": "164854000", "SR": "426783006", "AFIB": "164889003", "SR with AF": "426783006|164889003"},
@@ -135,12 +137,15 @@ class TestReadLabelTable:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("separator", [";", ",", " / ", "+", "&", "\n", " | "])
+@pytest.mark.parametrize("separator", [";", ",", " / ", "+", "&", "\n", " ", " | "])
 def test_statements_that_are_separated_otherwise_stop_the_run(separator: str) -> None:
     """Taken for one statement that the table does not have, they would be left out, and the record be negative."""
-    described = pd.DataFrame({"statements": ["SR", f"SR{separator}AFIB".replace("|", "/")]})
-    with pytest.raises(InputError, match=r"are several, separated by .*, the entry in the section `own` says '#'; set"):
+    said = repr(separator.strip(" ") or " ")
+    described = pd.DataFrame({"statements": ["SR", *unique([f"SR{separator}AFIB"])]})
+    with pytest.raises(InputError) as error:
         index_records(described, TABLE, separator="#")
+    assert f"are several, separated by {said}, the entry in the section `own` says '#'; set" in str(error.value)
+    assert str(error.value).endswith(f"`label_separator: {said}`")
 
 
 def test_plus_joins_an_aha_code_and_its_modifiers_alone() -> None:

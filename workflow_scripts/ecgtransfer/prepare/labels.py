@@ -19,7 +19,7 @@ import pandas as pd
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.corpora import datasets_of_records
-from ecgtransfer.prepare.statements import CODE, base_code
+from ecgtransfer.prepare.snomed_ct import CODE, base_code
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,8 @@ HELD_S = 0.5
 """So is any other value that all leads hold, and so are samples that are missing in all, from this length on. PTB-XL
 holds the last value for up to 0.11 s at 500 Hz; none of 2,824 published recordings holds one for longer."""
 
+TIMES_LONGER = 2
+
 N_LIMB_LEADS = 6
 
 
@@ -22,7 +24,9 @@ def recorded_part(signal: Samples, sampling_rate_hz: float) -> tuple[int, int]:
     """Return where the recording begins and ends within what the publisher padded it with.
 
     At either end, `PADDING_S` or more of exactly 0 mV in all leads are padding (CODE brings all recordings to one
-    length so), and so is any value that all leads hold for `HELD_S` or more. A recording of nothing else is left whole.
+    length so), and so is any value that all leads hold for `HELD_S` or more; but only if it is `TIMES_LONGER` than what
+    is held anywhere between, for in coarse steps a heart at rest is such a run. A recording of nothing else is left
+    whole.
 
     Parameters
     ----------
@@ -33,7 +37,9 @@ def recorded_part(signal: Samples, sampling_rate_hz: float) -> tuple[int, int]:
     """
     first, stop = 0, signal.shape[1]
     if not (signal[:, 0].any() and signal[:, -1].any()):
-        first, stop = _without_ends(np.asarray(signal.any(axis=0)), PADDING_S * sampling_rate_hz)
+        alive: Mask = np.asarray(signal.any(axis=0))
+        rest = int(np.diff(np.flatnonzero(alive)).max(initial=1)) - 1
+        first, stop = _without_ends(alive, max(PADDING_S * sampling_rate_hz, TIMES_LONGER * rest))
     least = max(2, math.ceil(HELD_S * sampling_rate_hz))
     if least >= stop - first:
         return first, stop
@@ -74,6 +80,7 @@ def _held_ends(signal: Samples, least: int) -> tuple[int, int]:
     if len(changes) < 2:  # one value, or one and then another
         return 0, 0
     n_before, n_behind = int(changes[0]) + 1, signal.shape[1] - 1 - int(changes[-1])
+    least = max(least, TIMES_LONGER * int(np.diff(changes).max()))
     return (
         n_before - (not _is_filling(signal, 0)) if n_before >= least else 0,
         n_behind - (not _is_filling(signal, -1)) if n_behind >= least else 0,

@@ -7,64 +7,23 @@ nearest concept. It counts as that concept unless a table names the refined code
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
 import pandas as pd
 
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.separators import BAR_WITHIN, BETWEEN_LABELS, separator_of
+from ecgtransfer.prepare.snomed_ct import CODE, base_code, is_snomed_ct
 
-CODE = re.compile(r"[1-9][0-9]{5,17}(:[^|:]+)?")
-"""A SNOMED CT code (6 to 18 digits), perhaps refined."""
-
-_SNOMED_CT = re.compile(r"[1-9][0-9]{5,17}")
 _WITH_LIKELIHOOD = re.compile(r"(.+)@([0-9]+(?:\.[0-9]+)?)")
 _MODIFIED = re.compile(r"[0-9]+(\+[0-9]+)+")
 """An AHA code with modifiers: its primary statement, then they, such as ``50+346``."""
 _FOR_READING = ("unit", "leads")
 _IF_ANY = ("site", "month")
 _MOST_NAMED = 10
-
-BETWEEN_LABELS = "|"
-"""What stands between labels where nothing else is said."""
-_OTHER_SEPARATORS = (";", ",", "|", "/", "+", "&", "\n", "\t", " ")
-
-
-@lru_cache(maxsize=4096)
-def is_snomed_ct(code: str) -> bool:
-    """Tell whether text is a SNOMED CT identifier: 6 to 18 digits, the last of which checks the others.
-
-    References
-    ----------
-    SNOMED International, SNOMED CT Release File Specifications, section "Check-digit", by Verhoeff (1969).
-    """
-    if not _SNOMED_CT.fullmatch(code):
-        return False
-    check = 0
-    for place, digit in enumerate(map(int, reversed(code))):
-        for _ in range(place % 8):
-            digit = _TURNED[digit]
-        check = _product(check, digit)
-    return check == 0
-
-
-_TURNED = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
-"""The permutation of Verhoeff's scheme, applied once more at every place."""
-
-
-def _product(a: int, b: int) -> int:
-    """Return the product of two elements of the dihedral group of order 10: turns are 0 to 4, reflections 5 to 9."""
-    if a < 5:
-        return (a + b) % 5 + (5 if b >= 5 else 0)
-    return (a - b) % 5 + (0 if b >= 5 else 5)
-
-
-def base_code(code: str) -> str:
-    """Return a code without its refinement: the published SNOMED CT code."""
-    return code.partition(":")[0]
 
 
 @dataclass(frozen=True)
@@ -185,18 +144,8 @@ def look_up(statement: str, codes_of: Mapping[str, str]) -> str | None:
 
 
 def _key(statement: str) -> str:
-    # A vertical bar joins statements, so that within one it was replaced when the data set was described.
-    text = unicodedata.normalize("NFC", statement).replace("|", "/")
+    text = unicodedata.normalize("NFC", statement).replace(BETWEEN_LABELS, BAR_WITHIN)
     return " ".join(text.split()).rstrip(".").rstrip().casefold()
-
-
-def separator_of(written: str, is_known: Callable[[str], bool]) -> str | None:
-    """Return what separates the statements that were taken for one, or None if no separator makes known ones of it."""
-    for separator in _OTHER_SEPARATORS:
-        parts = list(filter(None, map(str.strip, written.split(separator))))
-        if len(parts) > 1 and all(map(is_known, parts)):
-            return separator
-    return None
 
 
 def _require_separated(unknown: Iterable[str], codes_of: Mapping[str, str], separator: str) -> None:
@@ -204,8 +153,9 @@ def _require_separated(unknown: Iterable[str], codes_of: Mapping[str, str], sepa
     for written in unknown:
         between = separator_of(written, lambda statement: look_up(statement, codes_of) is not None)
         if between:
+            shown = written[:80].replace(BAR_WITHIN, BETWEEN_LABELS)
             raise InputError(
-                f"labels {written[:80]!r} are several, separated by {between!r}, the entry in the section `own` says"
+                f"labels {shown!r} are several, separated by {between!r}, the entry in the section `own` says"
                 f" {separator!r}; set `label_separator: {between!r}`"
             )
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.statements import base_code
+from ecgtransfer.prepare.snomed_ct import base_code
 from ecgtransfer.report.names import one_line, short_id
 
 _TITLE_LENGTH = 96  # characters, as many as fit beside the scale on the drawn page

@@ -93,9 +93,10 @@ def require_rows_of_recordings(array: Any, first: int, last: int, n_leads: int) 
     others = list(shape[1:])
     if n_leads in others:
         others.remove(n_leads)
-    if last + 1 in others and not (len(others) == 1 and first < shape[0] and _is_smooth(array[first], n_leads)):
+    fits = [length for length in others if length == last + 1 or (length == last and first > 0)]
+    if fits and not (len(others) == 1 and first < shape[0] and _is_smooth(array[first], n_leads)):
         raise ValueError(
-            f"rows {first} to {last} fit the axis of {last + 1} of the shape {shape}, but rows are those of its first"
+            f"rows {first} to {last} fit the axis of {fits[0]} of the shape {shape}, but rows are those of its first"
             " axis; save it with an axis of the recordings that are named as the first"
         )
     if last == shape[0] and first > 0:

@@ -14,6 +14,7 @@ from typing import Any
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
+from ecgtransfer.prepare.separators import BAR_WITHIN, BETWEEN_LABELS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ def whole_number(text: str) -> str:
 
 def unique(statements: Iterable[str]) -> tuple[str, ...]:
     """Return the statements without repetitions and blanks, in the order given, fit to be joined by ``|``."""
-    return tuple(dict.fromkeys(statement.replace("|", "/") for statement in statements if statement))
+    return tuple(dict.fromkeys(statement.replace(BETWEEN_LABELS, BAR_WITHIN) for statement in statements if statement))
 
 
 def comment_value(header: Header, name: str) -> str | None:

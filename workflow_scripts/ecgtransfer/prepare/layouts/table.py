@@ -25,12 +25,15 @@ from ecgtransfer.prepare.layouts import (
 from ecgtransfer.prepare.own_signals import OwnSignals, array_and_row
 from ecgtransfer.prepare.people import person
 from ecgtransfer.prepare.recordings import is_header
-from ecgtransfer.prepare.statements import BETWEEN_LABELS, is_snomed_ct, separator_of
+from ecgtransfer.prepare.separators import BETWEEN_LABELS, separator_of
+from ecgtransfer.prepare.snomed_ct import is_snomed_ct
 from ecgtransfer.prepare.table_notices import table_notices
 from ecgtransfer.prepare.table_rows import Row, rows_by_recording
 
 _ARRAY = re.compile(r"[^\[\]#]*")
 _NUMBER = re.compile(r"[0-9]{0,9}")
+_LIST = re.compile(r"""\[\s*(['"].*['"])?\s*\]|[{(]\s*['"].*[)}]""", re.DOTALL)
+"""A list, a set or a dictionary of text."""
 
 
 def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
@@ -113,13 +116,18 @@ class _Own:
         )
 
     def _statements(self, cell: str) -> tuple[str, ...]:
-        labels = unique(label.strip() for label in cell.split(self.separator))
+        if _LIST.fullmatch(cell):
+            raise WrongEntry(
+                f"{self.entry['table']}: labels {cell[:60]!r} are a list as Python or JSON writes it; write them with"
+                f" {self.separator!r} between them (`label_separator`)"
+            )
+        labels = list(filter(None, map(str.strip, cell.split(self.separator))))
         if self.entry.get("label_table"):
-            return labels
-        labels = tuple(map(whole_number, labels))
+            return unique(labels)
+        labels = list(map(whole_number, labels))
         wrong = next((label for label in labels if not is_snomed_ct(label)), None)
         if wrong is None:
-            return labels
+            return unique(labels)
         between = separator_of(wrong, lambda label: is_snomed_ct(whole_number(label)))
         if between:
             raise WrongEntry(
