@@ -21,7 +21,8 @@ from ecgtransfer.acquire.manifest import (
     parse_sums,
     require_names_that_fit,
 )
-from ecgtransfer.acquire.mirrors import Mirror, forget, open_mirror, put_in_place
+from ecgtransfer.acquire.mirrors import Mirror, open_mirror
+from ecgtransfer.acquire.partial_files import forget, put_in_place
 from ecgtransfer.acquire.progress import Progress
 from ecgtransfer.acquire.space import full_disk_in_words
 from ecgtransfer.acquire.transfer import bring, fetch_verified, part_of

@@ -10,7 +10,7 @@ import shutil
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -21,6 +21,14 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from ecgtransfer.acquire.lengths import announced_bytes, most_bytes, too_long
+from ecgtransfer.acquire.partial_files import (
+    CHUNK_BYTES,
+    forget,
+    is_the_rest,
+    keep_version,
+    size_of_part,
+    version_of,
+)
 from ecgtransfer.errors import InputError
 
 TRIES = 6
@@ -37,12 +45,8 @@ SIZE_TIMEOUT_SECONDS = 10.0
 """For an answer that only helps to plan."""
 SLOWEST_BYTES, SLOWEST_SECONDS = 1 << 16, 60.0
 """A stream that brings less in that time is given up and begun anew."""
-CHUNK_BYTES = 1 << 16
 WARNING_SECONDS = 10.0
 """Between two warnings of a mirror; what it meets meanwhile is only in the log."""
-VALIDATOR_SUFFIX = ".from"
-"""Beside a partial file: which address it is from, and which version of the file there."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -192,11 +196,11 @@ class WebMirror(Mirror):
             with self._gate:  # closed while a busy server is given time
                 n_pauses = self._n_pauses
             self._count(0)
-            size_before = _size(part)
+            size_before = size_of_part(part)
             try:
                 return self._fetch_once(url, part, most)
             except _TryAgain as failure:
-                if _size(part) >= size_before + CHUNK_BYTES:
+                if size_of_part(part) >= size_before + CHUNK_BYTES:
                     n_tries, waited = 0, 0.0
                 seconds = failure.seconds_to_wait(n_tries)
                 n_tries, waited = n_tries + 1, waited + seconds
@@ -227,22 +231,22 @@ class WebMirror(Mirror):
         self._pause(seconds)
 
     def _fetch_once(self, url: str, part: Path, most: int | None) -> None:
-        start = _size(part)
-        version = _version_of(part, url) if start else None
+        start = size_of_part(part)
+        version = version_of(part, url) if start else None
         headers = {"Range": f"bytes={start}-"} if start else {}
         if version is not None:
             headers["If-Range"] = version
         try:
             with self._session.get(url, headers=headers, stream=True, timeout=TIMEOUT_SECONDS) as response:
                 _check_status(response)
-                if start and response.status_code != 200 and not _goes_on(response, start, version):
+                if start and response.status_code != 200 and not is_the_rest(response, start, version):
                     forget(part)
                     raise _TryAgain("the server does not go on where the partial file ends", seconds=0)
                 goes_on = response.status_code == 206
                 to_come = announced_bytes(response.headers.get("Content-Length"))
                 most = most_bytes(url, start if goes_on else 0, to_come, most, part.parent)
                 if not goes_on:
-                    _keep_version(part, url, response.headers)
+                    keep_version(part, url, response.headers)
                 self._receive(response.raw, part, "ab" if goes_on else "wb", url, most)
         except (requests.ConnectionError, requests.Timeout, urllib3.exceptions.HTTPError) as error:
             cause = error.args[-1] if error.args else error
@@ -254,7 +258,7 @@ class WebMirror(Mirror):
         """Write a body as it comes. Nothing is buffered, so that a killed download has all that had come."""
         since, n_since = time.monotonic(), 0
         with part.open(mode, buffering=0) as file:
-            n_left = most - _size(part)
+            n_left = most - size_of_part(part)
             while chunk := body.read1(CHUNK_BYTES):
                 n_left -= len(chunk)
                 if n_left < 0:
@@ -312,18 +316,6 @@ def open_mirror(
     raise InputError(wanted)
 
 
-def forget(part: Path) -> None:
-    """Remove a partial file and what is known of it."""
-    part.unlink(missing_ok=True)
-    _notes_on(part).unlink(missing_ok=True)
-
-
-def put_in_place(part: Path, target: Path) -> None:
-    """Give a whole file its own name."""
-    part.replace(target)
-    _notes_on(part).unlink(missing_ok=True)
-
-
 class _TryAgain(Exception):
     """A failure that may pass: the reason, how many seconds to wait if that is known, and if the server is busy."""
 
@@ -338,45 +330,6 @@ class _TryAgain(Exception):
             return FIRST_WAIT_SECONDS * 2.0 ** min(n_tries, MOST_DOUBLINGS)
         # A busy server that asks for no wait at all would be asked without end.
         return min(max(self.seconds, FIRST_WAIT_SECONDS * self.is_busy), LONGEST_WAIT_SECONDS)
-
-
-def _size(part: Path) -> int:
-    return part.stat().st_size if part.exists() else 0
-
-
-def _notes_on(part: Path) -> Path:
-    return part.with_name(part.name + VALIDATOR_SUFFIX)
-
-
-def _version(headers: Mapping[str, str]) -> str | None:
-    """Return what names this version of a file in If-Range, which a weak ETag may not."""
-    tag = headers.get("ETag", "")
-    return tag if tag.startswith('"') else headers.get("Last-Modified")
-
-
-def _keep_version(part: Path, url: str, headers: Mapping[str, str]) -> None:
-    """Note which version a partial file is of, before its first byte; small files come whole or not at all."""
-    forget(part)
-    version, length = _version(headers), headers.get("Content-Length", "")
-    if version is not None and not (length.isdecimal() and int(length) <= CHUNK_BYTES):
-        _notes_on(part).write_text(f"{url}\n{version}\n", encoding="utf-8")
-
-
-def _version_of(part: Path, url: str) -> str | None:
-    """Return the noted version if it is one of this address; another server names the same file otherwise."""
-    try:
-        noted = _notes_on(part).read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:
-        return None
-    return noted[1] if len(noted) == 3 and noted[0] == url and noted[1].isascii() else None
-
-
-def _goes_on(response: requests.Response, start: int, version: str | None) -> bool:
-    """Return whether a body is the rest of a partial file, of the same version as far as that is told."""
-    found = response.headers.get("ETag" if version is not None and version.startswith('"') else "Last-Modified")
-    is_same = version is None or found is None or found.removeprefix("W/") == version
-    is_rest = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")
-    return response.status_code == 206 and is_rest and is_same
 
 
 def _check_status(response: requests.Response) -> None:

@@ -15,7 +15,8 @@ from typing import TypeVar
 
 from ecgtransfer.acquire.archives import unpack, unpacked
 from ecgtransfer.acquire.listings import Published
-from ecgtransfer.acquire.mirrors import Mirror, forget, put_in_place
+from ecgtransfer.acquire.mirrors import Mirror
+from ecgtransfer.acquire.partial_files import forget, put_in_place
 from ecgtransfer.acquire.progress import Progress
 from ecgtransfer.acquire.space import full_disk_in_words, in_words, require_space
 from ecgtransfer.errors import InputError
