@@ -1,9 +1,7 @@
 """`make plan`: print what a study takes, and what of it would run now and why, before anything runs."""
 
-import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -12,11 +10,18 @@ import yaml
 from snakemake.utils import update_config
 
 from ecgtransfer.config_reading import read_config
-from ecgtransfer.forecast import data_table, hours_of, past_speeds, plan_text, trainings_table
+from ecgtransfer.forecast import (
+    data_table,
+    facts_in,
+    hours_of,
+    mistake_in,
+    past_speeds,
+    plan_text,
+    records_of_own,
+    trainings_table,
+)
 from ecgtransfer.in_utf8 import begin_in_utf8
-from ecgtransfer.prepare.separators import BETWEEN_LABELS
-from ecgtransfer.prepare.table_rows import rows_by_recording
-from ecgtransfer.study import named_corpora, samples_per_lead, studied_datasets
+from ecgtransfer.study import named_corpora, samples_per_lead
 from ecgtransfer.system_errors import said_in_one_line
 from ecgtransfer.train.probe import probed_speeds
 from snakemake_plan import REPOSITORY, Command, command_of
@@ -56,19 +61,6 @@ def main(*given: str) -> None:
     print(plan_text(config["study"], named_corpora(config), data, trainings, origin, dry_run.stdout))
 
 
-def mistake_in(printed: str) -> str:
-    """Return what of the output of a dry run that failed says why: lines that begin with an error, or the last ones."""
-    lines = [line for line in printed.splitlines() if line.strip()]
-    errors = [number for number, line in enumerate(lines) if line.startswith("error")]
-    if errors:
-        return "\n".join(lines[errors[-1] :])
-    affected = [number for number, line in enumerate(lines) if line.strip() == "affected files:"]
-    if affected:
-        missing = ", ".join(line.strip() for line in lines[affected[-1] + 1 :])
-        return f"error: {missing}: no such file, and no rule makes it; bring it back"
-    return lines[-1] if lines else "error: Snakemake's dry run failed without a word"
-
-
 def _config_of(command: Command) -> dict[str, Any]:
     """Return the config that Snakemake would see."""
     config = read_config(REPOSITORY / "config/config.yaml")
@@ -76,24 +68,6 @@ def _config_of(command: Command) -> dict[str, Any]:
         update_config(config, read_config(file))
     update_config(config, command.overrides)
     return config
-
-
-def records_of_own(config: Mapping[str, Any]) -> dict[str, int]:
-    """Return how many recordings the table of each data set of one's own names, as the study reads it."""
-    own = {name: config["own"][name] for name in studied_datasets(config) if name in config["own"]}
-    separators = {name: entry.get("label_separator", BETWEEN_LABELS) for name, entry in own.items()}
-    return {name: len(rows_by_recording(entry, separators[name])[0]) for name, entry in own.items()}
-
-
-def facts_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """Yield what past trainings say of themselves; files that are damaged are left out."""
-    for path in paths:
-        try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(facts, dict) and "model" in facts and "device" in facts:
-            yield facts
 
 
 if __name__ == "__main__":

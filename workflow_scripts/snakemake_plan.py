@@ -116,9 +116,9 @@ def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
     parser, parsed = parse_args(arguments)
     for file in parsed.configfile or ():
         read_config(Path(file))
+    require_keys_once(parsed.configfile or ())
     if not parsed.dryrun:
         parser, parsed = parse_args([*QUIET, *arguments])
-    require_keys_once(path for path in parsed.configfile or () if Path(path).is_file())
     DAGApi.execute_workflow = note  # the one way to hear of Snakemake's graph with all that a command line can say
     try:
         succeeded = args_to_api(parsed, parser)

@@ -3,7 +3,7 @@
 import pytest
 
 from ecgtransfer.errors import InputError
-from plan import facts_in, mistake_in, records_of_own
+from ecgtransfer.forecast import facts_in, mistake_in, records_of_own
 
 NOISE = "Using workflow specific profile x\nConfig file config/config.yaml is extended by additional config.\n"
 MISSING = """MissingInputException in rule harmonize_labels in file "rules/prepare.smk", line 68:

@@ -4,14 +4,18 @@ Numbers of records are those of the publishers, before any is left out, and epoc
 that what a study takes in the end is rather less.
 """
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.corpora import datasets_of
+from ecgtransfer.prepare.separators import BETWEEN_LABELS
+from ecgtransfer.prepare.table_rows import rows_by_recording
 from ecgtransfer.study import Cell, cells_of, pretrainings_of, samples_per_lead, studied_datasets, trained_sources
 from ecgtransfer.train.accounting import PASSES
 from ecgtransfer.train.registry import forward_flops_by_registry
@@ -46,6 +50,13 @@ def data_table(
         )
         rows.append([dataset, records, download, records * bytes_per_record / 1e6])
     return pd.DataFrame(rows, columns=DATA_COLUMNS)
+
+
+def records_of_own(config: Mapping[str, Any]) -> dict[str, int]:
+    """Return how many recordings the table of each data set of one's own names, as the study reads it."""
+    own = {name: config["own"][name] for name in studied_datasets(config) if name in config["own"]}
+    separators = {name: entry.get("label_separator", BETWEEN_LABELS) for name, entry in own.items()}
+    return {name: len(rows_by_recording(entry, separators[name])[0]) for name, entry in own.items()}
 
 
 def trainings_table(config: Mapping[str, Any], n_records: Mapping[str, int]) -> pd.DataFrame:
@@ -103,6 +114,17 @@ def hours_of(
     return hours
 
 
+def facts_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """Yield what past trainings say of themselves; files that are damaged are left out."""
+    for path in paths:
+        try:
+            facts = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(facts, dict) and "model" in facts and "device" in facts:
+            yield facts
+
+
 def past_speeds(runs: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, str]]:
     """Return what each model did on the device that it was last trained on: median FLOP per second, and the device.
 
@@ -122,6 +144,19 @@ def past_speeds(runs: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, str
         last = trainings["device"].iloc[-1]
         speeds[str(model)] = (trainings.loc[trainings["device"] == last, "speed"].median(), last)
     return speeds
+
+
+def mistake_in(printed: str) -> str:
+    """Return what of the output of a dry run that failed says why: lines that begin with an error, or the last ones."""
+    lines = [line for line in printed.splitlines() if line.strip()]
+    errors = [number for number, line in enumerate(lines) if line.startswith("error")]
+    if errors:
+        return "\n".join(lines[errors[-1] :])
+    affected = [number for number, line in enumerate(lines) if line.strip() == "affected files:"]
+    if affected:
+        missing = ", ".join(line.strip() for line in lines[affected[-1] + 1 :])
+        return f"error: {missing}: no such file, and no rule makes it; bring it back"
+    return lines[-1] if lines else "error: Snakemake's dry run failed without a word"
 
 
 def plan_text(
