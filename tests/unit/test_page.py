@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tiny_page import TEMPLATE, Reader, make_results
+from tiny_page import TEMPLATE, Reader, make_results, said_of, text_of
 from tiny_verdicts import HELPS, HURTS, METRICS, OPEN, verdict_rows
 
 from ecgtransfer.report.embedded import image_uri, svg_uri
@@ -98,84 +98,6 @@ def test_time_is_summed_over_jobs(page):
     assert ["gru", "pre-training on georgia", "1", "10"] in rows
     assert ["gru", "from scratch", "18", "30"] in rows
     assert ["all", "", "56", "110"] in rows
-
-
-def text_of(**changes):
-    return Reader(render_page(TEMPLATE, make_results(**changes))).text
-
-
-ONE_REPLICATE = "Every cell was trained once (transfer.replicates: 1)"
-FEW_REPLICATES = "So few replicates say little"
-FEW_PATIENTS = "ptb-xl has only 90 test patients. Its numbers mean little."
-FEW_POSITIVES = "ptb-xl: fewer than 10 test patients have, or have not, AF (9)."
-LEFT_OUT = "ptb-xl: macro scores leave out AF (4). They take labels that at least 5 test patients have"
-SIMULATED = "no evidence about real patients"
-PRETRAINED_ON_SIMULATED = (
-    "sim-hospital is simulated: what is pre-trained on it has learnt from simulated recordings. The numbers of ptb-xl"
-    " are of real patients."
-)
-NEAR_CHANCE = "gru hardly learns on ptb-xl"
-NO_PATIENTS = "Georgia: no patients are published"
-
-
-@pytest.mark.parametrize(
-    ("warning", "warned", "sound"),
-    [
-        (ONE_REPLICATE, {"replicates": 1}, {"replicates": 2}),
-        (FEW_REPLICATES, {"replicates": 4}, {"replicates": 5}),
-        (FEW_PATIENTS, {"n_patients": 150}, {"n_patients": 168}),
-        (FEW_POSITIVES, {"n_test_positives": 9}, {"n_test_positives": 10}),
-        (LEFT_OUT, {"n_test_positives": 4}, {"n_test_positives": 5}),
-        (LEFT_OUT, {"n_test_positives": 240 - 4}, {"n_test_positives": 240 - 5}),
-        (SIMULATED, {"target": "sim-clinic"}, {"source": "sim-hospital"}),
-        (SIMULATED, {"target": "sim-clinic", "source": "sim-hospital"}, {}),
-        (PRETRAINED_ON_SIMULATED, {"source": "sim-hospital"}, {"target": "sim-clinic"}),
-        (NEAR_CHANCE, {"score": 0.59}, {"score": 0.61}),
-        (NO_PATIENTS, {}, {"source": "ludb"}),
-    ],
-)
-def test_warnings_appear_where_they_must_and_nowhere_else(warning, warned, sound):
-    assert warning in text_of(**warned)
-    assert warning not in text_of(**sound)
-
-
-def test_a_simulated_source_alone_is_no_severe_warning():
-    assert "Before you use this" not in text_of(source="sim-hospital")
-    assert text_of(target="sim-clinic").count("sim-clinic is simulated: what comes out on it") == 2
-
-
-def test_of_simulated_and_real_targets_each_is_said_what_it_is(results):
-    config = copy.deepcopy(results.config)
-    config["transfer"] |= {"sources": ["georgia+sim-hospital"], "targets": ["ptb-xl", "sim-clinic"]}
-    both = {
-        "labels": results.labels | {"sim-clinic": results.labels["ptb-xl"]},
-        "splits": results.splits | {"sim-clinic": results.splits["ptb-xl"]},
-    }
-    text = Reader(render_page(TEMPLATE, replace(results, config=config, **both))).text
-    assert "sim-clinic is simulated: what comes out on it shows that the workflow works" in text
-    assert PRETRAINED_ON_SIMULATED in text
-
-
-def test_severe_warnings_stand_beside_the_answer():
-    text = text_of(replicates=1)
-    assert text.index(ONE_REPLICATE) < text.index("The figure shows")
-    assert text.count(ONE_REPLICATE) == 2
-    assert "intervals do not contain it" in text
-
-
-def test_sound_study_has_no_severe_warning():
-    text = text_of()
-    assert "Before you use this" not in text
-    assert "The intervals do not contain the variance of pre-training" in text
-
-
-def test_with_a_pretraining_for_every_replicate_intervals_hold_its_variance(results):
-    config = copy.deepcopy(results.config)
-    config["transfer"]["pretrainings"] = config["transfer"]["replicates"]
-    text = Reader(render_page(TEMPLATE, replace(results, config=config))).text
-    assert "The intervals do not contain the variance of pre-training" not in text
-    assert "Every replicate starts from a pre-training of its own" in text
-    assert "pre-training of its own" not in text_of()
 
 
 def test_validation_budget_is_said(results):
@@ -343,14 +265,6 @@ def test_a_finding_without_rows_has_no_section(results):
     assert "#architectures" not in reader.links
 
 
-def said_of(results, **sections):
-    """Return the words of the page of a study with changed keys of sections."""
-    config = copy.deepcopy(results.config)
-    for section, keys in sections.items():
-        config[section] |= keys
-    return Reader(render_page(TEMPLATE, replace(results, config=config))).text
-
-
 BY_PATIENT = (
     "A patient has one role. Pre-training takes all of a source but the validation recordings",
     "A replicate has its own subset of patients",
@@ -382,16 +296,6 @@ def test_methods_say_by_what_epochs_are_chosen_and_what_positives_weigh(results)
     assert "The epoch of highest weighted F1 at 0.5 or macro AUROC on the validation recordings" in chosen
     assert "binary cross-entropy (pretrain: with positives weighted by the negatives of their label), with" in chosen
     assert "minimises binary cross-entropy, with the optimiser" in said_of(results)
-
-
-def test_own_recordings_without_patients_are_said_to_be_so(results):
-    own = {"georgia": {"folder": "ours", "table": "ours.csv"}}
-    alone = "georgia: each recording counts as its own patient, as its table names no other ones."
-    assert alone in said_of(results, own=own)
-    records = results.records["georgia"].copy()
-    records.loc[1, "patient_id"] = records.loc[0, "patient_id"]
-    assert alone not in said_of(replace(results, records=results.records | {"georgia": records}), own=own)
-    assert alone not in said_of(results)
 
 
 def test_clean_studies_are_not_stamped_and_leaky_ones_are(page, results):

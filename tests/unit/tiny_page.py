@@ -2,6 +2,7 @@
 
 import copy
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ecgtransfer.compare.headlines import ALL_MODELS, ALL_SOURCES
 from ecgtransfer.compare.optimism import OPTIMISM_COLUMNS
 from ecgtransfer.compare.parity import PARITY_COLUMNS
 from ecgtransfer.report.inputs import DrawnRecording
-from ecgtransfer.report.page import StudyResults
+from ecgtransfer.report.page import StudyResults, render_page
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = (ROOT / "workflow_scripts/ecgtransfer/report/page.html.j2").read_text(encoding="utf-8")
@@ -196,3 +197,15 @@ class Reader(HTMLParser):
     @property
     def text(self):
         return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def text_of(**changes):
+    return Reader(render_page(TEMPLATE, make_results(**changes))).text
+
+
+def said_of(results, **sections):
+    """Return the words of the page of a study with changed keys of sections."""
+    config = copy.deepcopy(results.config)
+    for section, keys in sections.items():
+        config[section] |= keys
+    return Reader(render_page(TEMPLATE, replace(results, config=config))).text

@@ -29,7 +29,7 @@ def tell(about: str, notices: Iterable[str], path: str | os.PathLike[str]) -> No
     path
         The table to write.
     """
-    said = list(dict.fromkeys(printable(" ".join(notice.split())) for notice in notices))
+    said = list(dict.fromkeys(printable(" ".join(notice.splitlines())) for notice in notices))
     for notice in said:
         logger.warning("%s: %s", about, notice)
     write_csv(pd.DataFrame([(about, notice) for notice in said], columns=COLUMNS), path)
