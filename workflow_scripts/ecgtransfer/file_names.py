@@ -18,6 +18,11 @@ def alike(name: str) -> str:
     return f"{stem}.{suffix.lower()}" if dot else suffix
 
 
+def is_header(path: str) -> bool:
+    """Tell whether a file is a WFDB header by its name."""
+    return path[-4:].lower() == ".hea"
+
+
 def names_in(folder: str | os.PathLike[str]) -> dict[str, str]:
     """Return the names in a folder by what they have in common with others (`alike`); none if it cannot be read.
 

@@ -11,7 +11,7 @@ import pandas as pd
 from ecgtransfer.acquire.own_files import OwnFiles, on_disk
 from ecgtransfer.acquire.own_table import rows_of
 from ecgtransfer.errors import InputError
-from ecgtransfer.file_names import is_file, is_folder
+from ecgtransfer.file_names import is_file, is_folder, is_header
 from ecgtransfer.files import sha256_of
 from ecgtransfer.system_errors import in_words, stop_if_it_may_pass
 
@@ -91,7 +91,7 @@ def _nothing_there(entry: Mapping[str, Any], folder: Path, named: list[str], ref
 def _beside_headers(folder: Path, paths: Iterable[str], signal_files: Callable[[Path], Iterable[str]]) -> Iterator[str]:
     """Yield the signal files of the WFDB headers among `paths`."""
     for path in paths:
-        if path.lower().endswith(".hea"):
+        if is_header(path):
             yield from (str(PurePosixPath(path).parent / name) for name in signal_files(folder / path))
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ecgtransfer.acquire.own_table import WrongEntry
 from ecgtransfer.errors import InputError
-from ecgtransfer.file_names import is_file
+from ecgtransfer.file_names import is_file, is_header
 from ecgtransfer.leads import lead_columns
 from ecgtransfer.prepare.formats.units import NO_UNIT, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_header
@@ -21,7 +21,6 @@ from ecgtransfer.prepare.formats.wfdb_headers import FASTEST_HZ, SLOWEST_HZ
 from ecgtransfer.prepare.layouts import Notice
 from ecgtransfer.prepare.recordings import (
     RecordingFacts,
-    is_header,
     names_of_columns,
     recording_facts,
     with_names,

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.file_names import is_header
 from ecgtransfer.leads import LEADS, LeadColumns, lead_columns
 from ecgtransfer.placeholders import placeholder
 from ecgtransfer.prepare.formats.array_files import open_npy, open_npz
@@ -157,11 +158,6 @@ def names_of_columns(folder: str | Path, path: str) -> tuple[str, ...]:
     source = f"{folder}/{path}"
     with _faults_in_one_line(source):
         return read_csv(source)[0]
-
-
-def is_header(path: str) -> bool:
-    """Tell whether a file is a WFDB header by its name."""
-    return path[-4:].lower() == ".hea"
 
 
 def _header(source: str, path: str, leads: str, header: Header | None) -> Header | None:

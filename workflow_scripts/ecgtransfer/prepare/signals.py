@@ -24,6 +24,7 @@ import pandas as pd
 
 from ecgtransfer.acquire.space import require_space
 from ecgtransfer.errors import InputError
+from ecgtransfer.file_names import is_header
 from ecgtransfer.files import written_whole
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.formats.units import NO_UNIT, millivolts_per_unit
@@ -38,7 +39,7 @@ from ecgtransfer.prepare.gains import (
     nearly_common_gain,
 )
 from ecgtransfer.prepare.quality import fault_of_unit, is_clipped
-from ecgtransfer.prepare.recordings import is_header, read_recording
+from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.rows import Batch, Quality, samples_per_row, spread_rows
 from ecgtransfer.prepare.summary import why_none_is_usable
 from ecgtransfer.prepare.workers import Workers, workers

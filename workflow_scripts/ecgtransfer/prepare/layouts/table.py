@@ -12,6 +12,7 @@ from typing import Any
 from ecgtransfer.acquire.own_files import OwnFiles, among, linked_out
 from ecgtransfer.acquire.own_table import WrongEntry, columns_by_field
 from ecgtransfer.errors import InputError
+from ecgtransfer.file_names import is_header
 from ecgtransfer.prepare.layouts import (
     Described,
     Notice,
@@ -24,7 +25,6 @@ from ecgtransfer.prepare.layouts import (
 )
 from ecgtransfer.prepare.own_signals import OwnSignals, array_and_row
 from ecgtransfer.prepare.people import person
-from ecgtransfer.prepare.recordings import is_header
 from ecgtransfer.prepare.separators import BETWEEN_LABELS, separator_of
 from ecgtransfer.prepare.snomed_ct import is_snomed_ct
 from ecgtransfer.prepare.table_notices import table_notices
