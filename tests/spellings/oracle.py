@@ -145,9 +145,8 @@ def _same(axis: str, found: str, wanted: Any) -> bool:
 
 
 def _of_labels(choice: Choice, in_order: Sequence[Recording], data: DataSet, outcome: Outcome) -> Iterator[str]:
-    empty: Empty = way_of(choice, "no label")
-    known = [bool(recording.codes) or empty.means_none for recording in in_order]
-    names, wanted = labels_of([recording.codes for recording in in_order if recording.codes or empty.means_none])
+    known = [_is_labelled(choice, recording) for recording in in_order]
+    names, wanted, _ = labels_of([recording.codes for recording in in_order if _is_labelled(choice, recording)])
     table = outcome.labels
     if table["record_id"] != [_text(data, "record", recording) for recording in in_order]:
         yield "labels have other record ids than the table"
@@ -160,6 +159,11 @@ def _of_labels(choice: Choice, in_order: Sequence[Recording], data: DataSet, out
     if (wrong := found != expected).any():
         label = names[int(wrong.any(axis=0).argmax())]
         yield f"labels of {int(wrong.any(axis=1).sum())} recordings wrong, {label} among them"
+
+
+def _is_labelled(choice: Choice, recording: Recording) -> bool:
+    empty: Empty = way_of(choice, "no label")
+    return bool(recording.codes) or empty.means_none
 
 
 class _Roles:
@@ -220,6 +224,12 @@ def _of_notices(
     if missing:
         yield f"not told: {' and '.join(missing)}; said is {outcome.notices}"
     allowed = list(expected.told)
+    *_, rare = labels_of([recording.codes for recording in recordings if _is_labelled(choice, recording)])
+    if rare:
+        named = "".join(rf"(?=.*\b{name} \({n}\))" for name, n in rare.items())
+        allowed.append(rf"^\d+ of \d+ labels are not used, {named}")
+        if not any(_says(notice, allowed[-1]) for notice in outcome.notices):
+            yield f"not told that {len(rare)} labels are not used"
     if roles.n_left_out:
         allowed.append(f"^{roles.n_left_out} of {roles.n} recordings are left out")
         if not any(_says(notice, allowed[-1]) for notice in outcome.notices):

@@ -115,11 +115,16 @@ def _column_of(table: str, column: str) -> dict[str, str]:
         return {row["snomed_ct"]: row[column] for row in csv.DictReader(file)}
 
 
-def labels_of(codes: Sequence[Sequence[str]]) -> tuple[list[str], NDArray[np.int64]]:
-    """Return the names of the labels that stay, and which recordings have which, shape (recordings, labels)."""
+def labels_of(codes: Sequence[Sequence[str]]) -> tuple[list[str], NDArray[np.int64], dict[str, int]]:
+    """Return the names of the labels that stay; which recordings have which, shape (recordings, labels); the others.
+
+    Of the others, which too few recordings have or lack, is returned how many have them.
+    """
     counts_as, names = _column_of("equivalent.csv", "counts_as"), _column_of("snomed.csv", "abbreviation")
     said = [{names[counts_as.get(code, code)] for code in of_one} for of_one in codes]
     counts = Counter(label for of_one in said for label in of_one)
     least = LABELS["min_records"]
     kept = sorted((name for name, n in counts.items() if least <= n <= len(said) - least), key=str.casefold)
-    return kept, np.array([[name in of_one for name in kept] for of_one in said], dtype=np.int64)
+    by_count = sorted(counts, key=lambda name: (-counts[name], name.casefold()))
+    rare = {name: counts[name] for name in by_count if name not in kept}
+    return kept, np.array([[name in of_one for name in kept] for of_one in said], dtype=np.int64), rare

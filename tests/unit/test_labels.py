@@ -302,6 +302,7 @@ def test_labels_that_too_few_records_have_or_lack_are_said() -> None:
     labels, notices = harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, "here", ["here"])
     assert labels.columns.tolist() == ["record_id", "CLBBB", "NSR"]
     assert notices == [
-        "2 labels that fewer than 2 recordings have, or lack, are not used (labels.min_records): AF (5), 99 (1)"
+        "2 of 4 labels are not used, because fewer than 2 recordings have, or lack, them (labels.min_records):"
+        " AF (5), 99 (1)"
     ]
     assert harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings | {"include": ["CLBBB"]}, "x", ["x"])[1] == []

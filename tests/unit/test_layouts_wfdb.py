@@ -64,7 +64,7 @@ class TestMimic:
         records, rejected, _ = describe_records({"reader": "mimic_iv_ecg"}, tmp_path, paths)
         assert records["record_id"].tolist() == ["40689238", "49036311"]
         assert records["patient_id"].tolist() == ["10000032", "10000032"]
-        assert records["statements"].tolist() == ["Sinus rhythm|a, b / c|Borderline ECG", "Normal ECG"]
+        assert records["statements"].tolist() == ["Sinus rhythm|a, b ¦ c|Borderline ECG", "Normal ECG"]
         assert set(records["month"]) == {""}  # dates are shifted
         assert rejected["reason"].tolist() == [
             "no row of machine_measurements.csv has study_id 43522917, so its labels are unknown",

@@ -166,14 +166,3 @@ def test_emptied_table_of_the_workflow(micro: MicroStudy, runner: FastRunner) ->
     assert ended.returncode == 1
     errors = errors_in(ended.output)
     assert len(errors) == 1 and errors[0].startswith("error: config/labels/snomed.csv: is empty; ")
-
-
-def test_terminal_that_knows_ascii_alone_changes_nothing(
-    micro: MicroStudy, finished_micro: MicroStudy, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}.items():
-        monkeypatch.setenv(name, value)
-    with FastRunner(hash_seed=1) as runner:
-        ended = micro.make_run(runner)
-    assert ended.returncode == 0, ended.output
-    assert micro.results() == finished_micro.results()

@@ -157,7 +157,7 @@ def harmonize_labels(
         labels = labels.astype("Int8")
         labels[~labelled] = pd.NA
     table: pd.DataFrame = pd.concat([records["record_id"].reset_index(drop=True), labels], axis=1)
-    return table, _too_rare(positives[in_order][~enough], least)
+    return table, _too_rare(positives[in_order], enough, least)
 
 
 LabelsOf = Callable[[str], tuple[str, ...]]
@@ -255,14 +255,15 @@ def _frequent_enough(
     return enough
 
 
-def _too_rare(positives: pd.Series, min_records: int) -> list[str]:
-    if positives.empty:
+def _too_rare(positives: pd.Series, enough: pd.Series, min_records: int) -> list[str]:
+    if enough.all():
         return []
-    counts = [f"{label} ({count})" for label, count in positives.sort_values(ascending=False, kind="stable").items()]
+    rare = positives[~enough]
+    counts = [f"{label} ({count})" for label, count in rare.sort_values(ascending=False, kind="stable").items()]
     more = f" and {len(counts) - _MOST_NAMED} rarer ones" if len(counts) > _MOST_NAMED else ""
     return [
-        f"{len(counts)} labels that fewer than {min_records} recordings have, or lack, are not used"
-        f" (labels.min_records): {', '.join(counts[:_MOST_NAMED])}{more}"
+        f"{len(counts)} of {len(positives)} labels are not used, because fewer than {min_records} recordings have, or"
+        f" lack, them (labels.min_records): {', '.join(counts[:_MOST_NAMED])}{more}"
     ]
 
 
