@@ -11,6 +11,7 @@ import yaml
 from benchmarks import REPOSITORY
 from benchmarks.measure import Result, repeated
 from benchmarks.working_tree import copy_working_tree
+from ecgtransfer.config.study import Study
 from ecgtransfer.study import cells_of
 
 N_CELLS = 2000
@@ -23,7 +24,7 @@ def measure() -> list[Result]:
         folder = Path(name)
         copy_working_tree(folder)
         study = _large_study()
-        assert len(cells_of(study)) == N_CELLS
+        assert len(cells_of(Study.model_validate(study))) == N_CELLS
         (folder / "large.yaml").write_text(yaml.safe_dump(study))
         seconds = repeated(lambda: _dry_run(folder), REPEATS)
     return [Result("dryrun_2000_cells_s", seconds, "s", 15, at_most=True)]

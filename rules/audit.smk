@@ -81,7 +81,7 @@ checkpoint find_overlaps:
 
 rule audit_leakage:
     input:
-        splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(config)),
+        splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(STUDY)),
         duplicates=expand(
             "<results>/audit/duplicates/{joined}.csv", joined=joined_corpora()
         ),
@@ -89,7 +89,7 @@ rule audit_leakage:
             "<results>/audit/overlaps/{joined}.csv", joined=joined_sources()
         ),
         records=expand(
-            "<results>/records/{dataset}.csv", dataset=studied_datasets(config)
+            "<results>/records/{dataset}.csv", dataset=studied_datasets(STUDY)
         ),
     output:
         leakage=report(
@@ -111,14 +111,14 @@ rule audit_leakage:
         mem_mb=2000,
         runtime=30,
     params:
-        corpora=corpora_of(config),
-        datasets=studied_datasets(config),
+        corpora=corpora_of(STUDY),
+        datasets=studied_datasets(STUDY),
         joined=joined_corpora(),
         sources=joined_sources(),
-        pairs=transfers_of(config),
-        members=members_by_name(corpora_of(config)),
+        pairs=transfers_of(STUDY),
+        members=members_by_name(corpora_of(STUDY)),
         patient_numberings=patient_numberings(),
-        own=[name for name in studied_datasets(config) if name in config["own"]],
+        own=[name for name in studied_datasets(STUDY) if name in STUDY.own],
         code=code_of("audit_leakage"),
     script:
         "../workflow_scripts/audit_leakage.py"

@@ -8,9 +8,9 @@ import sys
 gc.set_threshold(100_000)
 
 from ecgtransfer.code_fingerprint import code_fingerprint
-from ecgtransfer.config import check_config, in_key_order
-from ecgtransfer.repeated_keys import require_keys_once
-from ecgtransfer.config_paths import check_paths
+from ecgtransfer.config.consistency import read_study
+from ecgtransfer.config.paths import check_paths
+from ecgtransfer.config.repeated_keys import require_keys_once
 from ecgtransfer.errors import InputError
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.prepare.corpora import (
@@ -64,15 +64,15 @@ with said_in_one_line():
     try:
         require_keys_once(workflow.configfiles)
         options = {model: entry.options for model, entry in REGISTRY.items()}
-        check_config(config, read_yaml("config/schema.yaml"), DATASETS, options, VIEWS)
-        check_paths(config, RESULTS)
+        STUDY = read_study(config, DATASETS, options, VIEWS)
+        check_paths(STUDY, RESULTS)
         if workflow.is_main_process:
             require_listable(RESULTS)
     except InputError as mistakes:
         sys.exit(f"error in the config: {mistakes}")
-sections = in_key_order(config)
+# From here on `config` holds the same as plain values, for params of jobs.
 config.clear()
-config.update(sections)
+config.update(STUDY.as_config())
 
 LAYOUT_READERS = {
     "ptb-xl": {"reader": "ptbxl", "label_table": "scp.csv"},
@@ -82,17 +82,17 @@ LAYOUT_READERS = {
 
 def members_of(corpus):
     """Return the data sets of a corpus."""
-    return datasets_of(corpus, config["corpora"])
+    return datasets_of(corpus, STUDY.corpora)
 
 
 def joined_corpora(corpora=None):
     """Return corpora, by default all of the study, without the shuffling of labels and each once."""
-    return list(dict.fromkeys(map(without_shuffling, corpora or corpora_of(config))))
+    return list(dict.fromkeys(map(without_shuffling, corpora or corpora_of(STUDY))))
 
 
 def joined_sources():
     """Return the sources without task and without the shuffling of labels, each once."""
-    return joined_corpora(trained_sources(config))
+    return joined_corpora(trained_sources(STUDY))
 
 
 def any_of(names):
@@ -110,20 +110,20 @@ report: "captions/workflow.rst"
 
 
 wildcard_constraints:
-    simulated=any_of(config["simulate"]),
+    simulated=any_of(STUDY.simulate),
     published=any_of(DATASETS),
-    own=any_of(config["own"]),
-    dataset=any_of([*config["simulate"], *config["own"], *DATASETS]),
-    corpus=any_of(corpora_of(config)),
+    own=any_of(STUDY.own),
+    dataset=any_of([*STUDY.simulate, *STUDY.own, *DATASETS]),
+    corpus=any_of(corpora_of(STUDY)),
     joined=any_of(joined_corpora()),
-    source=any_of(config["transfer"]["sources"]),
-    outside=any_of(config["outside_weights"]),
-    target=any_of(config["transfer"]["targets"]),
-    model=any_of(config["transfer"]["models"]),
+    source=any_of(STUDY.transfer.sources),
+    outside=any_of(STUDY.outside_weights),
+    target=any_of(STUDY.transfer.targets),
+    model=any_of(STUDY.transfer.models),
     pretraining=r"|@[1-9][0-9]*",
-    way=any_of(config["transfer"]["arms"]),
-    arm=any_of(dict.fromkeys(cell.arm for cell in cells_of(config))),
-    fraction=any_of(map(str, config["transfer"]["fractions"])),
+    way=any_of(STUDY.transfer.arms),
+    arm=any_of(dict.fromkeys(cell.arm for cell in cells_of(STUDY))),
+    fraction=any_of(map(str, STUDY.transfer.fractions)),
 
 
 def code_of(rule_name):
@@ -159,6 +159,6 @@ def layout_code_of(rule_name):
 
 
 PLAN = f"{RESULTS}/provenance/plan.json"
-FRACTIONS = config["transfer"]["fractions"]
-AT_LARGEST_FRACTION = cells_at(config, max(FRACTIONS))
-AT_ENDS_OF_CURVES = cells_at(config, min(FRACTIONS), max(FRACTIONS))
+FRACTIONS = STUDY.transfer.fractions
+AT_LARGEST_FRACTION = cells_at(STUDY, max(FRACTIONS))
+AT_ENDS_OF_CURVES = cells_at(STUDY, min(FRACTIONS), max(FRACTIONS))

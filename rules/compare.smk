@@ -80,8 +80,8 @@ rule compare:
         runtime=120,
     params:
         cells=cell_keys(),
-        targets=config["transfer"]["targets"],
-        way=config["transfer"]["arms"][0],
+        targets=STUDY.transfer.targets,
+        way=STUDY.transfer.arms[0],
         families=families_of_models(),
         joined=sources_that_join(),
         settings=config["compare"],
@@ -120,9 +120,9 @@ rule compare_predictions:
         runtime=720,
     params:
         cells=keys_of(AT_ENDS_OF_CURVES),
-        targets=config["transfer"]["targets"],
+        targets=STUDY.transfer.targets,
         datasets=datasets_of_all_targets(),
-        members=members_by_name(config["transfer"]["targets"]),
+        members=members_by_name(STUDY.transfer.targets),
         draws=settings_of_draws(),
         code=code_of("compare_predictions"),
     script:
@@ -156,13 +156,13 @@ rule compare_sources:
         mem_mb=4000,
         runtime=120,
     params:
-        sources=zero_shots_of(config),
+        sources=zero_shots_of(STUDY),
         cells=keys_of(AT_LARGEST_FRACTION),
-        targets=config["transfer"]["targets"],
+        targets=STUDY.transfer.targets,
         fractions=FRACTIONS,
-        arms=config["transfer"]["arms"],
+        arms=STUDY.transfer.arms,
         draws=settings_of_draws(),
-        min_positives=config["score"]["min_positives"],
+        min_positives=STUDY.score.min_positives,
         code=code_of("compare_sources"),
     script:
         "../workflow_scripts/compare_sources.py"

@@ -6,7 +6,7 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
-from ecgtransfer.config_reading import read_config
+from ecgtransfer.config.reading import read_config
 from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.files import require_listable, require_writable
 from ecgtransfer.system_errors import said_in_one_line

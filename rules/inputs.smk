@@ -3,9 +3,9 @@
 
 def folder_of(dataset):
     """Return where the files of a data set lie; those of a simulated corpus under what decides them."""
-    if dataset in config["own"]:
-        return config["own"][dataset]["folder"]
-    if dataset in config["simulate"]:
+    if dataset in STUDY.own:
+        return STUDY.own[dataset].folder
+    if dataset in STUDY.simulate:
         return f"data/{dataset}/{digest_of_value(config['simulate'][dataset])}"
     return f"data/{dataset}"
 
@@ -27,32 +27,32 @@ def own_folder(wildcards):
 
 def own_table(wildcards):
     """Return the table of your own recordings."""
-    return config["own"][wildcards.own]["table"]
+    return STUDY.own[wildcards.own].table
 
 
 def table_of_own(wildcards):
     """Return the table of a data set, if it is your own; other tables stand in the manifest."""
-    own = config["own"].get(wildcards.dataset)
-    return own["table"] if own else []
+    own = STUDY.own.get(wildcards.dataset)
+    return own.table if own else []
 
 
 def label_table_of(wildcards):
     """Return the table that translates a data set's statements, if it needs one."""
     table = dataset_entry(wildcards.dataset).get("label_table", [])
-    if wildcards.dataset in config["own"] or not table:
+    if wildcards.dataset in STUDY.own or not table:
         return table
     return of_workflow(f"config/labels/{table}")
 
 
 def view_of_labels(wildcards):
     """Return the table that says which codes make which label of a corpus, if it takes one."""
-    view = view_of(config, wildcards.corpus)
+    view = view_of(STUDY, wildcards.corpus)
     return [] if view == "all" else of_workflow(f"config/labels/views/{view}.csv")
 
 
 def rewards_of_target(wildcards):
     """Return the table of the Challenge's score, if a target's labels are its classes."""
-    in_challenge = view_of(config, wildcards.target) == "scored"
+    in_challenge = view_of(STUDY, wildcards.target) == "scored"
     return of_workflow("config/labels/rewards/scored.csv") if in_challenge else []
 
 
@@ -124,7 +124,7 @@ def of_age_and_sex(wildcard):
 def of_pretrainings(source, model, name):
     """Return a file of every pre-training of a model on a source."""
     numbers = [
-        f"@{number}" if number else "" for number in pretrainings_of(config, source)
+        f"@{number}" if number else "" for number in pretrainings_of(STUDY, source)
     ]
     return [
         f"<results>/pretrained/{source}/{model}{number}/{name}" for number in numbers
@@ -138,12 +138,12 @@ def weights_of_source(wildcards):
 
 def outside_file(wildcards):
     """Return the file with weights from outside."""
-    return config["outside_weights"][wildcards.outside]["files"][wildcards.model]
+    return STUDY.outside_weights[wildcards.outside].files[wildcards.model]
 
 
 def outside_names(wildcards):
     """Return the table that translates the names of layers, if there is one."""
-    return config["outside_weights"][wildcards.outside].get("names", [])
+    return STUDY.outside_weights[wildcards.outside].names or []
 
 
 def unfinished(pattern):
@@ -157,7 +157,7 @@ def unfinished(pattern):
 
 def of_every_cell(pattern):
     """Return a file of every cell of the study, in the order of the plan."""
-    return files_of(pattern, cells_of(config))
+    return files_of(pattern, cells_of(STUDY))
 
 
 def files_of(pattern, cells):
@@ -167,20 +167,20 @@ def files_of(pattern, cells):
 
 def of_every_target(pattern):
     """Return a file of every target."""
-    return expand(pattern, target=config["transfer"]["targets"])
+    return expand(pattern, target=STUDY.transfer.targets)
 
 
 def zero_shot_predictions():
     """Return what each source says of each target before any training there."""
     return [
         f"<results>/zero_shot/{target}/{model}/{source}.npz"
-        for target, model, source in zero_shots_of(config)
+        for target, model, source in zero_shots_of(STUDY)
     ]
 
 
 def claims_beside():
     """Return the claims of the study that this one is laid beside, if that has run."""
-    beside = config["compare"]["beside"]
+    beside = STUDY.compare.beside
     path = f"results/{beside}/findings/claims.csv"
     return [path] if beside and Path(path).exists() else []
 
@@ -192,7 +192,7 @@ def drawn_tables():
 
 def recording_figures(form):
     """Return the pattern of the drawn recordings of a data set, one file each."""
-    numbers = range(1, config["report"]["recordings"]["per_dataset"] + 1)
+    numbers = range(1, STUDY.report.recordings.per_dataset + 1)
     return [
         f"<results>/figures/recordings/{{dataset}}/{number}.{form}"
         for number in numbers
@@ -203,7 +203,7 @@ def drawn_recordings(form):
     """Return the drawn recordings of all data sets, data set by data set."""
     return [
         path
-        for dataset in drawn_datasets(config)
+        for dataset in drawn_datasets(STUDY)
         for path in expand(recording_figures(form), dataset=dataset)
     ]
 
@@ -211,9 +211,9 @@ def drawn_recordings(form):
 def notices_on_page():
     """Return the tables of what data sets and corpora gave and the study did not use."""
     drawn, studied, corpora = (
-        drawn_datasets(config),
-        studied_datasets(config),
-        corpora_of(config),
+        drawn_datasets(STUDY),
+        studied_datasets(STUDY),
+        corpora_of(STUDY),
     )
     return [
         *expand("<results>/notices/describe_records/{dataset}.csv", dataset=drawn),
@@ -228,7 +228,7 @@ def notices_on_page():
 def pretraining_facts():
     """Return the facts of every pre-training that some cell starts from."""
     starts = [
-        (cell.source, cell.model) for cell in cells_of(config) if cell.arm != SCRATCH
+        (cell.source, cell.model) for cell in cells_of(STUDY) if cell.arm != SCRATCH
     ]
     return [
         path

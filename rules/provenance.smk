@@ -52,5 +52,5 @@ def promised():
         *rules.plot_findings.output,
         *drawn_recordings("svg"),
         *drawn_recordings("png"),
-        *expand(rules.plot_quality.output, dataset=studied_datasets(config)),
+        *expand(rules.plot_quality.output, dataset=studied_datasets(STUDY)),
     ]

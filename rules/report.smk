@@ -56,7 +56,7 @@ rule plot_findings:
         figures=FIGURES,
         tables=drawn_tables(),
         margin=config["compare"]["margin"],
-        stamp="leaky by design" if leaks(config) else "",
+        stamp="leaky by design" if leaks(STUDY) else "",
         code=figures_code_of("plot_findings"),
     script:
         "../workflow_scripts/plot_findings.py"
@@ -134,21 +134,21 @@ rule report:
         figures=expand("<results>/figures/{finding}.svg", finding=FIGURES),
         recordings=drawn_recordings("png"),
         records=expand(
-            "<results>/records/{dataset}.csv", dataset=drawn_datasets(config)
+            "<results>/records/{dataset}.csv", dataset=drawn_datasets(STUDY)
         ),
         rejected=expand(
-            "<results>/records/{dataset}.rejected.csv", dataset=drawn_datasets(config)
+            "<results>/records/{dataset}.rejected.csv", dataset=drawn_datasets(STUDY)
         ),
         notices=notices_on_page(),
         recipes=expand(
-            "<results>/signals/{dataset}.json", dataset=studied_datasets(config)
+            "<results>/signals/{dataset}.json", dataset=studied_datasets(STUDY)
         ),
         quality_figures=expand(
-            "<results>/figures/quality/{dataset}.png", dataset=studied_datasets(config)
+            "<results>/figures/quality/{dataset}.png", dataset=studied_datasets(STUDY)
         ),
         leakage="<results>/audit/leakage.csv",
-        labels=expand("<results>/labels/{corpus}.csv", corpus=corpora_of(config)),
-        splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(config)),
+        labels=expand("<results>/labels/{corpus}.csv", corpus=corpora_of(STUDY)),
+        splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(STUDY)),
         runs=of_every_cell("<results>/runs/{target}/{model}/{arm}/{fraction}/run.json"),
         pretraining=pretraining_facts(),
         snomed=of_workflow("config/labels/snomed.csv"),
@@ -180,9 +180,9 @@ rule report:
         published=published_facts(),
         findings=TABLES_ON_PAGE,
         figures=list(FIGURES),
-        drawn=drawn_datasets(config),
-        studied=studied_datasets(config),
-        corpora=corpora_of(config),
+        drawn=drawn_datasets(STUDY),
+        studied=studied_datasets(STUDY),
+        corpora=corpora_of(STUDY),
         cells=cell_keys(),
         plan=PLAN,
         code=code_of("report"),

@@ -3,9 +3,9 @@
 
 def dataset_entry(dataset):
     """Return how a data set is read, be it published or simulated."""
-    if dataset in config["simulate"]:
-        return LAYOUT_READERS[config["simulate"][dataset]["layout"]]
-    if dataset in config["own"]:
+    if dataset in STUDY.simulate:
+        return LAYOUT_READERS[STUDY.simulate[dataset].layout]
+    if dataset in STUDY.own:
         return {"reader": "table", **config["own"][dataset]}
     return DATASETS[dataset]
 
@@ -25,7 +25,7 @@ def download_entry(wildcards):
 
 def limit_of(wildcards):
     """Return how many records of a published data set the study asks for; None for all."""
-    return config["limits"].get(wildcards.get("published", wildcards.get("dataset")))
+    return STUDY.limits.get(wildcards.get("published", wildcards.get("dataset")))
 
 
 def own_entry(wildcards):
@@ -42,7 +42,7 @@ def reader_of(wildcards):
 def described_entry(wildcards):
     """Return what decides how a data set is described; how it is fetched and what reports say of it is left out."""
     entry = dataset_entry(wildcards.dataset)
-    if wildcards.dataset in config["own"]:
+    if wildcards.dataset in STUDY.own:
         # Whether there is a table of labels, which `index_records` reads.
         return {**entry, "label_table": bool(entry.get("label_table"))}
     return {key: entry[key] for key in ("reader", "unit", "leads") if key in entry}
@@ -50,8 +50,8 @@ def described_entry(wildcards):
 
 def label_separator_of(wildcards):
     """Return what is said to stand between the labels of your own recordings, None for other data sets."""
-    own = config["own"].get(wildcards.dataset)
-    return None if own is None else own.get("label_separator", BETWEEN_LABELS)
+    own = STUDY.own.get(wildcards.dataset)
+    return None if own is None else own.label_separator or BETWEEN_LABELS
 
 
 def label_settings(wildcards):
@@ -64,7 +64,7 @@ def label_settings(wildcards):
 
 def labels_are_learnt(wildcards):
     """Return whether labels of a corpus are learnt, so that records without any are of no use."""
-    return learns_labels(config, wildcards.corpus)
+    return learns_labels(STUDY, wildcards.corpus)
 
 
 def members_by_wildcard(wildcard):
@@ -83,19 +83,19 @@ def members_by_name(corpora):
 
 def sources_that_join():
     """Return the sources that join data sets."""
-    return [source for source in trained_sources(config) if len(members_of(source)) > 1]
+    return [source for source in trained_sources(STUDY) if len(members_of(source)) > 1]
 
 
 def datasets_of_its_targets(wildcards):
     """Return the data sets of all targets that a source serves."""
-    return datasets_of_targets(config, wildcards.joined)
+    return datasets_of_targets(STUDY, wildcards.joined)
 
 
 def patient_numberings():
     """Return by data set which numbering its patients have: that of all that say the same of their patients."""
     return {
         name: DATASETS[name]["patients"]
-        for name in studied_datasets(config)
+        for name in studied_datasets(STUDY)
         if name in DATASETS
         and "overlaps" in DATASETS[name]
         and not patients_unknown(DATASETS[name])
@@ -104,7 +104,7 @@ def patient_numberings():
 
 def outside_datasets(wildcards):
     """Return on which data sets weights from outside were trained."""
-    return config["outside_weights"][wildcards.outside]["trained_on"]
+    return STUDY.outside_weights[wildcards.outside].trained_on
 
 
 def settings_of_pretraining(wildcards):
@@ -127,18 +127,18 @@ def added_by_way(wildcards):
 def threads_of_cells():
     """Return how many replicates of a cell are trained at a time: on a GPU all, else cells go side by side."""
     on_gpus = "gpu" in workflow.global_resources
-    return config["transfer"]["replicates"] if on_gpus else 1
+    return STUDY.transfer.replicates if on_gpus else 1
 
 
 def replicates_of(wildcards):
     """Return how many ranks the patients of a corpus need: none, if it is only a source."""
-    transfer = config["transfer"]
-    return transfer["replicates"] if wildcards.corpus in transfer["targets"] else 0
+    transfer = STUDY.transfer
+    return transfer.replicates if wildcards.corpus in transfer.targets else 0
 
 
 def model_options(wildcards):
     """Return what the config says of a model beyond its name."""
-    return config["models"].get(wildcards.model, {})
+    return STUDY.options_of(wildcards.model)
 
 
 def replicate_settings():
@@ -150,7 +150,7 @@ def replicate_settings():
 
 def cell_keys():
     """Return target, model, arm and fraction of every cell, in the order of the plan."""
-    return keys_of(cells_of(config))
+    return keys_of(cells_of(STUDY))
 
 
 def keys_of(cells):
@@ -160,7 +160,7 @@ def keys_of(cells):
 
 def datasets_of_all_targets():
     """Return the data sets behind all targets, each once."""
-    targets = config["transfer"]["targets"]
+    targets = STUDY.transfer.targets
     return list(
         dict.fromkeys(dataset for target in targets for dataset in members_of(target))
     )
@@ -169,19 +169,18 @@ def datasets_of_all_targets():
 def settings_of_draws():
     """Return how test patients and replicates are resampled, the same for all findings."""
     return {
-        "n_resamples": config["score"]["n_resamples"],
-        "patient_seed": config["score"]["seed"],
-        "replicate_seed": config["compare"]["seed"],
-        "confidence": config["compare"]["confidence"],
+        "n_resamples": STUDY.score.n_resamples,
+        "patient_seed": STUDY.score.seed,
+        "replicate_seed": STUDY.compare.seed,
+        "confidence": STUDY.compare.confidence,
     }
 
 
 def families_of_models():
     """Return the family of each model of the study, such as convolutional."""
-    options = config["models"]
     return {
-        model: REGISTRY[registry_name(model, options.get(model))].family
-        for model in config["transfer"]["models"]
+        model: REGISTRY[registry_name(model, STUDY.options_of(model))].family
+        for model in STUDY.transfer.models
     }
 
 
@@ -190,6 +189,6 @@ def published_facts():
     keys = ("title", "version", "licence", "citation", "n_records", "patients")
     return {
         name: {key: DATASETS[name][key] for key in keys}
-        for name in drawn_datasets(config)
+        for name in drawn_datasets(STUDY)
         if name in DATASETS
     }

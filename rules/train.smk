@@ -22,7 +22,7 @@ rule pretrain:
     benchmark:
         "<benchmarks>/pretrain/{source}/{model}{pretraining}.tsv"
     wildcard_constraints:
-        source=any_of(trained_sources(config)),
+        source=any_of(trained_sources(STUDY)),
     conda:
         "../envs/train.yaml"
     threads: 1
@@ -63,7 +63,7 @@ rule import_weights:
     params:
         options=model_options,
         trained_on=outside_datasets,
-        n_samples=samples_per_lead(config),
+        n_samples=samples_per_lead(STUDY),
         code=training_code_of("import_weights"),
     script:
         "../workflow_scripts/import_weights.py"
@@ -160,7 +160,7 @@ rule predict_with_source:
     benchmark:
         "<benchmarks>/predict_with_source/{target}/{model}/{source}.tsv"
     wildcard_constraints:
-        source=any_of(trained_sources(config)),
+        source=any_of(trained_sources(STUDY)),
     conda:
         "../envs/train.yaml"
     threads: 1

@@ -4,12 +4,12 @@ import subprocess
 import sys
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
 
 import yaml
 from snakemake.utils import update_config
 
-from ecgtransfer.config_reading import read_config
+from ecgtransfer.config.reading import read_config
+from ecgtransfer.config.study import Study
 from ecgtransfer.forecast import (
     data_table,
     facts_in,
@@ -21,7 +21,7 @@ from ecgtransfer.forecast import (
     trainings_table,
 )
 from ecgtransfer.in_utf8 import begin_in_utf8
-from ecgtransfer.study import named_corpora, samples_per_lead
+from ecgtransfer.study import named_corpora
 from ecgtransfer.system_errors import said_in_one_line
 from ecgtransfer.train.probe import probed_speeds
 from snakemake_plan import REPOSITORY, Command, command_of
@@ -36,38 +36,38 @@ def main(*given: str) -> None:
             "error: no config file is named; `make plan CONFIG=config/config.yaml` names that of the default study"
         )
     command = command_of(["--configfile", *given])
-    config = _config_of(command)
     dry_run = subprocess.run(
         [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", *command.arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
     )  # fmt: skip
     if dry_run.returncode:
         sys.exit(mistake_in(dry_run.stdout))
+    study = _study_of(command)
     published = yaml.safe_load((REPOSITORY / "config/datasets.yaml").read_text(encoding="utf-8"))
     with chdir(command.folder):
-        n_own = records_of_own(config)
+        n_own = records_of_own(study)
         paths = [path for pattern in RUNS for path in Path("results").glob(pattern)]
         paths.sort(key=lambda path: path.stat().st_mtime)
         past = past_speeds(facts_in(paths))
-    data = data_table(config, published, n_own)
-    trainings = trainings_table(config, dict(zip(data["data set"], data["records"], strict=True)))
-    models = config["transfer"]["models"]
+    data = data_table(study, published, n_own)
+    trainings = trainings_table(study, dict(zip(data["data set"], data["records"], strict=True)))
+    models = study.transfer.models
     if past.keys() >= set(models):
         speeds = {model: past[model][0] for model in models}
         origin = f"by past runs on {', '.join(sorted({past[model][1] for model in models}))}"
     else:
-        speeds, origin = probed_speeds(config)
-    trainings["hours"] = hours_of(trainings, samples_per_lead(config), speeds, config["models"])
-    print(plan_text(config["study"], named_corpora(config), data, trainings, origin, dry_run.stdout))
+        speeds, origin = probed_speeds(study)
+    trainings["hours"] = hours_of(trainings, study, speeds)
+    print(plan_text(study.study, named_corpora(study), data, trainings, origin, dry_run.stdout))
 
 
-def _config_of(command: Command) -> dict[str, Any]:
-    """Return the config that Snakemake would see."""
+def _study_of(command: Command) -> Study:
+    """Return the study that Snakemake would see."""
     config = read_config(REPOSITORY / "config/config.yaml")
     for file in command.config_files:
         update_config(config, read_config(file))
     update_config(config, command.overrides)
-    return config
+    return Study.of(config)
 
 
 if __name__ == "__main__":

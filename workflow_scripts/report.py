@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from ecgtransfer.compare.findings import read_findings
+from ecgtransfer.config.study import Study
 from ecgtransfer.csv_tables import read_labels
 from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
@@ -28,7 +29,7 @@ with job(snakemake):
     snomed = read_code_table(files.snomed, ["snomed_ct", "abbreviation"], ["name"])
     records = read_tables(plan.drawn, files.records)
     results = StudyResults(
-        config=plan.config,
+        study=Study.of(plan.config),
         published=plan.published,
         findings=dict(zip(plan.findings, map(read_findings, files.findings), strict=True)),
         figures=dict(zip(plan.figures, map(svg_uri, files.figures), strict=True)),

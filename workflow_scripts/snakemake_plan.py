@@ -11,11 +11,11 @@ from snakemake.api import DAGApi
 from snakemake.cli import args_to_api, parse_args, parse_config
 
 from ecgtransfer.code_fingerprint import forget_fingerprints
-from ecgtransfer.config_reading import read_config
+from ecgtransfer.config.reading import read_config
+from ecgtransfer.config.repeated_keys import require_keys_once
 from ecgtransfer.errors import InputError
 from ecgtransfer.provenance.graph import plan_of
 from ecgtransfer.provenance.plan import Plan
-from ecgtransfer.repeated_keys import require_keys_once
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 QUIET = ["--quiet", "host", "progress", "rules", "reason"]

@@ -1,4 +1,4 @@
-"""The default study with changes, and what `check_config` says of it."""
+"""The default study with changes, and what `read_study` says of it."""
 
 import copy
 from collections.abc import Callable
@@ -6,27 +6,27 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from snakemake.utils import update_config
 
-from ecgtransfer.config import check_config
+from ecgtransfer.config.consistency import read_study
+from ecgtransfer.config.study import Study
 from ecgtransfer.errors import InputError
 
 CONFIG = Path(__file__).parents[2] / "config"
-DEFAULT: dict[str, Any] = {}
-update_config(DEFAULT, yaml.safe_load((CONFIG / "config.yaml").read_text()))  # so that aliased sections are two
-SCHEMA = yaml.safe_load((CONFIG / "schema.yaml").read_text())
+OWN_CHOICES = yaml.safe_load((CONFIG / "config.yaml").read_text())
+DEFAULT: dict[str, Any] = Study.of(OWN_CHOICES).as_config()
+"""The default study with all its keys."""
 PUBLISHED = yaml.safe_load((CONFIG / "datasets.yaml").read_text())
 MODELS: dict[str, list[str]] = {"resnet1d18": [], "gru": ["head"]}
 VIEWS = [path.stem for path in (CONFIG / "labels" / "views").glob("*.csv")]
 
 
 def mistakes_of(*changes: Callable[[dict[str, Any]], object]) -> list[str]:
-    """Return what `check_config` says of the default study after some changes."""
+    """Return what `read_study` says of the default study after some changes."""
     config = copy.deepcopy(DEFAULT)
     for change in changes:
         change(config)
     try:
-        check_config(config, SCHEMA, PUBLISHED, MODELS, VIEWS)
+        read_study(config, PUBLISHED, MODELS, VIEWS)
     except InputError as error:
         return str(error).splitlines()
     return []

@@ -1,11 +1,11 @@
 """What the numbers of a study cannot say stands on the page where it must, and nowhere else."""
 
-import copy
 from dataclasses import replace
 
 import pytest
 from tiny_page import TEMPLATE, Reader, make_results, said_of, text_of
 
+from ecgtransfer.config.study import Study
 from ecgtransfer.report.page import render_page
 
 
@@ -55,13 +55,13 @@ def test_a_simulated_source_alone_is_no_severe_warning():
 
 
 def test_of_simulated_and_real_targets_each_is_said_what_it_is(results):
-    config = copy.deepcopy(results.config)
+    config = results.study.as_config()
     config["transfer"] |= {"sources": ["georgia+sim-hospital"], "targets": ["ptb-xl", "sim-clinic"]}
     both = {
         "labels": results.labels | {"sim-clinic": results.labels["ptb-xl"]},
         "splits": results.splits | {"sim-clinic": results.splits["ptb-xl"]},
     }
-    text = Reader(render_page(TEMPLATE, replace(results, config=config, **both))).text
+    text = Reader(render_page(TEMPLATE, replace(results, study=Study.of(config), **both))).text
     assert "sim-clinic is simulated: what comes out on it shows that the workflow works" in text
     assert PRETRAINED_ON_SIMULATED in text
 
@@ -80,9 +80,9 @@ def test_sound_study_has_no_severe_warning():
 
 
 def test_with_a_pretraining_for_every_replicate_intervals_hold_its_variance(results):
-    config = copy.deepcopy(results.config)
+    config = results.study.as_config()
     config["transfer"]["pretrainings"] = config["transfer"]["replicates"]
-    text = Reader(render_page(TEMPLATE, replace(results, config=config))).text
+    text = Reader(render_page(TEMPLATE, replace(results, study=Study.of(config)))).text
     assert "The intervals do not contain the variance of pre-training" not in text
     assert "Every replicate starts from a pre-training of its own" in text
     assert "pre-training of its own" not in text_of()

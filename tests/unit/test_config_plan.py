@@ -14,7 +14,7 @@ def test_unknown_data_set() -> None:
     ]
     (message,) = mistakes_of(set_to("transfer/targets", ["ptb-xl+qqqq"]))
     assert message.startswith("`transfer.targets`: 'qqqq' is neither")
-    assert "; known are sim-hospital, sim-clinic, ptb-xl, " in message
+    assert "; known are sim-clinic, sim-hospital, ptb-xl, " in message
     assert mistakes_of(set_to("transfer/sources", ["georgia+ningbo", "georgia-shuffled"])) == []
 
 

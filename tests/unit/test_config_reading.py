@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ecgtransfer.config_reading import read_config
+from ecgtransfer.config.reading import read_config
 from ecgtransfer.errors import InputError
 
 REPOSITORY = Path(__file__).parents[2]

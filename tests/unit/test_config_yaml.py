@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 import yaml
-from changed_config import SCHEMA, mistakes_of, set_to
+from changed_config import mistakes_of, set_to
+
+from ecgtransfer.config.tables import json_schema
 
 READ_AS = {
     "1.10": ("1.1", "a number"),
@@ -24,23 +26,29 @@ READ_AS = {
 """What is written, how it is shown, and what YAML takes it for."""
 STILL_TEXT = ["08", "1.2.3", "2022-12", "1e3", "yes?", "n", "'1.10'", '"NO"', '"~"', "'12:30'"]
 """What YAML leaves as it is, and what is in quotes."""
+SCHEMA = json_schema()
 NAMES = {"own": "ours", "columns": "age", "outside_weights": "theirs", "simulate": "sim-clinic"}
 """Of the entry of a section that is changed; elsewhere a model."""
 
 
 def text_places(schema: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yield where the schema expects text: ``*`` is a name of an entry, ``0`` an item of a list."""
-    if "string" in [schema.get("type")] or "string" in schema.get("type", ()):
+    if "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
+    for option in schema.get("anyOf", ()):
+        yield from text_places(option, above)
+    if schema.get("type") == "string" and not {"enum", "const"} & set(schema):
         yield above
     for key, part in schema.get("properties", {}).items():
         yield from text_places(part, (*above, key))
-    if isinstance(schema.get("additionalProperties"), Mapping):
-        yield from text_places(schema["additionalProperties"], (*above, "*"))
+    for entry in (schema.get("additionalProperties"), *schema.get("patternProperties", {}).values()):
+        if isinstance(entry, Mapping):
+            yield from text_places(entry, (*above, "*"))
     if "items" in schema:
         yield from text_places(schema["items"], (*above, "0"))
 
 
-PLACES = list(text_places(SCHEMA))
+PLACES = sorted(set(text_places(SCHEMA)))
 
 
 def with_entries(config: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from ecgtransfer.config.study import Study
 from ecgtransfer.forecast import data_table, hours_of, past_speeds, plan_text, trainings_table
 from ecgtransfer.study import named_corpora
 from ecgtransfer.train.accounting import PASSES
@@ -20,21 +21,21 @@ PUBLISHED: dict[str, Any] = {
 }
 
 
-def config_with(**sections: dict[str, Any]) -> dict[str, Any]:
-    """Return the default config, 10 s at 100 Hz, with changes; folds 3 and 4 of 10 validate and test."""
+def study_with(**sections: dict[str, Any]) -> Study:
+    """Return the default study, 10 s at 100 Hz, with changes; folds 3 and 4 of 10 validate and test."""
     config: dict[str, Any] = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())
-    config["signals"] |= {"sampling_rate_hz": 100, "duration_s": 10}
-    config["splits"] |= {"n_folds": 10, "valid_folds": [3], "test_folds": [4]}
+    config["signals"] = {"sampling_rate_hz": 100, "duration_s": 10}
+    config["splits"] = {"n_folds": 10, "valid_folds": [3], "test_folds": [4]}
     for name, section in sections.items():
-        config[name] = config[name] | section
-    return config
+        config[name] = config.get(name, {}) | section
+    return Study.of(config)
 
 
 def test_data_sets() -> None:
-    config = config_with(
+    study = study_with(
         transfer={"sources": ["big"], "targets": ["small", "sim-clinic"]}, limits={"big": 200, "small": 500}
     )
-    table = data_table(config, PUBLISHED, {}).set_index("data set")
+    table = data_table(study, PUBLISHED, {}).set_index("data set")
     assert table["records"].to_dict() == {"big": 200, "small": 100, "sim-clinic": 784}
     assert table.loc["big", "download MB"] == 10
     assert pd.isna(table.loc["small", "download MB"])
@@ -45,27 +46,27 @@ def test_data_sets() -> None:
 def test_a_name_of_a_corpus_counts_all_that_it_joins_and_is_said_once() -> None:
     corpora = {"both": "big+small", "unused": "big"}
     transfer = {"sources": ["both"], "targets": ["sim-clinic"], "models": ["gru"]}
-    config = config_with(transfer=transfer, corpora=corpora)
-    data = data_table(config, PUBLISHED, {})
+    study = study_with(transfer=transfer, corpora=corpora)
+    data = data_table(study, PUBLISHED, {})
     assert data["data set"].tolist() == ["big", "small", "sim-clinic"]
     n_records = dict(zip(data["data set"], data["records"], strict=True))
-    trainings = trainings_table(config, n_records)
-    plain = trainings_table(config_with(transfer=transfer | {"sources": ["big+small"]}), n_records)
+    trainings = trainings_table(study, n_records)
+    plain = trainings_table(study_with(transfer=transfer | {"sources": ["big+small"]}), n_records)
     assert trainings["records seen"].tolist() == plain["records seen"].tolist()
-    text = plan_text("mine", named_corpora(config), data, trainings.assign(hours=1.0), "by guess", "")
+    text = plan_text("mine", named_corpora(study), data, trainings.assign(hours=1.0), "by guess", "")
     assert "\n\nboth: big+small\n\n" in text
     assert "unused" not in text
 
 
 def test_own_data_are_not_fetched() -> None:
-    config = config_with(transfer={"targets": ["ours"]}, own={"ours": {"table": "table.csv"}})
-    table = data_table(config, PUBLISHED, {"ours": 7}).set_index("data set")
+    study = study_with(transfer={"targets": ["ours"]}, own={"ours": {"folder": "ours", "table": "table.csv"}})
+    table = data_table(study, PUBLISHED, {"ours": 7}).set_index("data set")
     assert (table.loc["ours", "records"], table.loc["ours", "download MB"]) == (7, 0)
 
 
 def test_trainings() -> None:
     """Of 100 records 80 train, 10 validate and 10 test; those that are predicted count a third."""
-    config = config_with(
+    study = study_with(
         transfer={
             "sources": ["big", "big-masked"], "targets": ["small"], "models": ["gru"], "arms": ["finetune", "probe"],
             "fractions": [0.5, 1.0], "replicates": 3,
@@ -74,7 +75,7 @@ def test_trainings() -> None:
         scratch={"epochs": 4, "min_steps": 0},
         finetune={"epochs": 4, "min_steps": 80, "batch_size": 8},
     )  # fmt: skip
-    table = trainings_table(config, {"big": 1000, "small": 100}).set_index(["rule", "corpus", "arm"])
+    table = trainings_table(study, {"big": 1000, "small": 100}).set_index(["rule", "corpus", "arm"])
     assert table.loc[("pretrain", "big-masked", ""), "records seen"] == pytest.approx(2 * (900 + 100 / 3))
     scratch = table.loc[("scratch", "small", "scratch")]
     assert (scratch["jobs"], scratch["trainings"]) == (2, 6)
@@ -84,14 +85,14 @@ def test_trainings() -> None:
     assert table.loc[("finetune", "small", "finetune-big"), "records seen"] == pytest.approx(3 * (half + whole))
     probe = table.loc[("finetune", "small", "probe-big-masked"), "records seen"]
     assert probe == pytest.approx(3 * ((40 + 20) / 3 + (80 + 20) / 3))
-    hours = hours_of(table.reset_index(), 1000, {"gru": PASSES * forward_flops_by_registry("gru", 1000) / 2}, {})
+    hours = hours_of(table.reset_index(), study, {"gru": PASSES * forward_flops_by_registry("gru", 1000) / 2})
     assert hours.to_numpy() == pytest.approx(table["records seen"].to_numpy() * 2 / 3600)
 
 
 def test_every_pretraining_is_counted() -> None:
     transfer = {"sources": ["big"], "targets": ["small"], "models": ["gru"], "replicates": 3}
     tables = [
-        trainings_table(config_with(transfer=transfer | {"pretrainings": n}), {"big": 1000, "small": 100})
+        trainings_table(study_with(transfer=transfer | {"pretrainings": n}), {"big": 1000, "small": 100})
         for n in (1, 3)
     ]
     once, thrice = (table.set_index("rule").loc["pretrain", ["jobs", "trainings", "records seen"]] for table in tables)
@@ -103,11 +104,11 @@ def test_every_pretraining_is_counted() -> None:
 )
 def test_trainings_without_validation_records(splits: dict[str, Any], train: int, test: int) -> None:
     """The test records are predicted after every epoch, and at the end for both uses."""
-    config = config_with(
+    study = study_with(
         splits=splits, pretrain={"epochs": 2, "min_steps": 0}, scratch={"epochs": 4, "min_steps": 0},
         transfer={"sources": ["big"], "targets": ["small"], "models": ["gru"], "fractions": [0.5], "replicates": 1},
     )  # fmt: skip
-    table = trainings_table(config, {"big": 1000, "small": 100}).set_index("rule")["records seen"]
+    table = trainings_table(study, {"big": 1000, "small": 100}).set_index("rule")["records seen"]
     assert table["pretrain"] == pytest.approx(2 * (10 * train + 10 * test / 3))
     assert table["scratch"] == pytest.approx(4 * (train / 2 + test / 3) + 2 * test / 3)
 

@@ -17,8 +17,8 @@ RULES = {
 LOCK = dict(
     line.lower().split("==") for line in (REPOSITORY / "requirements.lock").read_text().splitlines() if "==" in line
 )
-NAME_ON_PYPI = {"pytorch": "torch"}
-NAME_IN_PYTHON = {"pytorch": "torch", "pillow": "PIL", "scikit-learn": "sklearn"}
+NAME_ON_PYPI = {"pytorch": "torch", "pydantic-core": "pydantic_core"}
+NAME_IN_PYTHON = {"pytorch": "torch", "pydantic-core": "pydantic_core", "pillow": "PIL", "scikit-learn": "sklearn"}
 
 
 def test_snakefile_is_a_table_of_contents() -> None:

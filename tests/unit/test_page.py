@@ -1,7 +1,6 @@
 """The page: its warnings follow from the study, and it is one sound HTML file."""
 
 import base64
-import copy
 from dataclasses import replace
 from io import BytesIO
 from urllib.parse import unquote
@@ -13,6 +12,7 @@ from PIL import Image
 from tiny_page import TEMPLATE, Reader, make_results, said_of, text_of
 from tiny_verdicts import HELPS, HURTS, METRICS, OPEN, verdict_rows
 
+from ecgtransfer.config.study import Study
 from ecgtransfer.report.embedded import image_uri, svg_uri
 from ecgtransfer.report.inputs import drawn_recordings
 from ecgtransfer.report.page import doi_links, render_page
@@ -86,10 +86,10 @@ def test_data_sets_on_the_page(page):
 def test_every_setting_but_the_mirror_is_on_the_page(page, results):
     reader = Reader(page)
     for section in ("signals", "labels", "splits", "transfer", "pretrain", "scratch", "finetune", "score", "compare"):
-        for key, value in results.config[section].items():
+        for key, value in results.study.as_config()[section].items():
             if not isinstance(value, dict | list | bool):
                 assert f"{key} {value}" in reader.text
-    assert results.config["mirror"] not in page
+    assert results.study.as_config()["mirror"] not in page
     assert "sim-hospital" not in reader.text  # a simulated corpus that takes no part
 
 
@@ -102,9 +102,9 @@ def test_time_is_summed_over_jobs(page):
 
 def test_validation_budget_is_said(results):
     assert "(transfer.validation: budget)" in text_of()
-    config = copy.deepcopy(results.config)
+    config = results.study.as_config()
     config["transfer"]["validation"] = "full"
-    text = Reader(render_page(TEMPLATE, replace(results, config=config))).text
+    text = Reader(render_page(TEMPLATE, replace(results, study=Study.of(config)))).text
     assert "scores at small fractions are too good" in text
 
 
@@ -118,7 +118,7 @@ def test_failed_control_is_marked(results):
 
 def with_several_ways(results):
     """Return results with two more ways: a probe that hurts at first and a support vector machine."""
-    config = copy.deepcopy(results.config)
+    config = results.study.as_config()
     config["transfer"]["arms"] = ["finetune", "probe", "svm"]
     more = [
         verdict_rows(*intervals, source=source, target="ptb-xl", metric=metric, way=way)
@@ -127,7 +127,7 @@ def with_several_ways(results):
         for source in ("georgia", "georgia-shuffled")
     ]
     verdicts = pd.concat([results.findings["verdicts"], *more])
-    return replace(results, config=config, findings=results.findings | {"verdicts": verdicts})
+    return replace(results, study=Study.of(config), findings=results.findings | {"verdicts": verdicts})
 
 
 def test_answers_are_about_the_first_way_and_verdicts_about_all(results):
@@ -151,18 +151,18 @@ def test_one_way_needs_no_hint_at_others(page):
 
 
 def test_partial_says_how_many_groups_are_frozen(results):
-    config = copy.deepcopy(results.config)
+    config = results.study.as_config()
     config["transfer"]["arms"] = ["finetune", "partial:3"]
-    text = Reader(render_page(TEMPLATE, replace(results, config=config))).text
+    text = Reader(render_page(TEMPLATE, replace(results, study=Study.of(config)))).text
     assert "partial:3: the lowest 3 groups of layers stay as they are, all others are trained further." in text
 
 
 def test_weights_from_outside_are_named_and_cost_no_training(results):
-    config = copy.deepcopy(results.config)
+    config = results.study.as_config()
     config["outside_weights"]["theirs"] = {"trained_on": ["code-15"], "files": {"gru": "/archive/gru.pt"}}
     config["transfer"]["sources"].append("theirs")
     imported = {"task": "outside", "model": "gru", "trained_on": ["code-15"], "file": "gru.pt"}
-    page = render_page(TEMPLATE, replace(results, config=config, pretraining=[*results.pretraining, imported]))
+    page = render_page(TEMPLATE, replace(results, study=Study.of(config), pretraining=[*results.pretraining, imported]))
     reader = Reader(page)
     assert "theirs is weights from outside. That they were trained on code-15 is what the config says" in reader.text
     assert "theirs: weights from outside, not trained here." in reader.text
@@ -170,9 +170,9 @@ def test_weights_from_outside_are_named_and_cost_no_training(results):
 
 
 def test_tasks_are_explained(results):
-    config = copy.deepcopy(results.config)
+    config = results.study.as_config()
     config["transfer"]["sources"] = ["georgia-age", "georgia-masked"]
-    text = Reader(render_page(TEMPLATE, replace(results, config=config))).text
+    text = Reader(render_page(TEMPLATE, replace(results, study=Study.of(config)))).text
     assert "end in -age teach the age" in text
     assert "end in -masked teach" in text
     assert "end in -intervals" not in text
@@ -184,9 +184,9 @@ def test_labels_of_which_some_records_say_nothing(results):
     labels["AF"] = labels["AF"].astype(float)
     labels.loc[160 + n_test_positives : 300, "AF"] = np.nan
     labels.loc[labels.index > 300, "AF"] = 0.0
-    config = copy.deepcopy(results.config)
+    config = results.study.as_config()
     config["transfer"]["sources"] = ["georgia+ningbo"]
-    page = render_page(TEMPLATE, replace(results, config=config, labels=results.labels | {"ptb-xl": labels}))
+    page = render_page(TEMPLATE, replace(results, study=Study.of(config), labels=results.labels | {"ptb-xl": labels}))
     reader = Reader(page)
     assert ["AF", "atrial fibrillation", "110", "67", "7"] in reader.rows
     assert "ptb-xl: fewer than 10 test patients have, or have not, AF (7)." in reader.text
@@ -300,7 +300,7 @@ def test_methods_say_by_what_epochs_are_chosen_and_what_positives_weigh(results)
 
 def test_clean_studies_are_not_stamped_and_leaky_ones_are(page, results):
     assert "Leaky by design" not in Reader(page).text
-    config = results.config | {"splits": results.config["splits"] | {"valid_folds": []}}
-    leaky = render_page(TEMPLATE, replace(results, config=config))
+    config = results.study.as_config() | {"splits": results.study.as_config()["splits"] | {"valid_folds": []}}
+    leaky = render_page(TEMPLATE, replace(results, study=Study.of(config)))
     assert "Leaky by design" in Reader(leaky).text
     assert '<main class="stamped">' in leaky

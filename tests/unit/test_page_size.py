@@ -1,6 +1,5 @@
 """The page of a large study is small enough for a mail, and its figures are those of the files."""
 
-import copy
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
@@ -19,6 +18,7 @@ from PIL import Image
 from tiny_page import PUBLISHED, TEMPLATE, Reader, corpus, make_results
 
 from ecgtransfer.acquire.simulate import simulate_corpus
+from ecgtransfer.config.study import Study as Config
 from ecgtransfer.report.ecg_page import draw_ecg_page
 from ecgtransfer.report.embedded import image_uri, svg_uri
 from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
@@ -102,7 +102,7 @@ def quality(folder: Path, signals: list[np.ndarray]) -> Path:
 @pytest.fixture(scope="module")
 def results(figures: dict[str, Path], recordings: list[Path], quality: Path) -> StudyResults:
     small = make_results()
-    config = copy.deepcopy(small.config) | {"corpora": {"six": "+".join(DATASETS[2:])}}
+    config = small.study.as_config() | {"corpora": {"six": "+".join(DATASETS[2:])}}
     config["transfer"] |= {"sources": list(STUDY.sources), "targets": list(STUDY.targets), "models": list(STUDY.models)}
     tables = {name: getattr(STUDY, name)() for names in TABLES.values() for name in names}
     labels, splits = corpus(2000, 300)
@@ -113,7 +113,7 @@ def results(figures: dict[str, Path], recordings: list[Path], quality: Path) -> 
     reasons = pd.DataFrame({"reason": [f"signal file JS{number}.mat is missing" for number in range(20)]})
     return replace(
         small,
-        config=config,
+        study=Config.of(config),
         published={name: PUBLISHED[name] for name in DATASETS},
         findings=small.findings | tables | {"claims": CLAIMS, "curves": curves()},
         figures={name: svg_uri(path) for name, path in figures.items()},

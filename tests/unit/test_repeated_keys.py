@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ecgtransfer.config.repeated_keys import require_keys_once
 from ecgtransfer.errors import InputError
-from ecgtransfer.repeated_keys import require_keys_once
 
 CONFIG = Path(__file__).parents[2] / "config"
 

@@ -4,6 +4,8 @@ import pytest
 import yaml
 
 from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
+from ecgtransfer.config.preparing import Splits
+from ecgtransfer.config.study import Study
 from ecgtransfer.study import (
     Cell,
     cells_at,
@@ -20,9 +22,16 @@ from ecgtransfer.study import (
     zero_shots_of,
 )
 
-PLAN = yaml.safe_load("""
-corpora: {}
-outside_weights: {}
+
+def study_of(text: str) -> Study:
+    return Study.of(yaml.safe_load(text))
+
+
+def split_with(**splits: object) -> Study:
+    return PLAN.model_copy(update={"splits": Splits.model_validate(splits)})
+
+
+PLAN = study_of("""
 transfer:
   sources: [a+b, c, c-shuffled]
   targets: [a, c, d-shuffled]
@@ -31,8 +40,7 @@ transfer:
   fractions: [1.0, 0.1]
 """)
 
-WAYS_AND_OUTSIDE = yaml.safe_load("""
-corpora: {}
+WAYS_AND_OUTSIDE = study_of("""
 outside_weights:
   w: {trained_on: [c, z], files: {m: /archive/m.pt}}
 transfer:
@@ -53,7 +61,7 @@ def test_a_source_serves_no_target_with_which_it_shares_a_data_set() -> None:
 
 
 def test_names_that_begin_alike_are_different_data_sets() -> None:
-    plan = {"corpora": {}, "outside_weights": {}, "transfer": {"sources": ["cpsc2018-extra"], "targets": ["cpsc2018"]}}
+    plan = study_of("transfer: {sources: [cpsc2018-extra], targets: [cpsc2018], models: [m]}")
     assert sources_of(plan, "cpsc2018") == ["cpsc2018-extra"]
 
 
@@ -97,17 +105,19 @@ def test_transfers_are_every_source_with_the_targets_that_it_serves() -> None:
 def test_data_sets_of_the_targets_that_a_source_serves() -> None:
     assert datasets_of_targets(PLAN, "a+b") == ["c", "d"]
     assert datasets_of_targets(PLAN, "c") == ["a", "d"]
-    joined = {"corpora": {}, "outside_weights": {}, "transfer": {"sources": ["x"], "targets": ["a+b", "b+c"]}}
+    joined = study_of("transfer: {sources: [x], targets: [a+b, b+c], models: [m]}")
     assert datasets_of_targets(joined, "x") == ["a", "b", "c"]
 
 
 def test_a_name_stands_for_the_data_sets_that_it_joins() -> None:
-    transfer = {"sources": ["both", "c+both-shuffled", "one-age", "w"], "targets": ["b", "d", "e+one"]}
-    named = {"corpora": {"both": "a+b", "one": "c", "unused": "d"}, "outside_weights": {"w": {"trained_on": ["e"]}}}
-    report = {"recordings": {"datasets": ["unused", "f"]}}
-    plan = {**named, "transfer": transfer, "report": report}
+    plan = study_of("""
+    corpora: {both: a+b, one: c, unused: d}
+    outside_weights: {w: {trained_on: [e], files: {m: w.pt}}}
+    transfer: {sources: [both, c+both-shuffled, one-age, w], targets: [b, d, e+one], models: [m]}
+    report: {recordings: {datasets: [unused, f]}}
+    """)
     assert sources_of(plan, "b") == ["one-age", "w"]
-    assert sources_of(plan, "d") == transfer["sources"]
+    assert sources_of(plan, "d") == plan.transfer.sources
     assert sources_of(plan, "e+one") == ["both"]
     assert corpora_of(plan) == ["both", "c+both-shuffled", "one", "b", "d", "e+one"]
     assert studied_datasets(plan) == ["a", "b", "c", "d", "e"]
@@ -175,11 +185,10 @@ def test_what_is_prepared_and_audited_knows_neither_tasks_nor_weights_from_outsi
 
 
 def test_what_leaks_by_the_config_is_said() -> None:
-    clean = {"by": "patient", "valid_folds": [3], "valid_groups": [], "test_share": None}
-    assert leaks({"splits": clean}) == []
-    assert leaks({"splits": clean | {"by": "site", "valid_folds": [], "valid_groups": ["north"]}}) == []
-    (sentence,) = leaks({"splits": clean | {"valid_folds": []}})
+    assert leaks(split_with()) == []
+    assert leaks(split_with(by="site", valid_folds=[], valid_groups=["north"])) == []
+    (sentence,) = leaks(split_with(valid_folds=[]))
     assert "test recordings" in sentence
-    both = leaks({"splits": clean | {"by": "record", "test_share": 0.33}})
+    both = leaks(split_with(by="record", test_share=0.33))
     assert both == [both[0], sentence]
     assert "one patient" in both[0]

@@ -14,6 +14,7 @@ from tiny_verdicts import HELPS, HURTS, METRICS, N_TRAIN, OPEN, SAME, saving_row
 from ecgtransfer.compare.headlines import ALL_MODELS, ALL_SOURCES
 from ecgtransfer.compare.optimism import OPTIMISM_COLUMNS
 from ecgtransfer.compare.parity import PARITY_COLUMNS
+from ecgtransfer.config.study import Study
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.page import StudyResults, render_page
 
@@ -124,7 +125,7 @@ def make_results(source="georgia", target="ptb-xl", replicates=6, n_patients=400
     labels, splits = corpus(n_patients, n_test_positives)
     names = [source, target]
     return StudyResults(
-        config=config,
+        study=Study.of(config),
         published={name: PUBLISHED[name] for name in names if name in PUBLISHED},
         findings=findings_of(curves, verdicts, saving_rows(verdicts), target, source),
         figures=dict.fromkeys(FIGURES, PIXEL),
@@ -205,7 +206,7 @@ def text_of(**changes):
 
 def said_of(results, **sections):
     """Return the words of the page of a study with changed keys of sections."""
-    config = copy.deepcopy(results.config)
+    config = results.study.as_config()
     for section, keys in sections.items():
         config[section] |= keys
-    return Reader(render_page(TEMPLATE, replace(results, config=config))).text
+    return Reader(render_page(TEMPLATE, replace(results, study=Study.of(config)))).text

@@ -12,6 +12,9 @@ from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.config.preparing import Splits
+from ecgtransfer.config.study import Study
+from ecgtransfer.config.training import Training
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.prepare.separators import BETWEEN_LABELS
@@ -28,14 +31,12 @@ _SAMPLE_BYTES = 2
 _FEATURES_ONCE = ("probe", "svm")  # ways in which each record passes through the model once
 
 
-def data_table(
-    config: Mapping[str, Any], published: Mapping[str, Mapping[str, Any]], n_own: Mapping[str, int]
-) -> pd.DataFrame:
+def data_table(study: Study, published: Mapping[str, Mapping[str, Any]], n_own: Mapping[str, int]) -> pd.DataFrame:
     """Return what the data sets of a study take, columns `DATA_COLUMNS`; a download of unknown size is empty.
 
     Parameters
     ----------
-    config
+    study
         The whole config.
     published
         The entries of ``config/datasets.yaml``.
@@ -43,28 +44,30 @@ def data_table(
         Records of each data set of one's own.
     """
     rows = []
-    bytes_per_record = len(LEADS) * _SAMPLE_BYTES * samples_per_lead(config)
-    for dataset in studied_datasets(config):
+    bytes_per_record = len(LEADS) * _SAMPLE_BYTES * samples_per_lead(study)
+    for dataset in studied_datasets(study):
         records, download = (
-            (n_own[dataset], 0.0) if dataset in n_own else _records_and_megabytes(dataset, config, published)
+            (n_own[dataset], 0.0) if dataset in n_own else _records_and_megabytes(dataset, study, published)
         )
         rows.append([dataset, records, download, records * bytes_per_record / 1e6])
     return pd.DataFrame(rows, columns=DATA_COLUMNS)
 
 
-def records_of_own(config: Mapping[str, Any]) -> dict[str, int]:
+def records_of_own(study: Study) -> dict[str, int]:
     """Return how many recordings the table of each data set of one's own names, as the study reads it."""
-    own = {name: config["own"][name] for name in studied_datasets(config) if name in config["own"]}
-    separators = {name: entry.get("label_separator", BETWEEN_LABELS) for name, entry in own.items()}
-    return {name: len(rows_by_recording(entry, separators[name])[0]) for name, entry in own.items()}
+    own = {name: study.own[name] for name in studied_datasets(study) if name in study.own}
+    return {
+        name: len(rows_by_recording(entry.as_given(), entry.label_separator or BETWEEN_LABELS)[0])
+        for name, entry in own.items()
+    }
 
 
-def trainings_table(config: Mapping[str, Any], n_records: Mapping[str, int]) -> pd.DataFrame:
+def trainings_table(study: Study, n_records: Mapping[str, int]) -> pd.DataFrame:
     """Return the trainings of a study, columns `TRAINING_COLUMNS`: one row per rule, corpus, model and arm.
 
     Parameters
     ----------
-    config
+    study
         The whole config.
     n_records
         Records of each data set.
@@ -75,39 +78,36 @@ def trainings_table(config: Mapping[str, Any], n_records: Mapping[str, int]) -> 
         ``corpus`` is the source of `pretrain` and the target of cells. ``records seen`` counts a record as often as it
         is trained on, and a third of that where it is only predicted: a backward pass takes twice a forward pass.
     """
-    models = config["transfer"]["models"]
+    models = study.transfer.models
     rows = [
-        ["pretrain", source, model, "", 1, 1, _seen_in_pretraining(config, n_records, source)]
-        for source in trained_sources(config)
+        ["pretrain", source, model, "", 1, 1, _seen_in_pretraining(study, n_records, source)]
+        for source in trained_sources(study)
         for model in models
-        for _ in pretrainings_of(config, source)
+        for _ in pretrainings_of(study, source)
     ]
-    for cell in cells_of(config):
-        seen = config["transfer"]["replicates"] * _seen_in_replicate(config, n_records, cell)
+    for cell in cells_of(study):
+        seen = study.transfer.replicates * _seen_in_replicate(study, n_records, cell)
         rule = "finetune" if cell.source else "scratch"
-        rows.append([rule, cell.target, cell.model, cell.arm, 1, config["transfer"]["replicates"], seen])
+        rows.append([rule, cell.target, cell.model, cell.arm, 1, study.transfer.replicates, seen])
     table = pd.DataFrame(rows, columns=TRAINING_COLUMNS)
     return table.groupby(TRAINING_COLUMNS[:4], sort=False, as_index=False).sum()
 
 
-def hours_of(
-    trainings: pd.DataFrame, n_samples: int, speeds: Mapping[str, float], models: Mapping[str, Mapping[str, Any]]
-) -> pd.Series:
+def hours_of(trainings: pd.DataFrame, study: Study, speeds: Mapping[str, float]) -> pd.Series:
     """Return the hours of each row of `trainings_table` on one device.
 
     Parameters
     ----------
     trainings
         The table.
-    n_samples
-        Length of the signals.
+    study
+        The whole config.
     speeds
         What each model does, in FLOP per second of forward and backward pass.
-    models
-        The config section of this name.
     """
+    n_samples = samples_per_lead(study)
     seconds = {
-        model: PASSES * forward_flops_by_registry(model, n_samples, models.get(model)) / speed
+        model: PASSES * forward_flops_by_registry(model, n_samples, study.options_of(model)) / speed
         for model, speed in speeds.items()
     }
     hours: pd.Series = trainings["records seen"] * trainings["model"].map(seconds) / 3600
@@ -205,43 +205,43 @@ def _to_do(dry_run: str) -> str:
 
 
 def _records_and_megabytes(
-    dataset: str, config: Mapping[str, Any], published: Mapping[str, Mapping[str, Any]]
+    dataset: str, study: Study, published: Mapping[str, Mapping[str, Any]]
 ) -> tuple[int, float | None]:
     """Return how many records to simulate or to fetch, and how much to fetch for that."""
-    if dataset in config["simulate"]:
-        settings = config["simulate"][dataset]
-        return round(settings["n_patients"] * settings["records_per_patient"]), 0.0
+    if dataset in study.simulate:
+        settings = study.simulate[dataset]
+        return round(settings.n_patients * settings.records_per_patient), 0.0
     entry = published[dataset]
-    records = min(config["limits"].get(dataset, entry["n_records"]), entry["n_records"])
+    records = min(study.limits.get(dataset, entry["n_records"]), entry["n_records"])
     share = records / entry["n_records"]
     return records, entry["n_bytes"] * share / 1e6 if "n_bytes" in entry else None
 
 
-def _shares(splits: Mapping[str, Any]) -> tuple[float, float]:
+def _shares(splits: Splits) -> tuple[float, float]:
     """Return which shares of the records validate and test."""
-    if splits["by"] == "record":
-        return 0.0, splits["test_share"]
-    return len(splits["valid_folds"]) / splits["n_folds"], len(splits["test_folds"]) / splits["n_folds"]
+    if splits.by == "record":
+        return 0.0, splits.test_share or 0.0
+    return len(splits.valid_folds) / splits.n_folds, len(splits.test_folds) / splits.n_folds
 
 
-def _seen_in_pretraining(config: Mapping[str, Any], n_records: Mapping[str, int], source: str) -> float:
-    n_all = sum(n_records[dataset] for dataset in datasets_of(source, config["corpora"]))
-    valid_share, test_share = _shares(config["splits"])
+def _seen_in_pretraining(study: Study, n_records: Mapping[str, int], source: str) -> float:
+    n_all = sum(n_records[dataset] for dataset in datasets_of(source, study.corpora))
+    valid_share, test_share = _shares(study.splits)
     valid = n_all * (valid_share or test_share)  # without validation records, the test records take their place
-    return _seen(_settings(config["pretrain"]), n_all - valid, valid)
+    return _seen(_settings(study.pretrain), n_all - valid, valid)
 
 
-def _seen_in_replicate(config: Mapping[str, Any], n_records: Mapping[str, int], cell: Cell) -> float:
-    n_all = sum(n_records[dataset] for dataset in datasets_of(cell.target, config["corpora"]))
-    valid, test = (n_all * share for share in _shares(config["splits"]))
+def _seen_in_replicate(study: Study, n_records: Mapping[str, int], cell: Cell) -> float:
+    n_all = sum(n_records[dataset] for dataset in datasets_of(cell.target, study.corpora))
+    valid, test = (n_all * share for share in _shares(study.splits))
     train: float = cell.fraction * (n_all - valid - test)
     if valid:
-        used = valid if config["transfer"]["validation"] == "full" else cell.fraction * valid
+        used = valid if study.transfer.validation == "full" else cell.fraction * valid
     else:
         valid = used = test
     if cell.way in _FEATURES_ONCE:
         return float(train + valid + test) / PASSES
-    settings = _settings(config["finetune" if cell.source else "scratch"])
+    settings = _settings(study.finetune if cell.source else study.scratch)
     return _seen(settings, train, used) + float(valid + test) / PASSES
 
 
@@ -250,6 +250,6 @@ def _seen(settings: TrainingSettings, train: float, valid: float) -> float:
     return epochs * (train + valid / PASSES)
 
 
-def _settings(section: Mapping[str, Any]) -> TrainingSettings:
+def _settings(section: Training) -> TrainingSettings:
     names = {field.name for field in fields(TrainingSettings)}
-    return TrainingSettings(**{name: value for name, value in section.items() if name in names})
+    return TrainingSettings(**{name: value for name, value in section.model_dump().items() if name in names})

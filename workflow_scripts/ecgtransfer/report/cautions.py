@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.config.study import Study
 from ecgtransfer.prepare.corpora import datasets_of, is_shuffled
 from ecgtransfer.report.answers import number
 from ecgtransfer.report.names import ANSWERED_METRIC
@@ -27,7 +28,7 @@ class Caution:
 
 
 def cautions(
-    config: Mapping[str, Any],
+    study: Study,
     published: Mapping[str, Mapping[str, Any]],
     records: Mapping[str, pd.DataFrame],
     curves: pd.DataFrame,
@@ -40,7 +41,7 @@ def cautions(
 
     Parameters
     ----------
-    config : the study's config
+    study : its config
     published : entries of config/datasets.yaml of the study's published data sets
     records : records table of each data set
     curves, verdicts : tables of `ecgtransfer.compare.findings`
@@ -48,23 +49,23 @@ def cautions(
     leakage : what `ecgtransfer.audit.leakage` found
     """
     found = [
-        *_simulated(config),
-        *_replicates(config["transfer"]["replicates"]),
-        *_small_tests(config["transfer"]["targets"], labels, splits, config["score"]["min_positives"]),
+        *_simulated(study),
+        *_replicates(study.transfer.replicates),
+        *_small_tests(study.transfer.targets, labels, splits, study.score.min_positives),
         *_near_chance(curves),
-        *_pretraining(config),
+        *_pretraining(study),
         *_unknown_patients(published),
-        *_unnamed_patients(config["own"], records),
+        *_unnamed_patients(study.own, records),
         _leakage(leakage),
-        _many_intervals(verdicts, config["compare"]["confidence"]),
+        _many_intervals(verdicts, study.compare.confidence),
     ]
     return sorted(found, key=lambda caution: not caution.severe)
 
 
-def _simulated(config: Mapping[str, Any]) -> Iterable[Caution]:
+def _simulated(study: Study) -> Iterable[Caution]:
     """Say which numbers are of simulated recordings, and what was only pre-trained on some."""
-    transfer, simulated = config["transfer"], config["simulate"]
-    joined = {target: datasets_of(target, config["corpora"]) for target in transfer["targets"]}
+    transfer, simulated = study.transfer, study.simulate
+    joined = {target: datasets_of(target, study.corpora) for target in transfer.targets}
     tested = dict.fromkeys(name for target in joined for name in joined[target] if name in simulated)
     if tested:
         yield Caution(
@@ -74,7 +75,7 @@ def _simulated(config: Mapping[str, Any]) -> Iterable[Caution]:
         )
     real = [target for target, datasets in joined.items() if tested.keys().isdisjoint(datasets)]
     seen = dict.fromkeys(
-        name for source in transfer["sources"] for name in datasets_behind(config, source) if name in simulated
+        name for source in transfer.sources for name in datasets_behind(study, source) if name in simulated
     )
     if real and seen:
         yield Caution(
@@ -138,15 +139,15 @@ def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
             )
 
 
-def _pretraining(config: Mapping[str, Any]) -> Iterable[Caution]:
-    if trained_sources(config) and config["transfer"]["pretrainings"] == 1:
+def _pretraining(study: Study) -> Iterable[Caution]:
+    if trained_sources(study) and study.transfer.pretrainings == 1:
         yield Caution(
-            f"Each source was pre-trained once per model (pretrain.seed: {config['pretrain']['seed']}). The intervals"
+            f"Each source was pre-trained once per model (pretrain.seed: {study.pretrain.seed}). The intervals"
             " do not contain the variance of pre-training: another seed could give other weights and another"
             " difference. With as many pre-trainings as replicates (transfer.pretrainings) they would."
         )
-    for name in (source for source in config["transfer"]["sources"] if is_outside(config, source)):
-        seen = _listed(config["outside_weights"][name]["trained_on"]) or "nothing that this study knows"
+    for name in (source for source in study.transfer.sources if is_outside(study, source)):
+        seen = _listed(study.outside_weights[name].trained_on) or "nothing that this study knows"
         yield Caution(
             f"{name} is weights from outside. That they were trained on {seen} is what the config says: whether they"
             " have seen test recordings cannot be audited."

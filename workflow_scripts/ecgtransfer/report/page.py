@@ -13,8 +13,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from ecgtransfer.arms import SCRATCH, way_of
+from ecgtransfer.config.study import Study
 from ecgtransfer.prepare.corpora import JOINED_BY, LABELS, datasets_of, task_of
-from ecgtransfer.prepare.splits import has_validation
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import answers, controls, number
 from ecgtransfer.report.cautions import cautions
@@ -33,14 +33,15 @@ from ecgtransfer.study import (
 
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
 _TRAININGS = ("pretrain", "scratch", "finetune")
-_NOT_SHOWN = ("study", "mirror", "mirrors")  # the title has the one, and the others decide nothing
+_NOT_SHOWN = ("study", "mirror", "mirrors", "training")
+# The title has the first, the second and third decide nothing, and the last is in each section of trainings.
 
 
 @dataclass(frozen=True)
 class StudyResults:
     """Everything that the page shows, read but not yet put into words."""
 
-    config: Mapping[str, Any]
+    study: Study
     published: Mapping[str, Mapping[str, Any]]  # data set -> its entry of config/datasets.yaml
     findings: Mapping[str, pd.DataFrame]  # its name -> table
     figures: Mapping[str, str]  # the finding that it shows -> data URI
@@ -70,36 +71,36 @@ def render_page(template: str, results: StudyResults) -> str:
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["doi_links"] = doi_links
-    config, findings = results.config, results.findings
+    study, findings = results.study, results.findings
     verdicts, curves = findings["verdicts"], findings["curves"]
     found = cautions(
-        config, results.published, results.records, curves, verdicts, results.labels, results.splits, results.leakage
+        study, results.published, results.records, curves, verdicts, results.labels, results.splits, results.leakage
     )
-    ways, trained = config["transfer"]["arms"], trained_sources(config)
+    ways, trained = study.transfer.arms, trained_sources(study)
     pretraining = [facts for facts in results.pretraining if facts["task"] != "outside"]
-    choice = config["finetune"]["choose_by"]
+    choice = study.finetune.choose_by
     chosen = findings["optimism"][findings["optimism"]["metric"] == choice]
     other_metrics = [name for name in METRIC_NAMES if name in set(verdicts["metric"]) - {ANSWERED_METRIC}]
     return environment.from_string(template).render(
-        config=config,
-        targets=config["transfer"]["targets"],
+        config=study,
+        targets=study.transfer.targets,
         ways=ways,
         tasks=[task for task in dict.fromkeys(map(task_of, trained)) if task != LABELS],
-        outside=[source for source in config["transfer"]["sources"] if is_outside(config, source)],
-        joined=[corpus for corpus in corpora_of(config) if len(datasets_of(corpus, config["corpora"])) > 1],
-        named={name: joined.split(JOINED_BY) for name, joined in named_corpora(config).items()},
-        headlines=answers(findings["headlines"], findings["headline_savings"], config["compare"]["margin"]),
+        outside=[source for source in study.transfer.sources if is_outside(study, source)],
+        joined=[corpus for corpus in corpora_of(study) if len(datasets_of(corpus, study.corpora)) > 1],
+        named={name: joined.split(JOINED_BY) for name, joined in named_corpora(study).items()},
+        headlines=answers(findings["headlines"], findings["headline_savings"], study.compare.margin),
         answers=answers(
-            verdicts[verdicts["arm"].map(way_of) == ways[0]], findings["label_saving"], config["compare"]["margin"]
+            verdicts[verdicts["arm"].map(way_of) == ways[0]], findings["label_saving"], study.compare.margin
         ),
         controls=controls(verdicts),
         cautions=found,
         metric_name=METRIC_NAMES[ANSWERED_METRIC],
-        leaks=leaks(config),
-        by_record=config["splits"]["by"] == "record",
-        validates=has_validation(config["splits"]),
-        choices=list(dict.fromkeys(METRIC_NAMES[config[section]["choose_by"]] for section in _TRAININGS)),
-        balanced=[section for section in _TRAININGS if config[section]["positive_weight"] == "balanced"],
+        leaks=leaks(study),
+        by_record=study.splits.by == "record",
+        validates=study.splits.has_validation,
+        choices=list(dict.fromkeys(METRIC_NAMES[getattr(study, section).choose_by] for section in _TRAININGS)),
+        balanced=[section for section in _TRAININGS if getattr(study, section).positive_weight == "balanced"],
         figures=results.figures,
         claim_table=tables.claim_table(findings["claims"]),
         examined=findings["claims"]["estimate"].notna().any(),
@@ -121,16 +122,14 @@ def render_page(template: str, results: StudyResults) -> str:
         quality_figures=results.quality_figures,
         leakage_table=tables.leakage_table(results.leakage),
         role_table=tables.role_table(results.splits),
-        label_table=tables.label_table(
-            results.labels, results.splits, config["transfer"]["targets"], results.label_names
-        ),
+        label_table=tables.label_table(results.labels, results.splits, study.transfer.targets, results.label_names),
         budget_table=tables.budget_table(results.cells, results.runs, SCRATCH),
-        settings=settings(config, list(results.recordings)),
+        settings=settings(study, list(results.recordings)),
         transferred_shares=transferred_shares(results.runs),
         time_table=tables.time_table(results.cells, results.runs, pretraining),
         devices=devices([*pretraining, *results.runs]),
         versions=results.versions,
-        seeds=dict(seeds(config)),
+        seeds=dict(seeds(study)),
     )
 
 
@@ -141,30 +140,31 @@ def sources(results: StudyResults) -> Iterator[dict[str, str]]:
         if entry:
             about = f"{entry['title']} {entry['version']}, licence {entry['licence']}. Patients: {entry['patients']}."
             yield {"name": name, "about": about, "citation": entry["citation"]}
-        elif name in results.config["own"]:
+        elif name in results.study.own:
             yield {
                 "name": name,
                 "about": "Recordings of your own, not published. Patients: as their table says.",
                 "citation": "",
             }
         else:
-            layout = results.config["simulate"][name]["layout"]
+            layout = results.study.simulate[name].layout
             about = f"Simulated, in the layout of {layout}; its settings stand under Methods. Patients: known."
             yield {"name": name, "about": about, "citation": ""}
 
 
-def settings(config: Mapping[str, Any], shown_datasets: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
+def settings(study: Study, shown_datasets: Sequence[str]) -> dict[str, list[tuple[str, str]]]:
     """Return every setting of a config as text, by section; simulated corpora that take no part are left out."""
+    config = study.as_config()
     shown = {key: value for key, value in config.items() if key not in _NOT_SHOWN and key != "simulate"}
     used = {name: corpus for name, corpus in config["simulate"].items() if name in shown_datasets}
     shown |= {f"simulate.{name}": corpus for name, corpus in used.items()}
     return {key: list(_flat(value)) or [("", "nothing set")] for key, value in shown.items()}
 
 
-def seeds(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def seeds(study: Study) -> Iterator[tuple[str, str]]:
     """Yield every seed of a config under its dotted key, simulated corpora that take no part left out."""
-    studied = studied_datasets(config)
-    for key, value in _flat(config):
+    studied = studied_datasets(study)
+    for key, value in _flat(study.as_config()):
         unused = key.startswith("simulate.") and key.split(".")[1] not in studied
         if key.endswith("seed") and not unused:
             yield key, value

@@ -1,6 +1,5 @@
 """How fast this machine trains a model, measured on noise, for a forecast of a study that never ran here."""
 
-from collections.abc import Mapping
 from itertools import repeat
 from time import perf_counter
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ecgtransfer.config.study import Study
 from ecgtransfer.leads import LEADS
 from ecgtransfer.study import samples_per_lead
 from ecgtransfer.train.accounting import PASSES, device_name
@@ -40,12 +40,12 @@ def task_on(examples: Examples) -> Task:
     return Task(MultiLabel(), examples, examples, normalize)
 
 
-def probed_speeds(config: Mapping[str, Any]) -> tuple[dict[str, float], str]:
+def probed_speeds(study: Study) -> tuple[dict[str, float], str]:
     """Return `probed_speed` of every model of a study, half a minute for all together, and how it was found."""
-    models = config["transfer"]["models"]
-    n_samples, batch_size = samples_per_lead(config), config["scratch"]["batch_size"]
+    models = study.transfer.models
+    n_samples, batch_size = samples_per_lead(study), study.scratch.batch_size
     speeds = {
-        model: probed_speed(model, config["models"].get(model, {}), n_samples, batch_size, PROBE_S / len(models))
+        model: probed_speed(model, study.options_of(model), n_samples, batch_size, PROBE_S / len(models))
         for model in models
     }
     return speeds, f"by a probe of {PROBE_S} seconds on {device_name(training_device())}"

@@ -1,0 +1,122 @@
+"""Config sections of models and their trainings."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ecgtransfer.config.keys import ONCE, OR_LEFT_OUT, OR_NULL, Number, Section, Seed, Truth, Whole, key
+
+
+class ModelOptions(Section):
+    """An entry of the section ``models``; options that it leaves out are as published."""
+
+    of: Annotated[str | None, OR_LEFT_OUT] = key(None)
+    """under a name of your own: the model that it is, with other options, so that one study has both: `{gru-pooled:
+    {of: gru, head: pool}}`"""
+    head: Annotated[Literal["flatten", "pool"] | None, OR_LEFT_OUT] = key(None)
+    """of recurrent models: last layer on all time steps as in Nguyen & Do 2025 (`flatten`, as without the key: most
+    weights are then in the head and not transferred), or on mean and maximum over time (`pool`)"""
+    age_sex: Annotated[Truth | None, OR_LEFT_OUT] = key(None)
+    """of any model: whether age and sex of the patient are input, too"""
+
+
+class OutsideWeights(Section):
+    """An entry of the section ``outside_weights``."""
+
+    trained_on: Annotated[list[str], ONCE] = key()
+    """data sets that they have seen, as far as a study here can name them: no target that holds one of these starts
+    from them"""
+    files: dict[str, str] = key(min_length=1)
+    """the file of each model, `{gru: /archive/gru.safetensors}`: safetensors, or a state dict of torch without Python
+    objects; other models of the study have no such arm"""
+    names: Annotated[str | None, OR_LEFT_OUT] = key(None)
+    """CSV table with the columns `theirs` and `ours`, where layers have other names there"""
+
+
+class Training(Section):
+    """The section ``training``: what all trainings share."""
+
+    epochs: Whole = key(8, ge=1)
+    """largest number of epochs, unless `min_steps` asks for more"""
+    min_steps: Whole = key(60, ge=0)
+    """optimiser steps up to which a small training set adds epochs, and patience in proportion"""
+    patience: Whole = key(4, unit="epochs", ge=1)
+    """epochs without a better validation score before training ends"""
+    batch_size: Whole = key(16, ge=1)
+    """recordings per step"""
+    learning_rate: Number = key(0.002, gt=0, le=1)
+    """of the optimiser, the highest of its schedule"""
+    weight_decay: Number = key(0.01, ge=0, le=1)
+    """of AdamW; with Adam an L2 penalty"""
+    optimizer: Literal["adamw", "adam"] = key("adamw")
+    """`adamw` (Loshchilov & Hutter 2019) or `adam` (Kingma & Ba 2015)"""
+    schedule: Literal["constant", "cosine", "one-cycle"] = key("constant")
+    """learning rate over the steps: `constant`, `cosine` (falls as half a cosine) or `one-cycle` (up, then down; Smith
+    & Topin 2018)"""
+    positive_weight: Literal["none", "balanced"] = key("none")
+    """weight of positives in the loss: 1 (`none`), or negatives per positive of each label (`balanced`)"""
+    crop_s: Annotated[Number | None, OR_NULL] = key(None, unit="s", gt=0)
+    """stretch of a recording to train on, another one each time, at most `signals.duration_s`; `null` for whole
+    recordings"""
+    choose_by: Literal["macro_auroc", "weighted_f1"] = key("macro_auroc")
+    """score on the validation records that chooses the epoch: `macro_auroc`, or `weighted_f1` (at probability 0.5,
+    weighted by prevalence, as Nguyen & Do); where labels are not learnt, the loss does"""
+
+
+class Pretrain(Training):
+    """The section ``pretrain``: what of `Training` is otherwise on sources, and what they alone have."""
+
+    balance_datasets: Truth = key(False)
+    """draw equally from the data sets of a joined source, whatever their sizes"""
+    seed: Seed = key(1)
+    """seed of weights and order of batches; trainings on targets take `transfer.seed`"""
+
+
+class Probe(Section):
+    """The section ``arms.probe``."""
+
+    learning_rate: Number = key(0.01, gt=0, le=1)
+    """in place of that of `finetune`"""
+
+
+class Svm(Section):
+    """The section ``arms.svm``."""
+
+    costs: Annotated[list[Annotated[Number, Field(gt=0)]], ONCE] = key([0.0001, 0.001, 0.01, 0.1, 1.0], min_length=1)
+    """costs of a violated margin (C) to try; the best on the validation records is taken"""
+
+
+class Gradual(Section):
+    """The section ``arms.gradual``."""
+
+    epochs_per_group: Whole = key(1, unit="epochs", ge=1)
+    """epochs until the next group of layers is trained, too"""
+
+
+class Discriminative(Section):
+    """The section ``arms.discriminative``."""
+
+    rate_ratio: Number = key(2.6, ge=1, le=100)
+    """how many times slower each group of layers learns than the one above (Howard & Ruder 2018)"""
+
+
+class Arms(Section):
+    """The section ``arms``."""
+
+    probe: Probe = Probe()
+    """a linear head on frozen features"""
+    svm: Svm = Svm()
+    """a support vector machine on frozen features"""
+    gradual: Gradual = Gradual()
+    """fine-tuning that begins with the head and goes down group by group of layers"""
+    discriminative: Discriminative = Discriminative()
+    """fine-tuning with lower rates in lower layers"""
+
+
+class Hardware(Section):
+    """The section ``hardware``."""
+
+    precision: Literal["auto", "float32"] = key("auto")
+    """`auto`: bfloat16 on GPUs that have it, float32 elsewhere; or `float32` everywhere"""
+    deterministic: Truth = key(True)
+    """only algorithms that give the same bytes again; `false` may be faster on GPUs"""
