@@ -8,7 +8,7 @@ CORES = all
 ARGS =
 OPTIONS = --cores $(CORES) --configfile $(CONFIG) $(ARGS)
 
-.PHONY: help run plan verify test bench lint format .venv
+.PHONY: help run plan verify test check bench lint format docs .venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -42,6 +42,12 @@ plan: .venv/installed ## print what the study CONFIG takes, and what would run n
 
 test: .venv/installed ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
+
+check: lint ## check format, types and rules, and run the unit tests
+	$(BIN)/python -m pytest tests/unit
+
+docs: .venv/installed ## write the tables of config/README.md and config/schema.json from the sections of the config
+	$(BIN)/python docs/write_config_tables.py
 
 bench: .venv/peers/installed ## measure and print ratios, write benchmarks/results/
 	$(BIN)/python -m benchmarks

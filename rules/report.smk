@@ -133,9 +133,7 @@ rule report:
         findings=expand("<results>/findings/{finding}.csv", finding=TABLES_ON_PAGE),
         figures=expand("<results>/figures/{finding}.svg", finding=FIGURES),
         recordings=drawn_recordings("png"),
-        records=expand(
-            "<results>/records/{dataset}.csv", dataset=drawn_datasets(STUDY)
-        ),
+        records=expand("<results>/records/{dataset}.csv", dataset=drawn_datasets(STUDY)),
         rejected=expand(
             "<results>/records/{dataset}.rejected.csv", dataset=drawn_datasets(STUDY)
         ),

@@ -79,6 +79,17 @@ def test_sound_study_has_no_severe_warning():
     assert "The intervals do not contain the variance of pre-training" in text
 
 
+def test_trainings_that_differ_in_more_than_the_start_are_said(results):
+    differs = "Trainings from scratch and with transfer differ in more than the start"
+    assert differs not in text_of()
+    text = said_of(results, scratch={"epochs": 20}, finetune={"crop_s": 2.5})
+    assert (
+        f"{differs}: epochs (20 from scratch, 8 with transfer) and crop_s (null from scratch, 2.5 with transfer)."
+        in text
+    )
+    assert differs not in said_of(results, pretrain={"epochs": 3})
+
+
 def test_with_a_pretraining_for_every_replicate_intervals_hold_its_variance(results):
     config = results.study.as_config()
     config["transfer"]["pretrainings"] = config["transfer"]["replicates"]

@@ -53,6 +53,7 @@ def cautions(
         *_replicates(study.transfer.replicates),
         *_small_tests(study.transfer.targets, labels, splits, study.score.min_positives),
         *_near_chance(curves),
+        *_unequal_trainings(study),
         *_pretraining(study),
         *_unknown_patients(published),
         *_unnamed_patients(study.own, records),
@@ -137,6 +138,25 @@ def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
                 " Whether pre-training helps cannot be told from a model that does not learn.",
                 severe=True,
             )
+
+
+def _unequal_trainings(study: Study) -> Iterable[Caution]:
+    scratch, finetune = study.scratch.model_dump(), study.finetune.model_dump()
+    differ = [
+        f"{key} ({_shown(value)} from scratch, {_shown(finetune[key])} with transfer)"
+        for key, value in scratch.items()
+        if value != finetune[key]
+    ]
+    if differ:
+        yield Caution(
+            f"Trainings from scratch and with transfer differ in more than the start: {_listed(differ)}. Part of any"
+            " difference may come from that. Settings for both stand in the section training.",
+            severe=True,
+        )
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else f"{value}"
 
 
 def _pretraining(study: Study) -> Iterable[Caution]:
