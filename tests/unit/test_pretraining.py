@@ -18,6 +18,7 @@ from tiny_task import bytes_of
 from torch import Tensor, nn
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.signal_file import SignalFile
 from ecgtransfer.train import loop, pretraining
 from ecgtransfer.train.corpus import Corpus
 from ecgtransfer.train.data_parallel import Workers
@@ -334,13 +335,16 @@ def test_training_that_diverges_is_one_clear_line(files: CorpusFiles, n_processe
         run(files.open(), model=PLAIN, settings=replace(SETTINGS, learning_rate=1e30), n_processes=n_processes)
 
 
-def changed_sample(corpus: Corpus, record_id: str) -> Corpus:
-    """Return a corpus in which one sample of one record is another."""
-    arrays = [array.copy() for array in corpus.arrays]
+def changed_sample(corpus: Corpus, record_id: str, folder: Path) -> Corpus:
+    """Return a corpus in which one sample of one record is another, its files in a folder."""
+    arrays = [np.load(file.path) for file in corpus.signals]
     row = corpus.labels.index.get_loc(record_id)
     array, row = (arrays[0], row) if row < len(arrays[0]) else (arrays[1], row - len(arrays[0]))
     array[row, 3, 5] += 1
-    return replace(corpus, arrays=tuple(arrays))
+    for number, array in enumerate(arrays):
+        np.save(folder / f"{record_id}.{number}.npy", array)
+    files = [SignalFile(folder / f"{record_id}.{number}.npy") for number in range(len(arrays))]
+    return replace(corpus, signals=tuple(files))
 
 
 def test_state_serves_the_same_training_alone(
@@ -373,7 +377,8 @@ def test_state_serves_the_same_training_alone(
         {"code": "ab13"}, {"seed": 8}, {"deterministic": False}, {"model": ("plain", {"age_sex": True})},
         {"settings": replace(SETTINGS, weight_decay=0.02)},
         {"corpus": replace(corpus, labels=flipped)},
-        {"corpus": changed_sample(corpus, train.index[0])}, {"corpus": changed_sample(corpus, valid.index[0])},
+        {"corpus": changed_sample(corpus, train.index[0], tmp_path)},
+        {"corpus": changed_sample(corpus, valid.index[0], tmp_path)},
         {"corpus": replace(corpus, age_sex=corpus.age_sex + 1)},
         {"corpus": corpus.without_patients_of([train.index[0]])},
     ]  # fmt: skip
