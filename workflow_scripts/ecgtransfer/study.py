@@ -15,7 +15,7 @@ from ecgtransfer.prepare.corpora import (
     without_shuffling,
     without_task,
 )
-from ecgtransfer.prepare.splits import has_validation
+from ecgtransfer.split.roles import has_validation
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from markupsafe import Markup, escape
 
 from ecgtransfer.arms import SCRATCH, way_of
 from ecgtransfer.prepare.corpora import JOINED_BY, LABELS, datasets_of, task_of
-from ecgtransfer.prepare.splits import has_validation
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import answers, controls, number
 from ecgtransfer.report.cautions import cautions
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES
 from ecgtransfer.report.sections import sections
+from ecgtransfer.split.roles import has_validation
 from ecgtransfer.study import (
     corpora_of,
     is_outside,
