@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.train.cells import CellTraining, train_cell, write_cell
 from ecgtransfer.train.corpus import read_corpus
 from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.ways import parse_way
+
+snakemake: Job
 
 with job(snakemake), leased_devices(snakemake.resources.gpu):
     hardware = snakemake.params.hardware

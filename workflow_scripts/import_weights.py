@@ -4,10 +4,12 @@ from pathlib import Path
 
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.files import sha256_of, write_json
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.leads import LEADS
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.weights import import_outside_weights, save_tensors
+
+snakemake: Job
 
 with job(snakemake):
     path, model = Path(snakemake.input.weights), snakemake.wildcards.model

@@ -6,11 +6,13 @@ import pandas as pd
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv, write_json
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.notices import tell
 from ecgtransfer.prepare.plausibility import doubts_about
 from ecgtransfer.prepare.signals import COLUMNS_READ, prepare_signals
 from ecgtransfer.prepare.summary import notices_of, recipe
+
+snakemake: Job
 
 with job(snakemake):
     folder, settings = Path(snakemake.params.folder), snakemake.params.settings

@@ -2,7 +2,7 @@
 
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import write_csv, write_json
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.prepare.corpora import ids_in_corpus, join_records, task_of
 from ecgtransfer.train.corpus import open_corpus, read_splits
 from ecgtransfer.train.devices import leased_devices
@@ -10,6 +10,8 @@ from ecgtransfer.train.pretraining import Pretraining, pretrain, values_to_learn
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
 from ecgtransfer.train.weights import save_weights
+
+snakemake: Job
 
 with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
     source, model = snakemake.wildcards.source, snakemake.wildcards.model

@@ -1,11 +1,13 @@
 """Rule `scratch`: train the replicates of a cell from random weights."""
 
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.train.cells import CellTraining, train_cell, write_cell
 from ecgtransfer.train.corpus import read_corpus
 from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
+
+snakemake: Job
 
 with job(snakemake), leased_devices(snakemake.resources.gpu):
     hardware = snakemake.params.hardware

@@ -2,10 +2,12 @@
 
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.notices import tell
 from ecgtransfer.prepare.corpora import join_records
 from ecgtransfer.split.corpus import split_corpus
+
+snakemake: Job
 
 with job(snakemake):
     files, params, corpus = snakemake.input, snakemake.params, snakemake.wildcards.corpus
