@@ -6,7 +6,6 @@ that what a study takes in the end is rather less.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +227,7 @@ def _seen_in_pretraining(config: Mapping[str, Any], n_records: Mapping[str, int]
     n_all = sum(n_records[dataset] for dataset in datasets_of(source, config["corpora"]))
     valid_share, test_share = _shares(config["splits"])
     valid = n_all * (valid_share or test_share)  # without validation records, the test records take their place
-    return _seen(_settings(config["pretrain"]), n_all - valid, valid)
+    return _seen(TrainingSettings.of(config["pretrain"]), n_all - valid, valid)
 
 
 def _seen_in_replicate(config: Mapping[str, Any], n_records: Mapping[str, int], cell: Cell) -> float:
@@ -241,15 +240,10 @@ def _seen_in_replicate(config: Mapping[str, Any], n_records: Mapping[str, int], 
         valid = used = test
     if cell.way in _FEATURES_ONCE:
         return float(train + valid + test) / PASSES
-    settings = _settings(config["finetune" if cell.source else "scratch"])
+    settings = TrainingSettings.of(config["finetune" if cell.source else "scratch"])
     return _seen(settings, train, used) + float(valid + test) / PASSES
 
 
 def _seen(settings: TrainingSettings, train: float, valid: float) -> float:
     epochs, _ = settings.for_size(max(round(train), 2))
     return epochs * (train + valid / PASSES)
-
-
-def _settings(section: Mapping[str, Any]) -> TrainingSettings:
-    names = {field.name for field in fields(TrainingSettings)}
-    return TrainingSettings(**{name: value for name, value in section.items() if name in names})
