@@ -1,4 +1,4 @@
-# From verified files to signals, labels and splits.
+# From verified files to signals, labels and measured values.
 
 
 rule describe_records:
@@ -111,36 +111,6 @@ rule harmonize_labels:
         code=code_of("harmonize_labels"),
     script:
         "../workflow_scripts/harmonize_labels.py"
-
-
-rule split_records:
-    input:
-        records=of_corpus("<results>/records/{dataset}.csv", "corpus"),
-        quality=of_corpus("<results>/signals/{dataset}.csv", "corpus"),
-        duplicates=of_joined("<results>/audit/duplicates/{joined}.csv", "corpus"),
-        labels="<results>/labels/{corpus}.csv",
-    output:
-        splits="<results>/splits/{corpus}.csv",
-        notices="<results>/notices/split_records/{corpus}.csv",
-        record="<results>/provenance/split_records/{corpus}.json",
-    log:
-        "<logs>/split_records/{corpus}.log",
-    benchmark:
-        "<benchmarks>/split_records/{corpus}.tsv"
-    conda:
-        "../envs/prepare.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        datasets=members_by_wildcard("corpus"),
-        settings=config["splits"],
-        n_replicates=replicates_of,
-        labels_are_learnt=labels_are_learnt,
-        code=code_of("split_records"),
-    script:
-        "../workflow_scripts/split_records.py"
 
 
 rule measure_signals:

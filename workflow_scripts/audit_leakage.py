@@ -2,11 +2,13 @@
 
 import pandas as pd
 
-from ecgtransfer.audit.leakage import leakage, patients_of_one_id
 from ecgtransfer.files import write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.notices import tell
 from ecgtransfer.prepare.corpora import read_tables
+from ecgtransfer.split.leakage import leakage, patients_of_one_id
+
+snakemake: Job
 
 with job(snakemake):
     found, params = snakemake.input, snakemake.params

@@ -5,9 +5,11 @@ from pathlib import Path
 import pandas as pd
 
 from ecgtransfer.files import files_there, write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.notices import tell
 from ecgtransfer.prepare.records import describe_records, require_some
+
+snakemake: Job
 
 with job(snakemake):
     described, rejected, notices = describe_records(

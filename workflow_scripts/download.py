@@ -4,7 +4,9 @@ from pathlib import Path
 
 from ecgtransfer.acquire.download import download
 from ecgtransfer.files import write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
+
+snakemake: Job
 
 with job(snakemake):
     # Neither mirror nor copy is a parameter of the rule: the checksums say that files are the same wherever they are.

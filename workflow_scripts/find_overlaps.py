@@ -2,7 +2,9 @@
 
 from ecgtransfer.audit.duplicates import audited, find_overlaps
 from ecgtransfer.files import write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
+
+snakemake: Job
 
 with job(snakemake):
     found, params = snakemake.input, snakemake.params

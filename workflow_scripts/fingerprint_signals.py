@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from ecgtransfer.audit.fingerprints import fingerprint_signals
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
+
+snakemake: Job
 
 with job(snakemake):
     fingerprints = fingerprint_signals(Path(snakemake.input.signals), snakemake.params.sampling_rate_hz)

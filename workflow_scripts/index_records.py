@@ -3,9 +3,11 @@
 import pandas as pd
 
 from ecgtransfer.files import write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.notices import tell
 from ecgtransfer.prepare.statements import index_records, read_label_table
+
+snakemake: Job
 
 with job(snakemake):
     described = pd.read_csv(snakemake.input.described, dtype=str, keep_default_na=False)

@@ -2,8 +2,10 @@
 
 from ecgtransfer.acquire.inventory import inventory
 from ecgtransfer.files import write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.prepare.formats.wfdb_headers import signal_files
+
+snakemake: Job
 
 with job(snakemake):
     write_csv(inventory(snakemake.params.entry, signal_files, snakemake.threads), snakemake.output.manifest)

@@ -4,8 +4,10 @@ from pathlib import Path
 
 from ecgtransfer.csv_tables import read_table
 from ecgtransfer.files import write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.prepare.measurements import measure_signals
+
+snakemake: Job
 
 with job(snakemake):
     quality = read_table(snakemake.input.quality)

@@ -1,12 +1,15 @@
 """Rule `plot_quality`: one page and one table per data set, what was kept and why the rest was not."""
 
-import numpy as np
+from pathlib import Path
 
 from ecgtransfer.csv_tables import read_table
 from ecgtransfer.files import write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
+from ecgtransfer.prepare.signal_file import SignalFile
 from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.quality_figure import draw_quality, quality_summary, with_gain_flag
+
+snakemake: Job
 
 with job(snakemake):
     ratio = snakemake.params.implausible_gain["ratio"]
@@ -14,12 +17,11 @@ with job(snakemake):
     quality = with_gain_flag(quality, ratio)
     summary = quality_summary(read_table(snakemake.input.rejected), quality)
     write_csv(summary, snakemake.output.summary)
-    signals = np.load(snakemake.input.signals, mmap_mode="r", allow_pickle=False)
     figure = draw_quality(
         snakemake.wildcards.dataset,
         summary,
         quality,
-        signals,
+        SignalFile(Path(snakemake.input.signals)).rows,
         snakemake.params.sampling_rate_hz,
         (1 / ratio, ratio),
     )

@@ -3,18 +3,19 @@
 from pathlib import Path
 
 from ecgtransfer.csv_tables import read_table
-from ecgtransfer.job import job
-from ecgtransfer.prepare.code_tables import read_code_table
+from ecgtransfer.job import Job, job
+from ecgtransfer.prepare.code_tables import read_translation
 from ecgtransfer.prepare.formats.units import NO_UNIT
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.report.ecg_page import draw_ecg_page
 from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.recordings import choose_recordings, recording_title
 
+snakemake: Job
+
 with job(snakemake):
     records = read_table(snakemake.input.records)
-    snomed = read_code_table(snakemake.input.snomed, ["snomed_ct", "abbreviation"])
-    abbreviations = snomed.set_index("snomed_ct")["abbreviation"].to_dict()
+    abbreviations = read_translation(snakemake.input.snomed, "snomed_ct", "abbreviation")
     stored = read_table(snakemake.input.described).fillna({"unit": "", "leads": ""}).set_index("record_id")
     chosen = choose_recordings(records, len(snakemake.output.svg))
     for record, svg, png in zip(chosen, snakemake.output.svg, snakemake.output.png, strict=True):

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 from ecgtransfer.files import write_arrays
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.train.corpus import read_corpus
 from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.source_predictions import predict_with_source
+
+snakemake: Job
 
 with job(snakemake), leased_devices(snakemake.resources.gpu):
     corpus = read_corpus(

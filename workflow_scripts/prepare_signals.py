@@ -2,27 +2,23 @@
 
 from pathlib import Path
 
-import pandas as pd
-
-from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv, write_json
-from ecgtransfer.job import job
-from ecgtransfer.notices import tell
-from ecgtransfer.prepare.plausibility import doubts_about
-from ecgtransfer.prepare.signals import COLUMNS_READ, prepare_signals
-from ecgtransfer.prepare.summary import notices_of, recipe
+from ecgtransfer.job import Job, job
+from ecgtransfer.prepare.dataset import prepare_dataset
+from ecgtransfer.prepare.summary import recipe
+
+snakemake: Job
 
 with job(snakemake):
-    folder, settings = Path(snakemake.params.folder), snakemake.params.settings
-    described = pd.read_csv(
-        snakemake.input.described, usecols=list(COLUMNS_READ), dtype=COLUMNS_READ, keep_default_na=False
+    out, settings = snakemake.output, snakemake.params.settings
+    quality = prepare_dataset(
+        snakemake.wildcards.dataset,
+        snakemake.input.described,
+        Path(snakemake.params.folder),
+        settings,
+        Path(out.signals),
+        out.notices,
+        snakemake.threads,
     )
-    doubts = doubts_about(described, folder, settings)
-    try:
-        quality = prepare_signals(described, folder, settings, Path(snakemake.output.signals), snakemake.threads)
-    except InputError:  # what was doubted may be its cause
-        tell(snakemake.wildcards.dataset, doubts, snakemake.output.notices)
-        raise
-    write_csv(quality, snakemake.output.quality)
-    tell(snakemake.wildcards.dataset, [*doubts, *notices_of(quality, settings)], snakemake.output.notices)
-    write_json(recipe(quality, settings), snakemake.output.recipe)
+    write_csv(quality, out.quality)
+    write_json(recipe(quality, settings), out.recipe)

@@ -3,8 +3,10 @@
 from ecgtransfer.compare.scores import load_predictions, score_run
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import write_arrays, write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
 from ecgtransfer.prepare.code_tables import read_rewards
+
+snakemake: Job
 
 with job(snakemake):
     rewards = read_rewards(snakemake.input.rewards) if snakemake.input.rewards else None

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from ecgtransfer.acquire.native_layouts import simulate
 from ecgtransfer.files import manifest_of, write_csv
-from ecgtransfer.job import job
+from ecgtransfer.job import Job, job
+
+snakemake: Job
 
 with job(snakemake):
     settings = dict(snakemake.params.settings)

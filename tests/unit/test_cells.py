@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import f1_score
-from tiny_cell import LEARNT, SETTINGS, Fitted, assert_same_predictions, cell, noted_fits, write_weights
+from tiny_cell import LEARNT, SETTINGS, Fitted, asked_for, assert_same_predictions, cell, noted_fits, write_weights
 from tiny_corpus import CorpusFiles, write_corpus
 from tiny_model import FLOPS_PER_SAMPLE, PLAIN, tiny_models  # noqa: F401 (a fixture)
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.train import cells, loop
-from ecgtransfer.train.cells import CellResult, write_cell
+from ecgtransfer.train.cells import CellResult, run_cell, write_cell
 from ecgtransfer.train.registry import build_model
 
 torch.set_num_threads(1)
@@ -310,6 +310,18 @@ def test_files_of_a_cell_are_readable_without_pickle(target: CorpusFiles, tmp_pa
         write_cell(objects, *paths)
     with np.load(paths[0], allow_pickle=False) as archive:  # the file of before is whole
         assert archive.files == list(result.predictions)
+
+
+def test_run_writes_what_training_gives_and_leaves_no_state(target: CorpusFiles, weights: Path, tmp_path: Path) -> None:
+    expected, unfinished = cell(target, "probe", weights), tmp_path / "unfinished"
+    paths = [tmp_path / name for name in ("predictions.npz", "history.csv", "run.json")]
+    run_cell(asked_for("probe", weights), target.open(), unfinished, 1, *paths)
+    assert not unfinished.exists()
+    with np.load(paths[0], allow_pickle=False) as archive:
+        for name, array in expected.predictions.items():
+            assert archive[name].tobytes() == array.tobytes(), name
+    pd.testing.assert_frame_equal(pd.read_csv(paths[1])[LEARNT], expected.history[LEARNT])
+    assert json.loads(paths[2].read_text())["replicates"] == expected.facts["replicates"]
 
 
 def test_state_serves_the_same_training_alone(

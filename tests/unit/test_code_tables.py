@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.code_tables import read_code_table, read_rewards
+from ecgtransfer.prepare.code_tables import read_code_table, read_rewards, read_translation
 
 LABELS = Path(__file__).parents[2] / "config/labels"
 MEND = "mend the table, or bring it back with `git checkout`"
@@ -22,6 +22,8 @@ def test_tables_of_the_workflow_are_read_as_they_stand():
     for name, columns in {"snomed.csv": NAMES, "equivalent.csv": ["snomed_ct", "counts_as"]}.items():
         expected = [{column: row[column] for column in columns} for row in rows_in(LABELS / name)]
         assert read_code_table(LABELS / name, columns).to_dict("records") == expected
+        translation = {row[columns[0]]: row[columns[1]] for row in expected}
+        assert read_translation(LABELS / name, *columns) == translation
     rewards = read_rewards(LABELS / "rewards/scored.csv")
     for row in rows_in(LABELS / "rewards/scored.csv"):
         label = row.pop("label")
@@ -58,6 +60,7 @@ def test_emptied_table_is_one_line(tmp_path):
 def test_table_that_may_be_empty(tmp_path):
     (tmp_path / "equivalent.csv").write_text("snomed_ct,counts_as\n")
     table = read_code_table(tmp_path / "equivalent.csv", ["snomed_ct", "counts_as"], may_be_empty=True)
+    assert read_translation(tmp_path / "equivalent.csv", "snomed_ct", "counts_as", may_be_empty=True) == {}
     assert table.empty and list(table) == ["snomed_ct", "counts_as"]
 
 

@@ -64,7 +64,7 @@ def test_the_quality_of_a_record_is_drawn_whatever_its_id_holds(record_id: str, 
     )
     rejected = pd.DataFrame({"reason": [reasons[0], "$x$ of $y"]})
     summary = quality_summary(rejected, quality)
-    figure = draw_quality("ward", summary, quality, np.zeros((2, 12, 500), np.int16), 100, (0.25, 4))
+    figure = draw_quality("ward", summary, quality, np.zeros((2, 12, 500), np.int16).__getitem__, 100, (0.25, 4))
     assert DOLLAR in saved(figure, tmp_path)
     titles = [text.get_text() for text in shown_texts(figure)]
     assert "plain: 7 leads are flat" in titles

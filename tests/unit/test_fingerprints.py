@@ -1,4 +1,4 @@
-"""Fingerprints: rows read in parts, landmarks at the beats, the same for any gain and wherever a recording begins."""
+"""Fingerprints: landmarks at the beats, the same for any gain and wherever a recording begins."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ecgtransfer.audit import prepared
 from ecgtransfer.audit.fingerprints import Fingerprints, fingerprint_signals
-from ecgtransfer.audit.prepared import SignalFile, averaged, extents, samples_per_step
+from ecgtransfer.audit.views import averaged, samples_per_step
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare import signal_file
 
 BEATS_S = np.array([0.43, 1.31, 2.22, 3.05, 3.97, 4.86, 5.71, 6.64, 7.52, 8.41, 9.33])
 
@@ -35,48 +35,6 @@ def times_s(prints: Fingerprints, row: int = 0) -> npt.NDArray[np.float64]:
     rate = prints.sampling_rate_hz / samples_per_step(prints.sampling_rate_hz)
     pooled = (samples_per_step(prints.sampling_rate_hz) - 1) / 2 / prints.sampling_rate_hz
     return prints.position[prints.record == row] / rate + pooled
-
-
-def test_rows_and_chunks_are_those_of_the_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    array = np.random.default_rng(0).integers(-32767, 32767, (7, 12, 40)).astype(np.int16)
-    np.save(tmp_path / "x.npy", array)
-    file = SignalFile(tmp_path / "x.npy")
-    monkeypatch.setattr(prepared, "BYTES_AT_ONCE", 2 * 12 * 40 * 2)
-    chunks = list(file.chunks())
-    assert [first for first, _ in chunks] == [0, 2, 4, 6]
-    np.testing.assert_array_equal(np.concatenate([rows for _, rows in chunks]), array)
-    numbers = np.array([5, 0, 5, 3])
-    np.testing.assert_array_equal(file.rows(numbers), array[numbers])
-
-
-@pytest.mark.parametrize(
-    "array", [np.zeros((3, 11, 5), np.int16), np.zeros((3, 12, 5), np.int32), np.zeros((12, 5), np.int16)]
-)
-def test_other_arrays_are_refused(tmp_path: Path, array: npt.NDArray[np.int16]) -> None:
-    np.save(tmp_path / "x.npy", array)
-    with pytest.raises(InputError, match="expected int16"):
-        SignalFile(tmp_path / "x.npy")
-
-
-def test_a_truncated_array_is_refused(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", np.ones((3, 12, 50), np.int16))
-    content = (tmp_path / "x.npy").read_bytes()
-    (tmp_path / "x.npy").write_bytes(content[:-2])
-    file = SignalFile(tmp_path / "x.npy")
-    with pytest.raises(InputError, match=r"ends before its 3 rows"):
-        list(file.chunks())
-    with pytest.raises(InputError, match=r"ends within row 2"):
-        file.rows(np.array([2]))
-    (tmp_path / "x.npy").write_bytes(b"")
-    with pytest.raises(InputError, match="not a readable signal array"):
-        SignalFile(tmp_path / "x.npy")
-
-
-def test_extents_leave_out_padding() -> None:
-    signals = np.zeros((3, 12, 9), np.int16)
-    signals[0, 4, 2] = signals[0, 7, 6] = 1
-    signals[1] = 5
-    np.testing.assert_array_equal(extents(signals), [[2, 7], [0, 9], [0, 0]])
 
 
 def test_averaging() -> None:
@@ -133,7 +91,7 @@ def test_windows_stay_within_the_signal_of_padded_records(tmp_path: Path) -> Non
 def test_nothing_depends_on_how_much_is_read_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = saved(tmp_path / "x.npy", *(recording(100, seed=seed) for seed in range(9)))
     at_once = fingerprint_signals(path, 100)
-    monkeypatch.setattr(prepared, "BYTES_AT_ONCE", 1)
+    monkeypatch.setattr(signal_file, "BYTES_AT_ONCE", 1)
     one_by_one = fingerprint_signals(path, 100)
     for name in ("digests", "extents", "record"):
         np.testing.assert_array_equal(getattr(one_by_one, name), getattr(at_once, name))

@@ -3,12 +3,18 @@
 import ast
 import re
 import sys
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 import yaml
 
+from ecgtransfer.code_fingerprint import _reachable
+
 REPOSITORY = Path(__file__).parents[2]
+SCRIPTS = REPOSITORY / "workflow_scripts"
+STAGES = ("acquire", "prepare", "audit", "split", "train", "compare", "report")
+"""From recordings to an answer: a file of rules and a package each."""
 RULES = {
     name: body
     for path in sorted((REPOSITORY / "rules").glob("*.smk"))
@@ -93,6 +99,34 @@ def test_training_needs_only_torch_numpy_and_pandas() -> None:
                 assert {alias.name.split(".")[0] for alias in node.names} <= allowed, path
             elif isinstance(node, ast.ImportFrom) and node.module:
                 assert node.module.split(".")[0] in allowed, path
+
+
+def modules_of(package: Path) -> list[str]:
+    """Return the dotted names of all modules of a package of the library."""
+    paths = (path.relative_to(SCRIPTS).with_suffix("") for path in package.rglob("*.py"))
+    return [".".join(path.parts).removesuffix(".__init__") for path in paths]
+
+
+def test_stages_stand_in_order_in_the_snakefile() -> None:
+    included = re.findall(r'include: "rules/(\w+)\.smk"', (REPOSITORY / "Snakefile").read_text())
+    assert [name for name in included if name in STAGES] == list(STAGES)
+    assert {path.parent.name for path in SCRIPTS.glob("ecgtransfer/*/__init__.py")} >= set(STAGES)
+
+
+@pytest.mark.parametrize(("earlier", "later"), list(combinations(STAGES, 2)))
+def test_no_stage_imports_a_later_one_directly_or_not(earlier: str, later: str) -> None:
+    found = {
+        module: sorted(name for name in _reachable([module], SCRIPTS) if f"{name}.".startswith(f"ecgtransfer.{later}."))
+        for module in modules_of(SCRIPTS / "ecgtransfer" / earlier)
+    }
+    assert found
+    assert not {module: names for module, names in found.items() if names}
+
+
+def test_imports_are_found_across_stages() -> None:
+    """What the test above rests on: it would see an arrow, also one through a module that is in no stage."""
+    assert "ecgtransfer.prepare.signal_file" in _reachable(["ecgtransfer.train.corpus"], SCRIPTS)
+    assert "ecgtransfer.split.roles" in _reachable(["ecgtransfer.compare.findings"], SCRIPTS)
 
 
 def opens_text_without_encoding(call: ast.Call) -> bool:

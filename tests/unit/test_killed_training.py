@@ -53,7 +53,9 @@ def pretraining(task: str, n_processes: int, settings: TrainingSettings = SETTIN
 
     def job(files: CorpusFiles, outputs: Path, unfinished: Path) -> None:
         corpus = files.open(task)
-        plan = Pretraining(task, *TINY, settings, seed=3, deterministic=True, code="ab12")
+        plan = Pretraining(
+            task=task, model=TINY[0], options=TINY[1], settings=settings, seed=3, deterministic=True, code="ab12"
+        )
         result = pretrain(plan, corpus, unfinished, n_processes)
         save_weights(result.model, plan.model, corpus.label_names, outputs / "weights.safetensors")
         write_csv(result.history, outputs / "history.csv")
@@ -65,7 +67,8 @@ def cell(files: CorpusFiles, outputs: Path, unfinished: Path) -> None:
     """Do what rule `finetune` does, with two replicates at a time."""
     weights = outputs.parent / "source.safetensors"
     training = CellTraining(
-        *TINY, fraction=1.0, replicates=3, seed=3, validation="budget", settings=replace(SETTINGS, epochs=EPOCHS // 2),
+        model=TINY[0], options=TINY[1], fraction=1.0, replicates=3, seed=3, validation="budget",
+        settings=replace(SETTINGS, epochs=EPOCHS // 2),
         way=Way("gradual"), way_settings={"epochs_per_group": 8}, weights=[weights], deterministic=True, code="ab12",
     )  # fmt: skip
     result = train_cell(training, files.open(), unfinished, n_processes=2)

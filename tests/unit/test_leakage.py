@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from ecgtransfer.audit.leakage import LEAKAGE_COLUMNS, leakage, patients_of_one_id
+from ecgtransfer.split.leakage import LEAKAGE_COLUMNS, leakage, patients_of_one_id
 
 PAIR = ["dataset_a", "record_a", "dataset_b", "record_b", "shift_s", "overlap_s", "correlation", "gain"]
 

@@ -14,8 +14,8 @@ from tiny_signals import SETTINGS
 from ecgtransfer.acquire import heart_model
 from ecgtransfer.acquire.heart_model import Repolarisation
 from ecgtransfer.acquire.heart_rhythm import BeatKind, Rhythm, beat_train, fibrillatory_waves
-from ecgtransfer.audit import prepared
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare import signal_file
 from ecgtransfer.prepare.measurements import COLUMNS, LIMITS, measure, measure_signals
 from ecgtransfer.prepare.rows import prepare_signal
 
@@ -251,7 +251,7 @@ class TestTable:
     def test_rows_are_those_of_the_array(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         rows = np.insert(prepared_hearts()[:5], 2, 0, axis=0)
         np.save(tmp_path / "signals.npy", rows)
-        monkeypatch.setattr(prepared, "BYTES_AT_ONCE", 2 * rows[0].nbytes)
+        monkeypatch.setattr(signal_file, "BYTES_AT_ONCE", 2 * rows[0].nbytes)
         ids = ["NA", "007", "flat", "b", "a", "c"]
         table = measure_signals(tmp_path / "signals.npy", ids, 100)
         assert list(table) == ["record_id", "heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms"]

@@ -18,6 +18,7 @@ from ecgtransfer.prepare.formats.wfdb_headers import signal_files
 from ecgtransfer.prepare.gains import out_of_line
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.records import describe_records
+from ecgtransfer.prepare.signal_file import SignalFile
 from ecgtransfer.prepare.signals import prepare_signals
 from ecgtransfer.prepare.summary import notices_of, recipe
 from ecgtransfer.report.ecg_page import draw_ecg_page
@@ -139,7 +140,7 @@ def test_the_quality_figure_says_so(tmp_path: Path) -> None:
     quality = prepare_signals(table, tmp_path, SETTINGS | {"scaling": "z-score"}, tmp_path / "s.npy")
     quality = with_gain_flag(quality, 4.0)
     summary = quality_summary(pd.DataFrame({"reason": pd.Series(dtype=str)}), quality)
-    figure = draw_quality("ours", summary, quality, np.load(tmp_path / "s.npy"), 100, (0.25, 4))
+    figure = draw_quality("ours", summary, quality, SignalFile(tmp_path / "s.npy").rows, 100, (0.25, 4))
     figure.canvas.draw()
     texts = [text.get_text() for part in figure.subfigs for axes in part.axes for text in axes.texts]
     assert "no unit:\nnot compared" in texts

@@ -95,7 +95,7 @@ def quality(folder: Path, signals: list[np.ndarray]) -> Path:
     table.loc[:1, ["usable", "reason"]] = 0, "7 leads are flat"
     table.loc[2:3, "clipped_leads"] = 2
     summary = quality_summary(pd.DataFrame({"reason": ["signal file a.mat is missing"]}), table)
-    figure = draw_quality("chapman-shaoxing", summary, table, prepared.astype(np.int16), 100, (0.25, 4))
+    figure = draw_quality("chapman-shaoxing", summary, table, prepared.astype(np.int16).__getitem__, 100, (0.25, 4))
     return saved(figure, folder / "quality", FEWER_DOTS_PER_INCH).with_suffix(".png")
 
 

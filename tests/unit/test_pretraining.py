@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 from tiny_cell import GRU, RESNET, Model
 from tiny_corpus import CorpusFiles, write_corpus
 from tiny_model import FLOPS_PER_SAMPLE, PLAIN, TINY, tiny_models  # noqa: F401 (a fixture)
@@ -18,14 +19,16 @@ from tiny_task import bytes_of
 from torch import Tensor, nn
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.train import loop, pretraining
+from ecgtransfer.prepare.signal_file import SignalFile
+from ecgtransfer.train import loop, pretraining, training
 from ecgtransfer.train.corpus import Corpus
 from ecgtransfer.train.data_parallel import Workers
 from ecgtransfer.train.loop import Epoch, Task
 from ecgtransfer.train.objectives import MaskedPatches, MultiLabel, OwnError, Regression
-from ecgtransfer.train.pretraining import INTERVALS, Pretrained, Pretraining, pretrain, values_to_learn
+from ecgtransfer.train.pretraining import Pretrained, Pretraining, pretrain, run_pretraining
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.settings import TrainingSettings
+from ecgtransfer.train.sources import INTERVALS
 from ecgtransfer.train.state import UnfinishedTraining
 from ecgtransfer.train.ways import ALL_WEIGHTS, TrainingPlan
 from ecgtransfer.train.weights import load_all_but_head, save_weights
@@ -71,6 +74,14 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
     return calls
 
 
+def asked_for(
+    task: str = "labels", model: tuple[str, dict[str, Any]] = TINY, settings: TrainingSettings = SETTINGS, **others: Any
+) -> Pretraining:
+    """Return a pre-training."""
+    given = {"seed": 7, "deterministic": True, "code": "ab12", **others}
+    return Pretraining(task=task, model=model[0], options=model[1], settings=settings, **given)
+
+
 def run(
     corpus: Corpus,
     task: str = "labels",
@@ -81,7 +92,7 @@ def run(
     **others: Any,
 ) -> Pretrained:
     """Pre-train; without `folder` no state is left behind."""
-    plan = Pretraining(task, *model, settings, **{"seed": 7, "deterministic": True, "code": "ab12", **others})
+    plan = asked_for(task, model, settings, **others)
     with TemporaryDirectory() as temporary:
         return pretrain(plan, corpus, folder or temporary, n_processes)
 
@@ -286,7 +297,7 @@ def test_crops_are_what_the_model_is_built_for(
         lengths.append(n_samples)
         return build_model(name, n_leads, n_samples, *others)
 
-    monkeypatch.setattr(pretraining, "build_model", noting)
+    monkeypatch.setattr(training, "build_model", noting)
     result = run(files.open(), settings=replace(SETTINGS, crop_s=1.25))
     assert lengths == [40]
     assert fitted[0].task.crop_samples == 40
@@ -334,13 +345,16 @@ def test_training_that_diverges_is_one_clear_line(files: CorpusFiles, n_processe
         run(files.open(), model=PLAIN, settings=replace(SETTINGS, learning_rate=1e30), n_processes=n_processes)
 
 
-def changed_sample(corpus: Corpus, record_id: str) -> Corpus:
-    """Return a corpus in which one sample of one record is another."""
-    arrays = [array.copy() for array in corpus.arrays]
+def changed_sample(corpus: Corpus, record_id: str, folder: Path) -> Corpus:
+    """Return a corpus in which one sample of one record is another, its files in a folder."""
+    arrays = [np.load(file.path) for file in corpus.signals]
     row = corpus.labels.index.get_loc(record_id)
     array, row = (arrays[0], row) if row < len(arrays[0]) else (arrays[1], row - len(arrays[0]))
     array[row, 3, 5] += 1
-    return replace(corpus, arrays=tuple(arrays))
+    for number, array in enumerate(arrays):
+        np.save(folder / f"{record_id}.{number}.npy", array)
+    files = [SignalFile(folder / f"{record_id}.{number}.npy") for number in range(len(arrays))]
+    return replace(corpus, signals=tuple(files))
 
 
 def test_state_serves_the_same_training_alone(
@@ -373,7 +387,8 @@ def test_state_serves_the_same_training_alone(
         {"code": "ab13"}, {"seed": 8}, {"deterministic": False}, {"model": ("plain", {"age_sex": True})},
         {"settings": replace(SETTINGS, weight_decay=0.02)},
         {"corpus": replace(corpus, labels=flipped)},
-        {"corpus": changed_sample(corpus, train.index[0])}, {"corpus": changed_sample(corpus, valid.index[0])},
+        {"corpus": changed_sample(corpus, train.index[0], tmp_path)},
+        {"corpus": changed_sample(corpus, valid.index[0], tmp_path)},
         {"corpus": replace(corpus, age_sex=corpus.age_sex + 1)},
         {"corpus": corpus.without_patients_of([train.index[0]])},
     ]  # fmt: skip
@@ -383,13 +398,22 @@ def test_state_serves_the_same_training_alone(
     assert epochs_of() == 3
 
 
-def test_columns_of_a_task(files: CorpusFiles) -> None:
-    records, measured = pd.read_csv(files.records), pd.read_csv(files.measurements)
-    assert list(values_to_learn("age", records)) == ["record_id", "age_years"]
-    assert list(values_to_learn("masked", records)) == ["record_id"]
-    assert list(values_to_learn("intervals", measured.assign(more=1))) == ["record_id", *INTERVALS]
-    labels = pd.read_csv(files.labels)
-    pd.testing.assert_frame_equal(values_to_learn("labels", labels), labels)
+@pytest.mark.parametrize("task", ["labels", "masked"])
+def test_files_are_written_and_no_state_is_left(files: CorpusFiles, tmp_path: Path, task: str) -> None:
+    corpus, unfinished = files.open(task), tmp_path / "unfinished"
+    expected = run(corpus, task)
+    paths = [tmp_path / name for name in ("weights.safetensors", "history.csv", "run.json")]
+    run_pretraining(asked_for(task), corpus, {"source": "here"}, unfinished, 0, *paths)
+    assert not unfinished.exists()
+    facts = json.loads(paths[2].read_text())
+    assert list(facts)[:2] == ["source", "task"] and facts["source"] == "here"
+    assert facts["best_epoch"] == expected.facts["best_epoch"] and facts["processes"] == 1
+    assert pd.read_csv(paths[1])["epoch"].tolist() == [1, 2, 3]
+    tensors = load_file(paths[0])
+    weights = expected.model.state_dict()
+    assert set(tensors) == {name for name in weights if task == "labels" or name.startswith("stages.")}
+    for name, tensor in tensors.items():
+        assert torch.equal(tensor, weights[name]), name
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

@@ -94,6 +94,6 @@ def test_page_is_drawn_whatever_was_kept(n_kept: int) -> None:
     quality["reason"] = quality["reason"].where(quality["usable"] == 1, "all leads are flat")
     signals = np.random.default_rng(1).integers(-900, 900, (60, 12, 500)).astype(np.int16)
     summary = quality_summary(rejected_table(), quality)
-    figure = draw_quality("here", summary, quality, signals, 100, (0.25, 4))
+    figure = draw_quality("here", summary, quality, signals.__getitem__, 100, (0.25, 4))
     assert f"here: {n_kept} of 63 recordings kept" in figure.get_suptitle()
     figure.canvas.draw()

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecgtransfer.audit.leakage import leakage
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.splits import has_validation, notices_of, split_records, stratified_folds
+from ecgtransfer.split.leakage import leakage
+from ecgtransfer.split.roles import has_validation, notices_of, split_records, stratified_folds
 
 SETTINGS: dict[str, Any] = {
     "by": "patient", "seed": 1, "n_folds": 10, "valid_folds": [5], "test_folds": [6, 7, 8, 9, 10],

@@ -24,7 +24,7 @@ def test_records_come_in_the_order_asked_for_from_several_arrays(files: CorpusFi
     corpus = files.open()
     everything = np.concatenate([np.load(path) for path in files.signals])
     labels = pd.read_csv(files.labels, index_col="record_id")
-    assert len(corpus.arrays) == 3
+    assert len(corpus.signals) == 3
     assert corpus.label_names == ["fast", "tall"]
     assert corpus.n_samples == everything.shape[2]
     rows = np.random.default_rng(0).permutation(len(labels))[:40]
@@ -52,10 +52,9 @@ def test_record_ids_stay_text(tmp_path: Path) -> None:
     assert corpus.load(train).record_id.tolist() == train
 
 
-def test_arrays_are_mapped_and_never_written(files: CorpusFiles) -> None:
+def test_files_are_never_written(files: CorpusFiles) -> None:
     before = [sha256_of(path) for path in files.signals]
     corpus = files.open()
-    assert all(isinstance(array, np.memmap) and not array.flags.writeable for array in corpus.arrays)
     loaded = corpus.load(corpus.splits["record_id"].tolist())
     loaded.signals.zero_()
     loaded.labels.fill_(7)
@@ -175,6 +174,20 @@ def test_tables_that_do_not_belong_to_the_signals_are_refused(files: CorpusFiles
         open_corpus(files.signals, *tables[:2], SAMPLING_RATE_HZ, tables[2].head(3))
     with pytest.raises(InputError, match=r"record r998 missing, .* \(2 in all\)"):
         files.open().load(["r001", "r998", "r999"])
+
+
+def test_signals_that_are_damaged_or_of_another_length_are_refused(files: CorpusFiles) -> None:
+    content = files.signals[1].read_bytes()
+    files.signals[1].write_bytes(content[:-7])
+    with pytest.raises(InputError, match=r"signals1\.npy: ends within row 30; remove it and run again"):
+        corpus = files.open()
+        corpus.load(corpus.labels.index.tolist())
+    np.save(files.signals[1], np.zeros((31, 12, 70), np.int16))
+    with pytest.raises(InputError, match=r"signals1\.npy: recordings of 70 samples, but 64 in .*signals0\.npy; delete"):
+        files.open()
+    files.signals[1].write_bytes(content[:50])
+    with pytest.raises(InputError, match=r"signals1\.npy: not a readable signal array .*; remove it and run again"):
+        files.open()
 
 
 @pytest.mark.parametrize("n_records", [1, 255, 256, 700])

@@ -55,6 +55,27 @@ def weights_of(model: Model, folder: Path) -> Path:
     return folder / f"{name}{'-age-sex' if options.get('age_sex') else ''}.safetensors"
 
 
+def asked_for(
+    way: str | None = None,
+    weights: Path | list[Path] | None = None,
+    model: Model = TINY,
+    settings: TrainingSettings = SETTINGS,
+    **others: Any,
+) -> CellTraining:
+    """Return a cell; `weights` are files or folders of `write_weights`."""
+    starts = weights if isinstance(weights, list) else [weights] if weights else []
+    given = {"fraction": 0.5, "replicates": 2, "seed": 7, "validation": "budget", "deterministic": True, "code": "ab12"}
+    return CellTraining(
+        model=model[0],
+        options=model[1],
+        settings=settings,
+        way=parse_way(way) if way else None,
+        way_settings=WAY_SETTINGS.get(way or "", {}),
+        weights=[weights_of(model, start) if start.is_dir() else start for start in starts],
+        **(given | others),
+    )
+
+
 def cell(
     files: CorpusFiles,
     way: str | None = None,
@@ -65,20 +86,9 @@ def cell(
     n_processes: int = 1,
     **others: Any,
 ) -> CellResult:
-    """Train a cell; `weights` are files or folders of `write_weights`. Without `folder` no state is left behind."""
-    name, options = model
-    starts = weights if isinstance(weights, list) else [weights] if weights else []
-    given = {"fraction": 0.5, "replicates": 2, "seed": 7, "validation": "budget", "deterministic": True, "code": "ab12"}
-    training = CellTraining(
-        model=name,
-        options=options,
-        settings=settings,
-        way=parse_way(way) if way else None,
-        way_settings=WAY_SETTINGS.get(way or "", {}),
-        weights=[weights_of(model, start) if start.is_dir() else start for start in starts],
-        **(given | others),
-    )
-    corpus = files.open(age_sex=options.get("age_sex", False))
+    """Train what `asked_for` returns. Without `folder` no state is left behind."""
+    training = asked_for(way, weights, model, settings, **others)
+    corpus = files.open(age_sex=model[1].get("age_sex", False))
     with TemporaryDirectory() as temporary:
         return train_cell(training, corpus, folder or temporary, n_processes)
 

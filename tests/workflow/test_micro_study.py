@@ -1,5 +1,6 @@
 """The harness of random tests of a whole study: quick, the same bytes in every folder, and struck where it is told."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,25 @@ def test_every_rule_runs_and_nothing_runs_again(finished_micro: MicroStudy, runn
     }
     assert rules == listed
     assert "Nothing to be done" in finished_micro.make_run(runner).output
+
+
+def test_no_rule_reads_what_a_later_stage_makes(finished_micro: MicroStudy, runner: FastRunner) -> None:
+    stages = re.findall(r'"(rules/\w+\.smk)"', (finished_micro.folder / "Snakefile").read_text())
+    place = {
+        rule: number
+        for number, path in enumerate(stages)
+        for rule in re.findall(r"^(?:rule|checkpoint) (\w+):", (finished_micro.folder / path).read_text(), re.MULTILINE)
+    }
+    graph = finished_micro.run_snakemake(runner, ["--rulegraph"]).output
+    rules = dict(re.findall(r'(\d+)\[label = "(\w+)"', graph))
+    arrows = {(rules[made], rules[read]) for made, read in re.findall(r"(\d+) -> (\d+)", graph)}
+    assert {
+        ("find_duplicates", "split_records"),
+        ("split_records", "audit_leakage"),
+        ("find_overlaps", "pretrain"),
+    } <= arrows
+    assert set(rules.values()) == {*place, "all"}
+    assert not {(made, read) for made, read in arrows if read != "all" and place[made] > place[read]}
 
 
 def test_another_folder_and_other_hashes_give_the_same_bytes(

@@ -6,7 +6,6 @@ that what a study takes in the end is rather less.
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ import pandas as pd
 
 from ecgtransfer.config.preparing import Splits
 from ecgtransfer.config.study import Study
-from ecgtransfer.config.training import Training
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.prepare.separators import BETWEEN_LABELS
@@ -228,7 +226,7 @@ def _seen_in_pretraining(study: Study, n_records: Mapping[str, int], source: str
     n_all = sum(n_records[dataset] for dataset in datasets_of(source, study.corpora))
     valid_share, test_share = _shares(study.splits)
     valid = n_all * (valid_share or test_share)  # without validation records, the test records take their place
-    return _seen(_settings(study.pretrain), n_all - valid, valid)
+    return _seen(TrainingSettings.of(study.pretrain.model_dump()), n_all - valid, valid)
 
 
 def _seen_in_replicate(study: Study, n_records: Mapping[str, int], cell: Cell) -> float:
@@ -241,15 +239,11 @@ def _seen_in_replicate(study: Study, n_records: Mapping[str, int], cell: Cell) -
         valid = used = test
     if cell.way in _FEATURES_ONCE:
         return float(train + valid + test) / PASSES
-    settings = _settings(study.finetune if cell.source else study.scratch)
+    section = study.finetune if cell.source else study.scratch
+    settings = TrainingSettings.of(section.model_dump())
     return _seen(settings, train, used) + float(valid + test) / PASSES
 
 
 def _seen(settings: TrainingSettings, train: float, valid: float) -> float:
     epochs, _ = settings.for_size(max(round(train), 2))
     return epochs * (train + valid / PASSES)
-
-
-def _settings(section: Training) -> TrainingSettings:
-    names = {field.name for field in fields(TrainingSettings)}
-    return TrainingSettings(**{name: value for name, value in section.model_dump().items() if name in names})

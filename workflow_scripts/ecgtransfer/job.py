@@ -2,9 +2,9 @@
 
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.locks import as_job
@@ -15,8 +15,26 @@ from ecgtransfer.system_errors import in_words
 logger = logging.getLogger(__name__)
 
 
+class _Wildcards(Protocol):
+    def __getattr__(self, name: str) -> str: ...
+
+
+class Job(Protocol):
+    """What Snakemake puts into a script under the name ``snakemake``; what a rule names there is known to the rule."""
+
+    rule: str
+    wildcards: _Wildcards
+    input: Any
+    output: Any
+    params: Any
+    log: Any
+    threads: int
+    resources: Any
+    config: Mapping[str, Any]
+
+
 @contextmanager
-def job(snakemake: Any) -> Iterator[None]:
+def job(snakemake: Job) -> Iterator[None]:
     """Run the block with its progress in the job's log, up to "done", and its warnings on the terminal, too.
 
     At its end the record is written of what it was given, read and wrote. An `InputError` ends the process with status
@@ -26,7 +44,7 @@ def job(snakemake: Any) -> Iterator[None]:
     Parameters
     ----------
     snakemake
-        The object of that name in a script of Snakemake.
+        What Snakemake gives the script.
     """
     with _logged(snakemake.log[0], snakemake.rule), as_job():
         digests = Digests(MEMORY)
@@ -68,7 +86,7 @@ def _logged(log_path: str, rule: str) -> Iterator[None]:
     logger.info("done")
 
 
-def _read_by(snakemake: Any, digests: Digests) -> dict[str, str | None]:
+def _read_by(snakemake: Job, digests: Digests) -> dict[str, str | None]:
     """Return the digest of each file that a job reads, those that stand in a manifest included."""
     manifest = snakemake.input.get("manifest")
     unlike = digests.first_unlike(manifest, snakemake.params.folder) if manifest else None
@@ -86,7 +104,7 @@ def _require_same(before: dict[str, str | None], after: dict[str, str | None]) -
             raise InputError(f"{path}: has changed while it was read; run again")
 
 
-def _record(snakemake: Any, read: dict[str, str | None], digests: Digests) -> Record:
+def _record(snakemake: Job, read: dict[str, str | None], digests: Digests) -> Record:
     written = {str(path): digests.of(path) for path in snakemake.output if path != snakemake.output.record}
     return Record(
         rule=snakemake.rule,

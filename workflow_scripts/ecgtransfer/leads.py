@@ -7,6 +7,9 @@ from typing import NamedTuple
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """Lead order of every array in this project."""
 
+INDEPENDENT = (0, 1, 6, 7, 8, 9, 10, 11)
+"""Leads I, II and V1 to V6; the other four are sums of I and II."""
+
 _BY_LOWER_CASE = {lead.lower(): lead for lead in LEADS}
 _NAME = re.compile(r"(?:mdc[ _])?(?:ecg[ _])?(?:lead[ _])?(?P<minus>[-\u2212]?)(?P<lead>[a-z0-9]+)", re.IGNORECASE)
 _FURTHER_LEAD = re.compile(r"v?[xyz]|v[7-9]|v[1-9]r", re.IGNORECASE)

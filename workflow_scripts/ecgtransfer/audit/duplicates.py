@@ -13,10 +13,11 @@ import pandas as pd
 
 from ecgtransfer.audit.candidates import Landmarks, candidates_between, candidates_within, principal_components
 from ecgtransfer.audit.fingerprints import Fingerprints
-from ecgtransfer.audit.prepared import SignalFile, samples_per_step
 from ecgtransfer.audit.verification import verify
+from ecgtransfer.audit.views import samples_per_step
 from ecgtransfer.csv_tables import read_table
 from ecgtransfer.errors import InputError
+from ecgtransfer.prepare.signal_file import SignalFile
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
-from ecgtransfer.audit.prepared import VIEWS, SignalFile, averaged, extents, samples_per_step
+from ecgtransfer.audit.views import VIEWS, averaged, samples_per_step
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_arrays
+from ecgtransfer.prepare.signal_file import SignalFile, extents
 from ecgtransfer.system_errors import stop_if_it_may_pass
 
 N_DIRECTIONS = 32

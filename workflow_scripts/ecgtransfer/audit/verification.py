@@ -15,7 +15,8 @@ import pandas as pd
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.ndimage import gaussian_filter1d
 
-from ecgtransfer.audit.prepared import INDEPENDENT, VIEWS, averaged, samples_per_step
+from ecgtransfer.audit.views import VIEWS, averaged, samples_per_step
+from ecgtransfer.leads import INDEPENDENT
 
 LEAST_OVERLAP_S = 3.0
 

@@ -1,1 +1,1 @@
-"""From recordings as published to signals, labels and splits."""
+"""From recordings as published to signals and labels."""

@@ -12,8 +12,9 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.signal import resample_poly
 
-from ecgtransfer.audit.prepared import INDEPENDENT, extents
+from ecgtransfer.leads import INDEPENDENT
 from ecgtransfer.prepare.filters import resampling_ratio
+from ecgtransfer.prepare.signal_file import extents
 
 RATE_HZ = 250
 """Steps of 4 ms; times in between come from interpolation."""

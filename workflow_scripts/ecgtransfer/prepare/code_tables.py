@@ -46,6 +46,12 @@ def read_code_table(
     return table
 
 
+def read_translation(path: str | Path, of: str, into: str, *, may_be_empty: bool = False) -> dict[str, str]:
+    """Return one column of a table by another, `into` by `of`; parameters and errors otherwise as `read_code_table`."""
+    table = read_code_table(path, [of, into], may_be_empty=may_be_empty)
+    return dict(zip(table[of], table[into], strict=True))
+
+
 def read_rewards(path: str | Path) -> pd.DataFrame:
     """Return the table of the Challenge's score: what it gives for answering a column's label where a row's is true.
 

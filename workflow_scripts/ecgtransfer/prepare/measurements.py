@@ -15,7 +15,6 @@ import numpy.typing as npt
 import pandas as pd
 from scipy.ndimage import gaussian_filter1d
 
-from ecgtransfer.audit.prepared import SignalFile
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.beats import (
     BEFORE,
@@ -29,6 +28,7 @@ from ecgtransfer.prepare.beats import (
     find_beats,
     typical_beat,
 )
+from ecgtransfer.prepare.signal_file import SignalFile
 
 COLUMNS = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms")
 """Beside ``record_id``."""

@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from ecgtransfer.audit.prepared import INDEPENDENT
 from ecgtransfer.errors import InputError
-from ecgtransfer.leads import LEADS
+from ecgtransfer.leads import INDEPENDENT, LEADS
 from ecgtransfer.prepare.filters import filter_and_resample
 from ecgtransfer.prepare.formats.units import NO_UNIT, bring_to_one
 from ecgtransfer.prepare.lead_order import (

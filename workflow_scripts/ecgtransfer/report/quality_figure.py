@@ -1,6 +1,7 @@
 """The quality page of a data set: what was kept, why the rest was not, and how typical and rejected recordings look."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ def draw_quality(
     dataset: str,
     summary: pd.DataFrame,
     quality: pd.DataFrame,
-    signals: npt.NDArray[np.int16],
+    rows: Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int16]],
     sampling_rate_hz: float,
     amplitude_bounds: tuple[float, float],
 ) -> Figure:
@@ -96,11 +97,11 @@ def draw_quality(
     summary
         As from `quality_summary`.
     quality
-        As from `with_gain_flag`, row i for row i of `signals`.
-    signals
-        Prepared, shape (records, 12, samples); only the rows drawn are read.
+        As from `with_gain_flag`, row i for row i of the prepared signals.
+    rows
+        Returns some rows of these, shape (numbers, 12, samples): `SignalFile.rows`, so that only what is drawn is read.
     sampling_rate_hz
-        Of `signals`.
+        Of the signals.
     amplitude_bounds
         Smallest and largest plausible ratio to the median amplitude.
     """
@@ -108,6 +109,8 @@ def draw_quality(
     odd = odd_records(quality)
     if odd:
         shown.append(("left out or flagged", odd, _LEFT_OUT))
+    places_drawn = np.array([place for _, places, _ in shown for place in places], dtype=np.int64)
+    signals = dict(zip(places_drawn.tolist(), rows(places_drawn), strict=True))
     figure = Figure((11.7, _COUNTS_INCHES + _SNAPSHOT_INCHES * len(shown)), layout="constrained")
     heights = [_COUNTS_INCHES, *[_SNAPSHOT_INCHES] * len(shown)]
     counts, *bands = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]

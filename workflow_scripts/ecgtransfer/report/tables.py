@@ -9,9 +9,9 @@ import pandas as pd
 
 from ecgtransfer.arms import FINETUNE, way_of
 from ecgtransfer.prepare.corpora import is_shuffled
-from ecgtransfer.prepare.splits import ROLES
 from ecgtransfer.report.answers import interval, number
 from ecgtransfer.report.names import METRIC_NAMES, one_line, series_name
+from ecgtransfer.split.roles import ROLES
 from ecgtransfer.study import patients_unknown
 
 _VERDICT_HEADS = ("scratch", "transfer", "difference", "interval", "verdict")

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.errors import InputError
+from ecgtransfer.leads import LEADS
+from ecgtransfer.prepare.signal_file import SignalFile
 from ecgtransfer.train.age_sex import age_sex_inputs
 
 MILLIVOLTS_PER_STEP = 1e-3
@@ -63,26 +65,26 @@ class Examples:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The signal arrays of a corpus, opened and not yet read, with its labels and its splits by record id.
+    """The signals of a corpus, opened and not yet read, with its labels and its splits by record id.
 
     Attributes
     ----------
-    arrays
-        One per data set.
+    signals
+        One array file per data set, all of one length.
     labels
-        A row per record of the arrays, in their order; index ``record_id``, a column per label.
+        A row per record of the files, in their order; index ``record_id``, a column per label.
     splits
         ``record_id,patient_id,role,rank_<replicate>``.
     sampling_rate_hz
-        Of the arrays.
+        Of the signals.
     age_sex
-        (records, 4), in the order of the arrays; None if no model asks for it.
+        (records, 4), in the order of the files; None if no model asks for it.
     validation_role
         Who validates: ``valid``, or in a corpus where no record has this role ``test``. Then epochs and thresholds are
         chosen on the very records on which the result is scored, as some published studies did.
     """
 
-    arrays: tuple[npt.NDArray[np.int16], ...]
+    signals: tuple[SignalFile, ...]
     labels: pd.DataFrame
     splits: pd.DataFrame
     sampling_rate_hz: int
@@ -97,7 +99,7 @@ class Corpus:
     @property
     def n_samples(self) -> int:
         """Samples per lead."""
-        return int(self.arrays[0].shape[2])
+        return self.signals[0].n_samples
 
     def samples_in(self, duration_s: float | None) -> int | None:
         """Return the number of samples, at least 1, of a duration in s; None for None."""
@@ -136,13 +138,12 @@ class Corpus:
                 f"label table: record {record_ids[absent[0]]} missing, which the split table has ({len(absent)} in"
                 " all); delete both files so that they are made again"
             )
-        starts = np.cumsum([0, *(len(array) for array in self.arrays)])
-        signals = np.empty((len(rows), *self.arrays[0].shape[1:]), dtype=np.int16)
+        starts = np.cumsum([0, *(file.n_records for file in self.signals)])
+        signals = np.empty((len(rows), len(LEADS), self.n_samples), dtype=np.int16)
         dataset = np.searchsorted(starts, rows, side="right") - 1
-        for array, start, stop in zip(self.arrays, starts[:-1], starts[1:], strict=True):
-            here = np.flatnonzero((rows >= start) & (rows < stop))
-            for place in here[np.argsort(rows[here])]:  # in file order, and without a second copy of them all
-                signals[place] = array[rows[place] - start]
+        for number, (file, start) in enumerate(zip(self.signals, starts, strict=False)):
+            here = np.flatnonzero(dataset == number)
+            file.read_into(signals, here, rows[here] - start)
         labels = self.labels.to_numpy(dtype=np.float32)[rows]
         return Examples(
             np.asarray(record_ids, dtype=np.str_),
@@ -160,28 +161,34 @@ def open_corpus(
     sampling_rate_hz: int,
     records: pd.DataFrame | None = None,
 ) -> Corpus:
-    """Return a corpus from the ``.npy`` arrays of its data sets and its tables.
+    """Return a corpus from the signals of its data sets and its tables.
 
     Parameters
     ----------
     signals
-        One file per data set.
+        One array file per data set.
     labels
-        ``record_id`` and a column per label, rows as in the arrays.
+        ``record_id`` and a column per label, rows as in the files.
     splits
         ``record_id,patient_id,role,rank_<replicate>``.
     sampling_rate_hz
-        Of the arrays.
+        Of the signals.
     records
-        ``age_years`` and ``sex``, rows as in the arrays, for models that take them.
+        ``age_years`` and ``sex``, rows as in the files, for models that take them.
 
     Raises
     ------
     InputError
-        If the arrays do not hold one row per row of a table.
+        If a file is no array of signals, or not as long as the others, or if they have not one row per row of a table.
     """
-    arrays = tuple(np.load(path, mmap_mode="r", allow_pickle=False) for path in signals)
-    n_rows = sum(len(array) for array in arrays)
+    files = tuple(SignalFile(Path(path)) for path in signals)
+    for file in files:
+        if file.n_samples != files[0].n_samples:
+            raise InputError(
+                f"{file.path}: recordings of {file.n_samples} samples, but {files[0].n_samples} in {files[0].path};"
+                " delete these files so that they are made again"
+            )
+    n_rows = sum(file.n_records for file in files)
     for name, table in {"label": labels, "record": records}.items():
         if table is not None and len(table) != n_rows:
             raise InputError(
@@ -190,7 +197,7 @@ def open_corpus(
             )
     age_sex = None if records is None else age_sex_inputs(records["age_years"], records["sex"])
     validation_role = "valid" if (splits["role"] == "valid").any() else "test"
-    return Corpus(arrays, labels.set_index("record_id"), splits, sampling_rate_hz, age_sex, validation_role)
+    return Corpus(files, labels.set_index("record_id"), splits, sampling_rate_hz, age_sex, validation_role)
 
 
 def read_corpus(

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.leads import LEADS
 from ecgtransfer.train.accounting import how_it_ran
 from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
@@ -27,42 +28,23 @@ from ecgtransfer.train.objectives import (
     Regression,
     balancing_weight,
 )
-from ecgtransfer.train.registry import build_model, forward_flops_by_registry
-from ecgtransfer.train.settings import TrainingSettings
-from ecgtransfer.train.state import UnfinishedTraining, training_key
+from ecgtransfer.train.state import UnfinishedTraining, remove_state
+from ecgtransfer.train.training import Training
 from ecgtransfer.train.ways import ALL_WEIGHTS
-
-INTERVALS = ["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms"]
-"""What a source is measured for, see `ecgtransfer.prepare.measurements`."""
+from ecgtransfer.train.weights import save_weights
 
 
-@dataclass(frozen=True)
-class Pretraining:
+@dataclass(frozen=True, kw_only=True)
+class Pretraining(Training):
     """One pre-training.
 
     Attributes
     ----------
     task
         ``labels``; ``age`` or ``intervals`` for the regression of measured values; ``masked`` for hidden patches.
-    model, options
-        A key of the model registry, and what the config section ``models`` says of it.
-    settings
-        The config section ``pretrain``.
-    seed
-        Of weights and order of batches.
-    deterministic
-        Whether algorithms are chosen that give the same result every time.
-    code
-        Fingerprint of the code that trains.
     """
 
     task: str
-    model: str
-    options: Mapping[str, Any]
-    settings: TrainingSettings
-    seed: int
-    deterministic: bool
-    code: str
 
 
 @dataclass(frozen=True)
@@ -72,12 +54,6 @@ class Pretrained:
     model: EcgModel
     history: pd.DataFrame
     facts: dict[str, Any]
-
-
-def values_to_learn(task: str, table: pd.DataFrame) -> pd.DataFrame:
-    """Return ``record_id`` and the columns of a source's table that a task predicts."""
-    columns = {"age": ["age_years"], "intervals": INTERVALS, "masked": []}.get(task)
-    return table if columns is None else table[["record_id", *columns]]
 
 
 def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> Pretrained:
@@ -142,9 +118,7 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
             device,
             history,
             len(train) * len(history) // n_processes,
-            forward_flops_by_registry(
-                plan.model, corpus.samples_in(plan.settings.crop_s) or corpus.n_samples, plan.options
-            ),
+            plan.forward_flops(corpus),
             arithmetic(device, plan.settings.precision),
         ),
     }
@@ -162,31 +136,38 @@ def _train(
 ) -> tuple[EcgModel, list[Epoch]]:
     """Train as one of the processes; the model stays on the device."""
     fix_seeds(plan.seed, deterministic=plan.deterministic)
-    crop_samples = corpus.samples_in(plan.settings.crop_s)
-    n_samples = crop_samples or corpus.n_samples
-    n_outputs = max(len(corpus.label_names), 1)
-    model = build_model(plan.model, len(LEADS), n_samples, n_outputs, plan.options)
+    model = plan.new_model(corpus, n_outputs=max(len(corpus.label_names), 1))
     trained: torch.nn.Module = model
     objective: Objective = Regression()
     if plan.task == "masked":
         patch_samples = corpus.samples_in(MASKED_PATCH_S) or 1
-        trained, objective = MaskedPatches(model, len(LEADS), n_samples, patch_samples), OwnError()
+        trained, objective = MaskedPatches(model, len(LEADS), plan.n_samples(corpus), patch_samples), OwnError()
     elif plan.task == "labels":
         weight = balancing_weight(train.labels).to(device) if plan.settings.positive_weight == "balanced" else None
         objective = MultiLabel(weight)
-    normalize = normalization_of(train.signals)
-    key = training_key(asdict(plan), tensors_of_training(trained, train, valid))
-    task = Task(objective, train.to(device), valid.to(device), normalize.to(device), crop_samples)
-    history = fit(trained.to(device), task, plan.settings, ALL_WEIGHTS, UnfinishedTraining(state, key), workers)
-    return model, history
+    unfinished = UnfinishedTraining(state, plan.key(trained, train, valid))
+    normalize = normalization_of(train.signals).to(device)
+    crop_samples = corpus.samples_in(plan.settings.crop_s)
+    task = Task(objective, train.to(device), valid.to(device), normalize, crop_samples)
+    return model, fit(trained.to(device), task, plan.settings, ALL_WEIGHTS, unfinished, workers)
 
 
-def tensors_of_training(model: torch.nn.Module, train: Examples, valid: Examples) -> dict[str, Any]:
-    """Return what decides a training beside its settings, for `training_key`."""
-    tensors: dict[str, Any] = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for name, examples in {"train": train, "valid": valid}.items():
-        tensors |= {f"{name}.{key}": value for key, value in vars(examples).items() if value is not None}
-    return tensors
+def run_pretraining(
+    plan: Pretraining,
+    corpus: Corpus,
+    about: Mapping[str, Any],
+    unfinished: str | Path,
+    n_processes: int,
+    weights: str | Path,
+    history: str | Path,
+    facts: str | Path,
+) -> None:
+    """Do what `pretrain` does and write what it leaves, each file whole; `about` goes in front of the facts."""
+    result = pretrain(plan, corpus, unfinished, n_processes)
+    write_csv(result.history, history)
+    write_json({**about, **result.facts}, facts)
+    save_weights(result.model, plan.model, corpus.label_names, Path(weights), stages_only=plan.task == "masked")
+    remove_state(unfinished)
 
 
 def _standardized(

@@ -1,7 +1,9 @@
 """What the config says of a training: how long and how fast."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,12 @@ class TrainingSettings:
     balance_datasets: bool = False
     choose_by: str = "macro_auroc"
     precision: str = "auto"
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any], precision: str = "auto") -> Self:
+        """Return what a config section says of a training; what else stands there, such as a seed, is left out."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in section.items() if name in names}, precision=precision)
 
     def for_size(self, n_train: int) -> tuple[int, int]:
         """Return epochs and patience for a training set: small ones go on until ``min_steps`` optimiser steps."""

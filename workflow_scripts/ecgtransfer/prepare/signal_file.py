@@ -1,4 +1,4 @@
-"""Rows of a prepared signal array, read with bounded memory, and the four leads that stand for the twelve."""
+"""The signal array of a data set, as `prepare_signals` writes it: opened here alone, and read row by row."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +9,8 @@ import numpy.typing as npt
 from ecgtransfer.errors import InputError
 from ecgtransfer.system_errors import stop_if_it_may_pass
 
-WORKING_RATE_HZ = 100
-"""Faster signals are averaged down to about this rate: what tells recordings apart lies below 50 Hz."""
-
 BYTES_AT_ONCE = 4 << 20
 """Of the array file. Chunks that stay in the processor's cache are the fastest."""
-
-INDEPENDENT = (0, 1, 6, 7, 8, 9, 10, 11)
-"""Leads I, II and V1 to V6; the other four are sums of I and II."""
-
-VIEWS = (0, 1, 7, 10)
-"""Leads I, II, V2 and V5 stand for the twelve where a search must be fast: the heart from four sides."""
 
 
 class SignalFile:
@@ -54,31 +45,24 @@ class SignalFile:
     def rows(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
         """Return the rows of these numbers, shape (numbers, 12, samples)."""
         values = np.empty((len(numbers), 12, self.n_samples), dtype=np.int16)
+        self.read_into(values, np.arange(len(numbers)), numbers)
+        return values
+
+    def read_into(
+        self, values: npt.NDArray[np.int16], places: npt.NDArray[np.int64], numbers: npt.NDArray[np.int64]
+    ) -> None:
+        """Read the rows of these numbers into these places of an array of shape (any, 12, samples), in file order."""
         with self.path.open("rb", buffering=0) as file:
             for i in np.argsort(numbers, kind="stable"):
-                file.seek(self._first_byte + int(numbers[i]) * values[0].nbytes)
-                if file.readinto(values[i].data) != values[i].nbytes:
+                row = values[places[i]]
+                file.seek(self._first_byte + int(numbers[i]) * row.nbytes)
+                if file.readinto(row.data) != row.nbytes:
                     raise InputError(f"{self.path}: ends within row {numbers[i]}; remove it and run again")
-        return values
 
     def _shaped(self, values: npt.NDArray[np.int16], n_rows: int) -> npt.NDArray[np.int16]:
         if len(values) != n_rows * 12 * self.n_samples:
             raise InputError(f"{self.path}: ends before its {self.n_records} rows; remove it and run again")
         return values.reshape(n_rows, 12, self.n_samples)
-
-
-def samples_per_step(sampling_rate_hz: float) -> int:
-    """Return how many samples are averaged into one at the working rate; 1 for rates below twice that."""
-    return max(1, int(sampling_rate_hz // WORKING_RATE_HZ))
-
-
-def averaged(signals: npt.NDArray[np.float32], n: int) -> npt.NDArray[np.float32]:
-    """Return the means of `n` successive samples along the last axis; a rest at the end is dropped."""
-    if n == 1:
-        return signals
-    whole = signals.shape[-1] // n * n
-    pooled: npt.NDArray[np.float32] = signals[..., :whole].reshape(*signals.shape[:-1], -1, n).mean(axis=-1)
-    return pooled
 
 
 def extents(signals: npt.NDArray[np.int16]) -> npt.NDArray[np.int32]:

@@ -25,26 +25,6 @@ def has_validation(settings: Mapping[str, Any]) -> bool:
     return settings["by"] != "record" and bool(settings["valid_folds"] or settings["valid_groups"])
 
 
-def usable_records(
-    records: pd.DataFrame, quality: pd.DataFrame, copies: pd.Series, labels_are_learnt: bool
-) -> pd.Series:
-    """Tell of every record whether it can have a role, index as in `records`.
-
-    Parameters
-    ----------
-    records
-        Columns ``record_id`` and ``labelled``.
-    quality
-        Column ``usable``, rows as in `records`.
-    copies
-        Ids of the records whose signal is that of another one.
-    labels_are_learnt
-        Whether a record without labels is of no use.
-    """
-    usable = (quality["usable"] == 1) & ~records["record_id"].isin(copies)
-    return usable & (records["labelled"] == 1) if labels_are_learnt else usable
-
-
 def split_records(
     records: pd.DataFrame, labels: pd.DataFrame, settings: Mapping[str, Any], n_replicates: int, corpus: str
 ) -> pd.DataFrame:
