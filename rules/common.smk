@@ -58,7 +58,7 @@ def read_yaml(path):
 
 DATASETS = read_yaml("config/datasets.yaml")
 VIEWS = sorted(
-    path.stem for path in Path(workflow.basedir, "config/labels/views").glob("*.csv")
+    path.stem for path in Path(HOME, "config/labels/views").glob("*.csv")
 )
 with said_in_one_line():
     try:

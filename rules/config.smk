@@ -3,7 +3,10 @@ import os
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+from snakemake.utils import update_config
+
+HOME = Path(str(workflow.current_basedir)).parent  # the workflow's own folder, whoever imports it
+SCRIPTS = HOME / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from ecgtransfer.config_reading import read_config
@@ -14,8 +17,7 @@ from ecgtransfer.system_errors import said_in_one_line
 
 def of_workflow(path):
     """Return where a file of the workflow lies: from the working folder, if that is the workflow's own."""
-    at_home = os.path.samefile(workflow.basedir, os.curdir)
-    return path if at_home else os.path.join(workflow.basedir, path)
+    return path if os.path.samefile(HOME, os.curdir) else str(HOME / path)
 
 
 DEFAULTS = of_workflow("config/config.yaml")
@@ -29,4 +31,7 @@ if workflow.is_main_process:  # Snakemake itself would end in a traceback
 configfile: DEFAULTS
 
 
+if workflow.modifier.skip_configfile:  # `config:` of a module is a study, too: what differs from the defaults
+    study, config = config, read_config(Path(DEFAULTS))
+    update_config(config, study)
 RESULTS = f"results/{config.get('study')}"
