@@ -5,7 +5,9 @@ from pathlib import Path
 
 from snakemake.utils import update_config
 
-HOME = Path(str(workflow.current_basedir)).parent  # the workflow's own folder, whoever imports it
+HOME = Path(
+    str(workflow.current_basedir)
+).parent  # the workflow's own folder, whoever imports it
 SCRIPTS = HOME / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
@@ -13,6 +15,12 @@ from ecgtransfer.config_reading import read_config
 from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.files import require_listable, require_writable
 from ecgtransfer.system_errors import said_in_one_line
+
+MAKE_RUN = (
+    "`make run`"
+    if workflow.modifier.is_main_snakefile()
+    else f"`python {SCRIPTS}/run.py --snakefile {workflow.main_snakefile}` with the same arguments"
+)
 
 
 def of_workflow(path):
@@ -31,7 +39,9 @@ if workflow.is_main_process:  # Snakemake itself would end in a traceback
 configfile: DEFAULTS
 
 
-if workflow.modifier.skip_configfile:  # `config:` of a module is a study, too: what differs from the defaults
+if (
+    workflow.modifier.skip_configfile
+):  # `config:` of a module is a study, too: what differs from the defaults
     study, config = config, read_config(Path(DEFAULTS))
     update_config(config, study)
 RESULTS = f"results/{config.get('study')}"

@@ -10,7 +10,7 @@ def plan_of_now():
 def stop_if_stale(running=()):
     """End with one line if what no `running` job makes is not what is asked."""
     try:
-        require_current(plan_of_now(), Digests(MEMORY), running)
+        require_current(plan_of_now(), Digests(MEMORY), running, MAKE_RUN)
     except InputError as stale:
         sys.exit(f"error: {stale}")
 

@@ -139,14 +139,14 @@ def judge(plan: Plan, digests: Digests, running: Collection[str] = ()) -> list[V
     return verdicts
 
 
-def require_current(plan: Plan, digests: Digests, running: Collection[str] = ()) -> None:
+def require_current(plan: Plan, digests: Digests, running: Collection[str] = (), remedy: str = "`make run`") -> None:
     """Stop unless the artefacts of all jobs but the running ones are what the config and the files of now make.
 
     Raises
     ------
     InputError
-        With the first artefact that does not fit, and the command that heals it.
+        With the first artefact that does not fit, and the command that heals it, `remedy`.
     """
     for verdict in judge(plan, digests, running):
         if verdict.state in (State.STALE, State.LOST):
-            raise InputError(f"{verdict.reason}; `make run` makes it again")
+            raise InputError(f"{verdict.reason}; {remedy} makes it again")
