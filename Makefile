@@ -6,7 +6,8 @@ BIN := .venv/bin
 CONFIG = config/config.yaml
 CORES = all
 ARGS =
-OPTIONS = --cores $(CORES) --configfile $(CONFIG) $(ARGS)
+QUOTED_CONFIG = '$(subst ','\'',$(CONFIG))'
+OPTIONS = --cores $(CORES) --configfile $(QUOTED_CONFIG) $(ARGS)
 
 .PHONY: help run plan verify test bench lint format .venv
 .DEFAULT_GOAL := help
@@ -38,7 +39,7 @@ verify: .venv/installed ## read all that the study CONFIG rests on, and name wha
 	@$(BIN)/python workflow_scripts/verify.py $(OPTIONS)
 
 plan: .venv/installed ## print what the study CONFIG takes, and what would run now and why
-	@$(BIN)/python workflow_scripts/plan.py $(CONFIG) $(ARGS)
+	@$(BIN)/python workflow_scripts/plan.py $(QUOTED_CONFIG) $(ARGS)
 
 test: .venv/installed ## run all tests
 	$(BIN)/python -m pytest $(ARGS)

@@ -5,9 +5,12 @@ from pathlib import Path
 
 from snakemake.utils import update_config
 
-HOME = Path(
-    str(workflow.current_basedir)
-).parent  # the workflow's own folder, whoever imports it
+RULES = str(workflow.current_basedir)
+if not os.path.isdir(RULES):
+    sys.exit(f"error: {RULES}: is no folder; name `workflow/Snakefile`, or a clone")
+if "{" in RULES or "}" in RULES:
+    sys.exit(f"error: {RULES}: braces are wildcards to Snakemake; rename the folder")
+HOME = Path(RULES).parent  # the workflow's own folder, whoever imports it
 SCRIPTS = HOME / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 

@@ -1,5 +1,6 @@
 """What Snakemake would be asked to do, without doing it."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
@@ -159,6 +160,6 @@ def _results_in(names: dict[str, Any]) -> str:
 def _make_run(config_files: Sequence[Any], overrides: Any, is_elsewhere: bool) -> str:
     if Path.cwd() != REPOSITORY:
         return "`workflow_scripts/run.py` with the same arguments"
-    given = f" CONFIG={config_files[0]}" if config_files else ""
+    given = f" CONFIG={shlex.quote(str(config_files[0]))}" if config_files else ""
     more = overrides or len(config_files or ()) > 1 or is_elsewhere
     return f"`make run{given}`{' with the same ARGS' if more else ''}"
