@@ -9,7 +9,7 @@ ARGS =
 QUOTED_CONFIG = '$(subst ','\'',$(CONFIG))'
 OPTIONS = --cores $(CORES) --configfile $(QUOTED_CONFIG) $(ARGS)
 
-.PHONY: help run plan verify test bench lint format .venv
+.PHONY: help run plan verify test bench lint lock format .venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +30,12 @@ help: ## list the targets
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 	  > "$$(.venv/peers/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/workflow.pth"
 	.venv/peers/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
+	@touch $@
+
+# An environment of its own, so that a lock file with which .venv cannot be built does not stand in its own way.
+.venv/lock/installed: Makefile
+	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet --disable-pip-version-check pip-tools==7.6.2
 	@touch $@
 
 run: .venv/installed ## run the study CONFIG to its report; only what changed is run again
@@ -53,6 +59,11 @@ lint: .venv/installed ## check format, types, rules
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow rules
 	$(BIN)/snakemake --lint
+
+lock: .venv/lock/installed ## write requirements.lock anew from pyproject.toml; ARGS=--upgrade takes newer versions
+	CUSTOM_COMPILE_COMMAND="make lock (pip-tools, from pyproject.toml)" .venv/lock/bin/pip-compile --quiet --all-extras \
+	  --strip-extras --no-annotate --no-emit-options --output-file requirements.lock $(ARGS) pyproject.toml
+	sed -i.old 's/^\(torch==[^+]*\)+.*/\1/' requirements.lock && rm requirements.lock.old # for CPUs or GPUs, as the index has it
 
 format: .venv/installed ## format all code
 	$(BIN)/ruff check --fix .
