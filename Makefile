@@ -6,9 +6,10 @@ BIN := .venv/bin
 CONFIG = config/config.yaml
 CORES = all
 ARGS =
-OPTIONS = --cores $(CORES) --configfile $(CONFIG) $(ARGS)
+QUOTED_CONFIG = '$(subst ','\'',$(CONFIG))'
+OPTIONS = --cores $(CORES) --configfile $(QUOTED_CONFIG) $(ARGS)
 
-.PHONY: help run plan verify test check bench lint format docs .venv
+.PHONY: help run plan verify test check bench lint lock format docs .venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -31,6 +32,12 @@ help: ## list the targets
 	.venv/peers/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
 	@touch $@
 
+# An environment of its own, so that a lock file with which .venv cannot be built does not stand in its own way.
+.venv/lock/installed: Makefile
+	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet --disable-pip-version-check pip-tools==7.6.2
+	@touch $@
+
 run: .venv/installed ## run the study CONFIG to its report; only what changed is run again
 	@$(BIN)/python workflow_scripts/run.py $(OPTIONS)
 
@@ -38,7 +45,7 @@ verify: .venv/installed ## read all that the study CONFIG rests on, and name wha
 	@$(BIN)/python workflow_scripts/verify.py $(OPTIONS)
 
 plan: .venv/installed ## print what the study CONFIG takes, and what would run now and why
-	@$(BIN)/python workflow_scripts/plan.py $(CONFIG) $(ARGS)
+	@$(BIN)/python workflow_scripts/plan.py $(QUOTED_CONFIG) $(ARGS)
 
 test: .venv/installed ## run all tests
 	$(BIN)/python -m pytest $(ARGS)
@@ -56,10 +63,15 @@ lint: .venv/installed ## check format, types, rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakefmt --check Snakefile workflow rules
 	$(BIN)/snakemake --lint
+
+lock: .venv/lock/installed ## write requirements.lock anew from pyproject.toml; ARGS=--upgrade takes newer versions
+	CUSTOM_COMPILE_COMMAND="make lock (pip-tools, from pyproject.toml)" .venv/lock/bin/pip-compile --quiet --all-extras \
+	  --strip-extras --no-annotate --no-emit-options --output-file requirements.lock $(ARGS) pyproject.toml
+	sed -i.old 's/^\(torch==[^+]*\)+.*/\1/' requirements.lock && rm requirements.lock.old # for CPUs or GPUs, as the index has it
 
 format: .venv/installed ## format all code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile rules
+	$(BIN)/snakefmt Snakefile workflow rules

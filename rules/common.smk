@@ -57,9 +57,7 @@ def read_yaml(path):
 
 
 DATASETS = read_yaml("config/datasets.yaml")
-VIEWS = sorted(
-    path.stem for path in Path(workflow.basedir, "config/labels/views").glob("*.csv")
-)
+VIEWS = sorted(path.stem for path in Path(HOME, "config/labels/views").glob("*.csv"))
 with said_in_one_line():
     try:
         require_keys_once(workflow.configfiles)
@@ -104,6 +102,18 @@ pathvars:
     results=RESULTS,
     logs=f"{RESULTS}/logs",
     benchmarks=f"{RESULTS}/benchmarks",
+
+
+moved = workflow.modifier.path_modifier
+if (
+    moved.prefix
+    or moved.modifies_prefixes
+    or workflow.pathvars.get("results") != RESULTS
+):
+    sys.exit(
+        "error: `prefix`, `replace_prefix` and `pathvars` of a module are not understood: a study knows that its files"
+        " lie in results/<study> and data; leave them out, and give each study another name"
+    )
 
 
 report: "captions/workflow.rst"

@@ -3,7 +3,15 @@ import os
 import sys
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir) / "workflow_scripts"
+from snakemake.utils import update_config
+
+RULES = str(workflow.current_basedir)
+if not os.path.isdir(RULES):
+    sys.exit(f"error: {RULES}: is no folder; name `workflow/Snakefile`, or a clone")
+if "{" in RULES or "}" in RULES:
+    sys.exit(f"error: {RULES}: braces are wildcards to Snakemake; rename the folder")
+HOME = Path(RULES).parent  # the workflow's own folder, whoever imports it
+SCRIPTS = HOME / "workflow_scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from ecgtransfer.config.reading import read_config
@@ -11,11 +19,16 @@ from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.files import require_listable, require_writable
 from ecgtransfer.system_errors import said_in_one_line
 
+MAKE_RUN = (
+    "`make run`"
+    if workflow.modifier.is_main_snakefile()
+    else f"`python {SCRIPTS}/run.py --snakefile {workflow.main_snakefile}` with the same arguments"
+)
+
 
 def of_workflow(path):
     """Return where a file of the workflow lies: from the working folder, if that is the workflow's own."""
-    at_home = os.path.samefile(workflow.basedir, os.curdir)
-    return path if at_home else os.path.join(workflow.basedir, path)
+    return path if os.path.samefile(HOME, os.curdir) else str(HOME / path)
 
 
 DEFAULTS = of_workflow("config/config.yaml")
@@ -29,4 +42,9 @@ if workflow.is_main_process:  # Snakemake itself would end in a traceback
 configfile: DEFAULTS
 
 
+if (
+    workflow.modifier.skip_configfile
+):  # `config:` of a module is a study, too: what differs from the defaults
+    study, config = config, read_config(Path(DEFAULTS))
+    update_config(config, study)
 RESULTS = f"results/{config.get('study')}"

@@ -10,12 +10,13 @@ def plan_of_now():
 def stop_if_stale(running=()):
     """End with one line if what no `running` job makes is not what is asked."""
     try:
-        require_current(plan_of_now(), Digests(MEMORY), running)
+        require_current(plan_of_now(), Digests(MEMORY), running, MAKE_RUN)
     except InputError as stale:
         sys.exit(f"error: {stale}")
 
 
-onstart:
+def begin(_log):
+    """Write down the plan of a run that is about to start its first job, and look whether it may."""
     with said_in_one_line():
         require_writable(RESULTS)
         remove_leftovers(Path(RESULTS))
@@ -29,6 +30,8 @@ def looked_after(execute):
     def execute_and_look(*given, **settings):
         if not workflow.is_main_process:
             return execute(*given, **settings)
+        of_importer = workflow._onstart  # `onstart:` counts for nothing in a module
+        workflow._onstart = lambda log: (begin(log), of_importer(log))
         with as_snakemake():
             with said_in_one_line(RESULTS):
                 execute(*given, **settings)

@@ -151,6 +151,7 @@ rule report:
         pretraining=pretraining_facts(),
         snomed=of_workflow("config/labels/snomed.csv"),
         template=of_workflow("workflow_scripts/ecgtransfer/report/page.html.j2"),
+        version=of_workflow("workflow_scripts/ecgtransfer/VERSION"),
     output:
         page=report(
             "<results>/report/index.html",

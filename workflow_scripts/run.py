@@ -45,7 +45,7 @@ def _run_until_settled(command: Command) -> None:
             return
         with chdir(command.folder):
             targets = to_make(asked.plan, settle(asked.plan, Digests(MEMORY), asked.is_whole), asked.is_whole)
-        if not targets and not asked.is_forced:
+        if not targets and not asked.is_forced and not asked.has_others:
             of_what = "all of it" if asked.is_whole else "what was asked for"
             print(f"Nothing to be done: {of_what} is what the config, the code and the files of now make.")
             if asked.is_whole:

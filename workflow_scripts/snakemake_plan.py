@@ -1,10 +1,12 @@
 """What Snakemake would be asked to do, without doing it."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from snakemake.api import DAGApi
@@ -35,6 +37,8 @@ class Asked:
         Whether this is the plan of the whole study.
     is_forced
         Whether jobs are to run that are up to date.
+    has_others
+        Whether Snakemake would run jobs of a workflow that imports this one.
     make_run
         The command of make that does the same.
     """
@@ -43,6 +47,7 @@ class Asked:
     running: frozenset[str]
     is_whole: bool
     is_forced: bool
+    has_others: bool
     make_run: str
 
 
@@ -128,22 +133,33 @@ def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
         sys.exit(1)
     if not workflows:
         return None
-    graph = workflows[0].dag
+    graph, results = workflows[0].dag, _results_in(workflows[0].globals)
     cut = (parsed.targets, parsed.until, parsed.omit_from, parsed.batch, parsed.allowed_rules)
     with chdir(parsed.directory or "."):
-        plan = plan_of(graph, workflows[0].globals["RESULTS"])
+        plan = plan_of(graph, results)
+    to_run = {str(job.output.get("record")): job for job in graph.needrun_jobs() if job.output}
     return Asked(
         plan=plan,
-        running=frozenset(str(job.output.get("record")) for job in graph.needrun_jobs()),
+        running=frozenset(to_run),
         is_whole=not any(cut),
         is_forced=bool(parsed.forceall or parsed.forcerun or parsed.force),
+        has_others=not to_run.keys() <= {job.record for job in plan.jobs},
         make_run=_make_run(parsed.configfile, parsed.config, is_elsewhere=bool(parsed.directory)),
     )
+
+
+def _results_in(names: dict[str, Any]) -> str:
+    """Return where the results of the study lie, by the names of a Snakefile, which may import the workflow."""
+    spaces = [names, *(vars(value) for value in names.values() if isinstance(value, ModuleType))]
+    found = {space["RESULTS"] for space in spaces if "RESULTS" in space and "MAKE_RUN" in space}
+    if len(found) != 1:
+        raise InputError(f"the Snakefile is about {len(found)} studies, expected one; run it with Snakemake")
+    return str(found.pop())
 
 
 def _make_run(config_files: Sequence[Any], overrides: Any, is_elsewhere: bool) -> str:
     if Path.cwd() != REPOSITORY:
         return "`workflow_scripts/run.py` with the same arguments"
-    given = f" CONFIG={config_files[0]}" if config_files else ""
+    given = f" CONFIG={shlex.quote(str(config_files[0]))}" if config_files else ""
     more = overrides or len(config_files or ()) > 1 or is_elsewhere
     return f"`make run{given}`{' with the same ARGS' if more else ''}"

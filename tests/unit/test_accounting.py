@@ -7,6 +7,7 @@ import resource
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy
@@ -217,7 +218,8 @@ def test_names_and_versions():
     found = versions(CPU)
     assert found["python"] == platform.python_version()
     assert (found["torch"], found["numpy"]) == (torch.__version__, numpy.__version__)
-    assert found.keys() == {"python", "torch", "numpy", "safetensors"}
+    assert f"version: {found['ecg-transfer']}\n" in Path(__file__).parents[2].joinpath("CITATION.cff").read_text()
+    assert found.keys() == {"ecg-transfer", "python", "torch", "numpy", "safetensors"}
 
 
 def test_processor_without_a_model_name(monkeypatch):

@@ -3,11 +3,14 @@
 import ast
 import re
 import sys
-from itertools import combinations
+import tomllib
+from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from ecgtransfer.code_fingerprint import _reachable
 
@@ -24,7 +27,18 @@ LOCK = dict(
     line.lower().split("==") for line in (REPOSITORY / "requirements.lock").read_text().splitlines() if "==" in line
 )
 NAME_ON_PYPI = {"pytorch": "torch", "pydantic-core": "pydantic_core"}
-NAME_IN_PYTHON = {"pytorch": "torch", "pydantic-core": "pydantic_core", "pillow": "PIL", "scikit-learn": "sklearn"}
+NAME_IN_PYTHON = {
+    "pytorch": "torch", "pillow": "PIL", "scikit-learn": "sklearn", "pyyaml": "yaml", "pydantic-core": "pydantic_core",
+}  # fmt: skip
+
+
+def direct_dependencies() -> dict[str, SpecifierSet]:
+    """Return the bounds of what pyproject.toml names, by its name in the lock file."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    requirements = list(map(Requirement, lines))
+    assert len({requirement.name for requirement in requirements}) == len(requirements)
+    return {requirement.name: requirement.specifier for requirement in requirements}
 
 
 def test_snakefile_is_a_table_of_contents() -> None:
@@ -55,6 +69,26 @@ def test_environments_have_the_versions_of_the_lock_file(path: Path) -> None:
     for dependency in pinned:
         name, version = dependency.split(" ==")
         assert LOCK[NAME_ON_PYPI.get(name, name)] == version
+
+
+def test_lock_file_holds_the_direct_dependencies_within_their_bounds() -> None:
+    direct = direct_dependencies()
+    assert {"snakemake", "torch", "pytest", "ruff"} <= direct.keys()
+    for name, bounds in direct.items():
+        assert bounds.contains(LOCK[name]), f"{name}: {LOCK[name]} is not {bounds}; `make lock`"
+        assert {bound.operator for bound in bounds} == {">=", "<"}, f"{name} lacks a bound"
+    assert LOCK["torch"] == "2.13.0"  # without the build, so that the index decides whether it is for CPUs or GPUs
+
+
+def test_everything_that_is_imported_is_a_direct_dependency() -> None:
+    named = {NAME_IN_PYTHON.get(name, name.replace("-", "_")) for name in direct_dependencies()}
+    scripts, tests = REPOSITORY / "workflow_scripts", [*(REPOSITORY / "tests").rglob("*.py")]
+    ours = {"ecgtransfer", "benchmarks", *(path.stem for path in (*scripts.glob("*.py"), *tests))}
+    for path in (*scripts.rglob("*.py"), *tests):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            assert {name.split(".")[0] for name in names} <= {*named, *ours, *sys.stdlib_module_names}, path
 
 
 @pytest.mark.parametrize("rule", RULES)

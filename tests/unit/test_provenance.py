@@ -72,7 +72,6 @@ class TestJudge:
             ({"params": {"value": "2"}}, "was made with other settings: value of the rule rule"),
             ({"params": {"value": "1", "more": "1"}}, "was made with other settings: more of the rule rule"),
             ({"code": "other"}, "was made by other code of the rule rule"),
-            ({"rule": "other"}, "was made by other code of the rule other"),
             ({"inputs": ("results/a", "table.csv")}, "was made without table.csv"),
             ({"inputs": ("results/z",)}, "was made with results/a"),
         ],
@@ -84,6 +83,10 @@ class TestJudge:
         assert verdicts[1].reason == f"results/b: {reason}"
         with pytest.raises(InputError, match=r"results/b: .*; `make run` makes it again"):
             require_current(changed, ALL)
+
+    def test_rules_with_other_names_in_a_workflow_that_imports_them(self, plan: Plan) -> None:
+        renamed = replace(plan, jobs=tuple(replace(one, rule=f"ecg_{one.rule}") for one in plan.jobs))
+        assert states(renamed) == "ccc"
 
     @pytest.mark.parametrize("dated", [0, 2 * 10**18])
     def test_another_content_of_a_table_whatever_its_date(self, plan: Plan, dated: int) -> None:

@@ -19,7 +19,10 @@ from stand_ins import FIGURES, TRAININGS
 from ecgtransfer.acquire.simulate import SNOMED_CODES, simulate_corpus
 from ecgtransfer.leads import LEADS
 
-PARTS = ("Snakefile", "Makefile", "rules", "workflow_scripts", "config", "envs", "profiles", "requirements.lock")
+PARTS = (
+    *("Snakefile", "workflow", "rules", "workflow_scripts", "config", "envs", "profiles"),
+    *("Makefile", "requirements.lock"),
+)
 """What of the repository a run needs."""
 MICRO = "tests/workflow/micro.yaml"
 STUDY = "study.yaml"

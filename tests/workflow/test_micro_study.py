@@ -47,10 +47,24 @@ def test_another_folder_and_other_hashes_give_the_same_bytes(
     assert other.results() == finished_micro.results()
 
 
-def test_processes_of_their_own_give_the_same_bytes_as_forked_ones(tmp_path: Path, finished_micro: MicroStudy) -> None:
-    study = MicroStudy.copied(finished_micro.folder, tmp_path / "slow")
+def test_processes_of_their_own_in_an_odd_folder_give_the_same_bytes_as_forked_ones(
+    tmp_path: Path, finished_micro: MicroStudy
+) -> None:
+    study = MicroStudy.copied(finished_micro.folder, tmp_path / "it's 100% größer – 心")
     Checkout.run(study, STUDY, "--forcerun", "audit_leakage", "compare")
     assert study.results() == finished_micro.results()
+
+
+def test_folder_that_snakemake_cannot_name_is_refused(
+    tmp_path: Path, new_micro: MicroStudy, runner: FastRunner
+) -> None:
+    study = MicroStudy.copied(new_micro.folder, tmp_path / "{x}")
+    for run in (study.run_snakemake, study.make_run):
+        result = run(runner)
+        assert result.returncode == 1
+        errors = [line for line in result.output.splitlines() if line.startswith("error")]
+        assert errors == [f"error: {study.folder}/rules: braces are wildcards to Snakemake; rename the folder"]
+        assert "Traceback" not in result.output
 
 
 def test_edit_and_its_undoing_end_with_the_same_bytes(

@@ -70,7 +70,7 @@ class Judge:
 
         Files that are not current are left out: they are going to change.
         """
-        if (record.rule, record.code) != (job.rule, job.code):
+        if record.code != job.code:  # not the rule's name, which is another one where a workflow imports it
             return f"was made by other code of the rule {job.rule}"
         names = sorted({*record.params, *job.params})
         others = [name for name in names if record.params.get(name) != job.params.get(name)]
@@ -139,14 +139,14 @@ def judge(plan: Plan, digests: Digests, running: Collection[str] = ()) -> list[V
     return verdicts
 
 
-def require_current(plan: Plan, digests: Digests, running: Collection[str] = ()) -> None:
+def require_current(plan: Plan, digests: Digests, running: Collection[str] = (), remedy: str = "`make run`") -> None:
     """Stop unless the artefacts of all jobs but the running ones are what the config and the files of now make.
 
     Raises
     ------
     InputError
-        With the first artefact that does not fit, and the command that heals it.
+        With the first artefact that does not fit, and the command that heals it, `remedy`.
     """
     for verdict in judge(plan, digests, running):
         if verdict.state in (State.STALE, State.LOST):
-            raise InputError(f"{verdict.reason}; `make run` makes it again")
+            raise InputError(f"{verdict.reason}; {remedy} makes it again")

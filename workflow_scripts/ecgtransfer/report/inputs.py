@@ -11,6 +11,7 @@ import pandas as pd
 from ecgtransfer.errors import printable
 from ecgtransfer.report.embedded import image_uri
 from ecgtransfer.report.recordings import choose_recordings, diagnoses_in_words, recording_title
+from ecgtransfer.version import version_of_workflow
 
 FilePath = str | os.PathLike[str]
 
@@ -62,8 +63,8 @@ def drawn_recordings(
 
 
 def software_versions() -> dict[str, str]:
-    """Return the versions of Python and of what the workflow computes and draws with, where installed."""
-    found = {"Python": platform.python_version()}
+    """Return the versions of the workflow, of Python, and of what it computes and draws with, where installed."""
+    found = {"ecg-transfer": version_of_workflow(), "Python": platform.python_version()}
     for name in _SOFTWARE:
         try:
             found[name] = version(name)

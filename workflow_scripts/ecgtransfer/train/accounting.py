@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self
 import torch
 
 from ecgtransfer.train.energy import EnergyMeter, energy_counters
+from ecgtransfer.version import version_of_workflow
 
 PASSES = 3
 """Arithmetic of a training step in forward passes: the backward pass has two products, one for the activations and one
@@ -228,7 +229,7 @@ def _field_of(path: Path, name: str) -> str | None:
 
 def versions(device: torch.device) -> dict[str, str]:
     """Return the versions of what computes."""
-    found = {"python": platform.python_version()}
+    found = {"ecg-transfer": version_of_workflow(), "python": platform.python_version()}
     found |= {name: importlib.metadata.version(name) for name in ("torch", "numpy", "safetensors")}
     if device.type == "cuda":
         cudnn = torch.backends.cudnn.version()
