@@ -26,7 +26,7 @@ RULES = {
 LOCK = dict(
     line.lower().split("==") for line in (REPOSITORY / "requirements.lock").read_text().splitlines() if "==" in line
 )
-NAME_ON_PYPI = {"pytorch": "torch", "pydantic-core": "pydantic_core"}
+NAME_ON_PYPI = {"pytorch": "torch"}
 NAME_IN_PYTHON = {
     "pytorch": "torch", "pillow": "PIL", "scikit-learn": "sklearn", "pyyaml": "yaml", "pydantic-core": "pydantic_core",
 }  # fmt: skip
