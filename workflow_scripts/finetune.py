@@ -24,7 +24,9 @@ with job(snakemake), leased_devices(snakemake.resources.gpu):
         options=snakemake.params.options,
         fraction=float(snakemake.wildcards.fraction),
         **snakemake.params.transfer,
-        settings=TrainingSettings(**snakemake.params.settings, precision=hardware["precision"]),
+        settings=TrainingSettings(
+            **snakemake.params.settings, precision=hardware["precision"], kernels=hardware["kernels"]
+        ),
         way=parse_way(snakemake.wildcards.way),
         way_settings=snakemake.params.way_settings,
         weights=[Path(path) for path in snakemake.input.weights],

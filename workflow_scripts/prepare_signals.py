@@ -19,7 +19,8 @@ with job(snakemake):
     )
     doubts = doubts_about(described, folder, settings)
     try:
-        quality = prepare_signals(described, folder, settings, Path(snakemake.output.signals), snakemake.threads)
+        array, kernels = Path(snakemake.output.signals), snakemake.params.kernels
+        quality = prepare_signals(described, folder, settings, array, snakemake.threads, kernels)
     except InputError:  # what was doubted may be its cause
         tell(snakemake.wildcards.dataset, doubts, snakemake.output.notices)
         raise

@@ -20,7 +20,7 @@ with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
         model=model,
         options=snakemake.params.options,
         seed=settings.pop("seed"),
-        settings=TrainingSettings(**settings, precision=hardware["precision"]),
+        settings=TrainingSettings(**settings, precision=hardware["precision"], kernels=hardware["kernels"]),
         deterministic=hardware["deterministic"],
         code=snakemake.params.code,
     )

@@ -21,7 +21,9 @@ with job(snakemake), leased_devices(snakemake.resources.gpu):
         options=snakemake.params.options,
         fraction=float(snakemake.wildcards.fraction),
         **snakemake.params.transfer,
-        settings=TrainingSettings(**snakemake.params.settings, precision=hardware["precision"]),
+        settings=TrainingSettings(
+            **snakemake.params.settings, precision=hardware["precision"], kernels=hardware["kernels"]
+        ),
         way=None,
         way_settings={},
         weights=[],

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.signal import resample_poly
 
 from ecgtransfer.audit.prepared import INDEPENDENT, extents
-from ecgtransfer.prepare.filters import resampling_ratio
+from ecgtransfer.kernels.filters import resampling_ratio
 
 RATE_HZ = 250
 """Steps of 4 ms; times in between come from interpolation."""

@@ -18,7 +18,7 @@ from ecgtransfer.files import write_arrays, write_csv, write_json
 from ecgtransfer.leads import LEADS
 from ecgtransfer.train.accounting import Stopwatch, how_it_ran
 from ecgtransfer.train.corpus import Corpus, Examples, Normalization, normalization_of
-from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
+from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device, uses_kernels
 from ecgtransfer.train.loop import Epoch, Task, best_epoch, fit, predict
 from ecgtransfer.train.models.base import EcgModel
 from ecgtransfer.train.objectives import MultiLabel, balancing_weight, weighted_f1
@@ -309,7 +309,8 @@ def _used_to_validate(cell: CellTraining, data: _Data, replicate: int) -> np.nda
 
 def _new_model(cell: CellTraining, corpus: Corpus) -> EcgModel:
     n_samples = corpus.samples_in(cell.settings.crop_s) or corpus.n_samples
-    return build_model(cell.model, len(LEADS), n_samples, len(corpus.label_names), cell.options)
+    fast = uses_kernels(training_device(), cell.settings.kernels)
+    return build_model(cell.model, len(LEADS), n_samples, len(corpus.label_names), cell.options, fast)
 
 
 def _flops_of_step(cell: CellTraining, corpus: Corpus) -> int | None:

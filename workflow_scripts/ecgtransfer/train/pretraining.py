@@ -15,7 +15,7 @@ from ecgtransfer.leads import LEADS
 from ecgtransfer.train.accounting import how_it_ran
 from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
 from ecgtransfer.train.data_parallel import Workers, train_with
-from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
+from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device, uses_kernels
 from ecgtransfer.train.loop import Epoch, Task, best_epoch, fit
 from ecgtransfer.train.models.base import EcgModel
 from ecgtransfer.train.objectives import (
@@ -165,7 +165,8 @@ def _train(
     crop_samples = corpus.samples_in(plan.settings.crop_s)
     n_samples = crop_samples or corpus.n_samples
     n_outputs = max(len(corpus.label_names), 1)
-    model = build_model(plan.model, len(LEADS), n_samples, n_outputs, plan.options)
+    fast = uses_kernels(device, plan.settings.kernels)
+    model = build_model(plan.model, len(LEADS), n_samples, n_outputs, plan.options, fast)
     trained: torch.nn.Module = model
     objective: Objective = Regression()
     if plan.task == "masked":

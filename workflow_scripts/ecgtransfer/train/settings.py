@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says, and ``hardware.precision``."""
+    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says, and of ``hardware``."""
 
     epochs: int
     min_steps: int
@@ -21,6 +21,7 @@ class TrainingSettings:
     balance_datasets: bool = False
     choose_by: str = "macro_auroc"
     precision: str = "auto"
+    kernels: str = "fast"
 
     def for_size(self, n_train: int) -> tuple[int, int]:
         """Return epochs and patience for a training set: small ones go on until ``min_steps`` optimiser steps."""

@@ -1,6 +1,6 @@
 """The time loops of an LSTM on a CPU, forward and back, in few and large operations.
 
-Definitions as in `torch.nn.LSTM`, and the ways to save time as in `ecgtransfer.train.models.gru_kernel`. The changed
+Definitions as in `torch.nn.LSTM`, and the ways to save time as in `ecgtransfer.kernels.gru`. The changed
 variables are h / 2 for the state, 2c for the cell and, of each tanh(a), sigmoid(2a).
 """
 
