@@ -25,7 +25,7 @@ from benchmarks import REPOSITORY
 from benchmarks.measure import Result, interleaved
 from benchmarks.peers import EDGE_S, HIGH_HZ, LOW_HZ, ORDER, RATE_HZ, TARGET_RATE_HZ, TOOLS
 from benchmarks.recordings import write_ptbxl
-from ecgtransfer.prepare.kernel import plan
+from ecgtransfer.kernels.block_filters import plan
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.signals import prepare_signals
 

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.measure import Result, interleaved
 from benchmarks.training_data import N_LEADS, N_SAMPLES, random_examples, settings_of
 from ecgtransfer.train.corpus import Examples
-from ecgtransfer.train.hardware import training_device
+from ecgtransfer.train.hardware import training_device, uses_kernels
 from ecgtransfer.train.loop import train_one_epoch
 from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.probe import N_LABELS, task_on
@@ -41,7 +41,7 @@ def _ratio(name: str) -> float:
     settings = settings_of(BATCH_SIZE)
     examples = random_examples(N_RECORDS, device)
     task = task_on(examples)
-    model = build_model(name, N_LEADS, N_SAMPLES, N_LABELS).to(device)
+    model = build_model(name, N_LEADS, N_SAMPLES, N_LABELS, fast=uses_kernels(device, "fast")).to(device)
     optimizer = Adam(ALL_WEIGHTS.parameter_groups(model), settings)
     model.train()
 

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.measure import Result, interleaved
 from benchmarks.training_data import N_LEADS, N_SAMPLES, random_examples, settings_of
-from ecgtransfer.train.hardware import training_device
+from ecgtransfer.train.hardware import training_device, uses_kernels
 from ecgtransfer.train.loop import Task, train_one_epoch
 from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.probe import N_LABELS, task_on
@@ -41,7 +41,7 @@ def _of_model(name: str) -> list[Result]:
     settings = settings_of(batch_size)
     task = task_on(random_examples(n_batches * batch_size, device))
     # All sides train one model, so that its place in memory favours none.
-    model = build_model(name, N_LEADS, N_SAMPLES, N_LABELS, options).to(device)
+    model = build_model(name, N_LEADS, N_SAMPLES, N_LABELS, options, uses_kernels(device, "fast")).to(device)
     optimizer = Adam(ALL_WEIGHTS.parameter_groups(model), settings)
     model.train()
 

@@ -78,6 +78,7 @@ rule prepare_signals:
         runtime=240,
     params:
         settings=config["signals"],
+        kernels=config["hardware"]["kernels"],
         folder=data_folder,
         code=code_of("prepare_signals"),
     script:

@@ -172,6 +172,7 @@ rule predict_with_source:
         options=model_options,
         crop_s=config["pretrain"]["crop_s"],
         precision=config["hardware"]["precision"],
+        kernels=config["hardware"]["kernels"],
         sampling_rate_hz=config["signals"]["sampling_rate_hz"],
         code=training_code_of("predict_with_source"),
     script:

@@ -14,7 +14,7 @@ with job(snakemake), leased_devices(snakemake.resources.gpu):
     cell = CellTraining(
         model=named.model,
         options=params.options,
-        settings=TrainingSettings.of(params.settings, params.hardware["precision"]),
+        settings=TrainingSettings.of(params.settings, params.hardware),
         deterministic=params.hardware["deterministic"],
         code=params.code,
         fraction=float(named.fraction),

@@ -25,5 +25,6 @@ with job(snakemake), leased_devices(snakemake.resources.gpu):
         corpus,
         snakemake.params.crop_s,
         snakemake.params.precision,
+        snakemake.params.kernels,
     )
     write_arrays(arrays, snakemake.output.predictions)

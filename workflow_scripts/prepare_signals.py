@@ -19,6 +19,7 @@ with job(snakemake):
         Path(out.signals),
         out.notices,
         snakemake.threads,
+        snakemake.params.kernels,
     )
     write_csv(quality, out.quality)
     write_json(recipe(quality, settings), out.recipe)

@@ -16,7 +16,7 @@ with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
         task=task,
         model=named.model,
         options=params.options,
-        settings=TrainingSettings.of(params.settings, params.hardware["precision"]),
+        settings=TrainingSettings.of(params.settings, params.hardware),
         seed=params.settings["seed"],
         deterministic=params.hardware["deterministic"],
         code=params.code,

@@ -140,7 +140,7 @@ class Stages:
         signals = self._place / "signals.npy"
         _run(
             "prepare_signals",
-            {"folder": entry["folder"], "settings": SIGNALS},
+            {"folder": entry["folder"], "settings": SIGNALS, "kernels": "fast"},
             {"manifest": self._at("raw"), "described": self._at("described")},
             {
                 "signals": signals, "quality": self._at("quality"), "recipe": self._at("recipe"),

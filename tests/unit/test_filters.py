@@ -6,7 +6,7 @@ import pytest
 from scipy.signal import butter, firwin, iirnotch, medfilt, sosfilt, sosfilt_zi, sosfiltfilt, tf2sos
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.filters import band_pass, filter_and_resample, remove_baseline, resample
+from ecgtransfer.kernels.filters import band_pass, filter_and_resample, remove_baseline, resample
 
 BAND = {"low_hz": 0.5, "high_hz": 40.0, "order": 3, "edge_s": 1.0}
 CLOSE = 1e-3

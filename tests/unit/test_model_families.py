@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ecgtransfer.train.models.image_layers import AsImage, RowConvolution
+from ecgtransfer.kernels.images import as_images
 from ecgtransfer.train.registry import build_model
 
 torch.set_num_threads(1)
@@ -171,14 +171,22 @@ def test_small_resnets(name: str, blocks: Sequence[int]) -> None:
     reference.check(reference.linear(pooled, 3))
 
 
+def image_of(layer: nn.Module) -> nn.Sequential:
+    """Return the fast form of a layer, alone in a chain."""
+    parts = nn.ModuleList([nn.Sequential(layer)])
+    as_images(parts)
+    (image,) = parts
+    assert isinstance(image, nn.Sequential)
+    return image
+
+
 @pytest.mark.parametrize("n_in", [12, 48])
 @pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (1, 2), (3, 1), (3, 2), (3, 4), (5, 1), (5, 2), (39, 1)])
 def test_image_layers_compute_1d_convolutions(n_in: int, kernel: int, stride: int) -> None:
     """Whether few or many channels, frames that the stride divides or not, one frame, or none behind the last."""
     for n_frames in (1, 2, 3, 32, 33, 34):
         plain = nn.Conv1d(n_in, 20, kernel, stride, padding=kernel // 2, bias=False).double()
-        image = AsImage(RowConvolution(n_in, 20, kernel, stride)).double()
-        image.load_state_dict({f"0.{key}": value for key, value in plain.state_dict().items()})
+        image = image_of(plain)
         x = torch.randn(3, n_in, n_frames, dtype=torch.float64)
         results = []
         for layer in (plain, image):
@@ -191,7 +199,7 @@ def test_image_layers_compute_1d_convolutions(n_in: int, kernel: int, stride: in
 
 
 def test_only_the_wanted_gradients_are_computed() -> None:
-    layer = AsImage(RowConvolution(48, 20, 3))
+    layer = image_of(nn.Conv1d(48, 20, 3, padding=1, bias=False))
     layer(torch.randn(2, 48, 9)).sum().backward()
     assert layer[0].weight.grad is not None
     layer.requires_grad_(False)
@@ -200,6 +208,12 @@ def test_only_the_wanted_gradients_are_computed() -> None:
     layer(x).sum().backward()
     assert x.grad is not None
     assert layer[0].weight.grad is None
+
+
+@pytest.mark.parametrize("other", [{"bias": True}, {"padding": 0}, {"padding": 2, "dilation": 2}, {"groups": 4}])
+def test_convolutions_that_would_come_out_differently_are_refused(other: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="cannot be an image"):
+        image_of(nn.Conv1d(48, 20, 3, **{"padding": 1, "bias": False, **other}))
 
 
 def kernels_of(model: nn.Module) -> list[nn.Conv1d]:

@@ -1,5 +1,6 @@
 """The recurrent models against the definitions of their cells, sample by sample in numpy."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.kernels.layers import FastMeanMax, WideLinear
 from ecgtransfer.train.models.base import EcgModel, MeanMaxOverTime
-from ecgtransfer.train.models.recurrent import MeanMaxOverSamples, WideLinear, bigru, bilstm, gru, lstm
+from ecgtransfer.train.models.recurrent import bigru, bilstm, fast_form, gru, lstm
 
 torch.set_num_threads(1)
 
@@ -27,6 +29,12 @@ STUDY = {  # Nguyen & Do 2025: parameters by model and number of labels
 def new_model(name: str, n_samples: int = 20, n_labels: int = 3, **options: Any) -> EcgModel:
     torch.manual_seed(0)
     return MODELS[name](12, n_samples, n_labels, **options)
+
+
+def new_fast_model(name: str, **options: Any) -> EcgModel:
+    model = new_model(name, **options)
+    fast_form(model)
+    return model
 
 
 def parameters_of(model: nn.Module) -> int:
@@ -91,9 +99,9 @@ def states_in_numpy(name: str, model: EcgModel, x: np.ndarray) -> np.ndarray:
 
 @every_model
 @heads
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["fast", "torch"])
-def test_reads_sample_by_sample(name: str, head: str, dtype: torch.dtype) -> None:
-    model = new_model(name, head=head)
+@pytest.mark.parametrize("make", [new_fast_model, new_model], ids=["fast", "plain"])
+def test_reads_sample_by_sample(name: str, head: str, make: Callable[..., EcgModel]) -> None:
+    model = make(name, head=head)
     x = torch.randn(3, 12, 20)
     states = states_in_numpy(name, model, x.double().numpy())
     if head == "pool":
@@ -101,7 +109,6 @@ def test_reads_sample_by_sample(name: str, head: str, dtype: torch.dtype) -> Non
     else:
         features = states.reshape(3, -1)  # sample after sample
     expected = features @ model.head.weight.detach().double().numpy().T + model.head.bias.detach().double().numpy()
-    model, x = model.to(dtype), x.to(dtype)
     with torch.no_grad():
         assert np.allclose(model.sequence(x), states.transpose(0, 2, 1), atol=1e-5)
         assert np.allclose(model.features(x), features, atol=1e-5)
@@ -112,8 +119,7 @@ def test_reads_sample_by_sample(name: str, head: str, dtype: torch.dtype) -> Non
 @every_model
 @heads
 def test_gradients_are_those_of_torch(name: str, head: str) -> None:
-    """In float64 torch's own layer computes; in float32, the kernel."""
-    fast, exact = new_model(name, head=head), new_model(name, head=head).double()
+    fast, exact = new_fast_model(name, head=head), new_model(name, head=head).double()
     x = torch.randn(4, 12, 20)
     for model in (fast, exact):
         logits = model(x.to(model.head.weight.dtype))
@@ -154,7 +160,7 @@ def test_other_heads_are_named() -> None:
 
 
 def test_flattened_features_are_the_states_in_place() -> None:
-    model = new_model("gru")
+    model = new_fast_model("gru")
     with torch.no_grad():
         frames = model.sequence(torch.randn(3, 12, 20))
         assert model.neck(frames).data_ptr() == frames.data_ptr()
@@ -169,7 +175,7 @@ def as_written(x: Tensor) -> Tensor:
 def test_mean_and_maximum_and_their_gradients(order: Any) -> None:
     x = order(torch.randint(-3, 3, (4, 5, 30)).float()).requires_grad_()  # every maximum several times
     weights = torch.randn(4, 10)
-    found, expected = MeanMaxOverSamples()(x), MeanMaxOverTime()(x)
+    found, expected = FastMeanMax()(x), MeanMaxOverTime()(x)
     assert torch.allclose(found, expected)
     gradients = [torch.autograd.grad(features, x, weights)[0] for features in (found, expected)]
     assert torch.allclose(*gradients, atol=1e-6)
@@ -177,8 +183,8 @@ def test_mean_and_maximum_and_their_gradients(order: Any) -> None:
 
 @pytest.mark.parametrize("order", [Tensor.contiguous, lambda x: x.t().contiguous().t()])
 def test_wide_layer_computes_what_a_linear_one_does(order: Any) -> None:
-    wide, linear = WideLinear(50, 3), nn.Linear(50, 3)
-    linear.load_state_dict(wide.state_dict())
+    linear = nn.Linear(50, 3)
+    wide = WideLinear(linear)
     x = order(torch.randn(4, 50)).requires_grad_()
     weights = torch.randn(4, 3)
     results = []

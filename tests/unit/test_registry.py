@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.kernels.layers import Recurrent
 from ecgtransfer.train import registry
 from ecgtransfer.train.flops import forward_flops
 from ecgtransfer.train.models.base import EcgModel
 from ecgtransfer.train.models.patch_transformer import TransformerBlock
-from ecgtransfer.train.models.recurrent import RecurrentLayer
 from ecgtransfer.train.models.s4d import DiagonalStateSpace
 from ecgtransfer.train.registry import REGISTRY, build_model, forward_flops_by_registry
 
@@ -82,7 +82,7 @@ def without_maxima(model: EcgModel) -> EcgModel:
 @every_row
 def test_family_is_that_of_the_layers(row: dict[str, str]) -> None:
     kinds = [type(module) for module in build_model(row["name"], 12, 1000, 5).modules()]
-    by_layer = {RecurrentLayer: "recurrent", DiagonalStateSpace: "state space", TransformerBlock: "attention"}
+    by_layer = {Recurrent: "recurrent", DiagonalStateSpace: "state space", TransformerBlock: "attention"}
     found = {family for layer, family in by_layer.items() if layer in kinds}
     assert {REGISTRY[row["name"]].family} == (found or {"convolutional"})
 

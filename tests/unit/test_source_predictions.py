@@ -38,7 +38,7 @@ def test_probabilities_are_those_of_the_source_on_signals_normalised_by_the_targ
 ) -> None:
     corpus = target.open()
     model = pretrained(tmp_path / "w.safetensors", corpus.n_samples)
-    found = predict_with_source("gru", OPTIONS, tmp_path / "w.safetensors", corpus, None, "float32")
+    found = predict_with_source("gru", OPTIONS, tmp_path / "w.safetensors", corpus, None, "float32", "fast")
     assert found["labels"].tolist() == SOURCE_LABELS
     assert sorted(found["record_id"]) == sorted(corpus.splits["record_id"])
     signals = corpus.load(found["record_id"].tolist()).signals.double() / 1000
@@ -53,7 +53,7 @@ def test_a_model_of_crops_sees_windows_of_them(target: CorpusFiles, tmp_path: Pa
     corpus = target.open()
     pretrained(tmp_path / "w.safetensors", corpus.n_samples // 2)
     crop_s = corpus.n_samples / 2 / SAMPLING_RATE_HZ
-    found = predict_with_source("gru", OPTIONS, tmp_path / "w.safetensors", corpus, crop_s, "float32")
+    found = predict_with_source("gru", OPTIONS, tmp_path / "w.safetensors", corpus, crop_s, "float32", "fast")
     assert found["probability"].shape == (len(corpus.splits), len(SOURCE_LABELS))
     assert np.isfinite(found["probability"]).all()
 
@@ -71,7 +71,7 @@ def test_predicts_with_one_thread_however_many_there_are(
 
     monkeypatch.setattr(source_predictions, "predict", noting)
     torch.set_num_threads(2)
-    predict_with_source("gru", OPTIONS, tmp_path / "w.safetensors", corpus, None, "float32")
+    predict_with_source("gru", OPTIONS, tmp_path / "w.safetensors", corpus, None, "float32", "fast")
     assert noted == [1]
 
 
@@ -79,6 +79,6 @@ def test_weights_of_another_model_are_refused(target: CorpusFiles, tmp_path: Pat
     corpus = target.open()
     pretrained(tmp_path / "w.safetensors", corpus.n_samples)
     with pytest.raises(InputError, match=r"holds the weights of 'gru', expected 'lstm'"):
-        predict_with_source("lstm", {}, tmp_path / "w.safetensors", corpus, None, "float32")
+        predict_with_source("lstm", {}, tmp_path / "w.safetensors", corpus, None, "float32", "fast")
     with pytest.raises(InputError, match="head"):
-        predict_with_source("gru", {"head": "flatten"}, tmp_path / "w.safetensors", corpus, None, "float32")
+        predict_with_source("gru", {"head": "flatten"}, tmp_path / "w.safetensors", corpus, None, "float32", "fast")

@@ -11,7 +11,7 @@ SECTION = {
 
 
 def test_section_is_read_without_what_belongs_elsewhere() -> None:
-    settings = TrainingSettings.of(SECTION, "bfloat16")
+    settings = TrainingSettings.of(SECTION, {"precision": "bfloat16", "deterministic": True})
     assert (settings.epochs, settings.schedule, settings.precision) == (3, "cosine", "bfloat16")
     assert settings.optimizer == "adamw"
     assert not hasattr(settings, "seed")

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ecgtransfer.kernels.filters import filter_and_resample
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare import signals as module
-from ecgtransfer.prepare.filters import filter_and_resample
 
 SETTINGS: dict[str, Any] = {
     "sampling_rate_hz": 100,

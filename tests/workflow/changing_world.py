@@ -43,6 +43,7 @@ VALUES: dict[str, list[Any]] = {
     "finetune.learning_rate": [0.002, 0.01],
     "arms.probe.learning_rate": [0.01, 0.02],
     "hardware.precision": ["auto", "float32"],
+    "hardware.kernels": ["fast", "plain"],
     "score.n_resamples": [100, 120],
     "score.seed": [1, 2],
     "compare.margin": [0.01, 0.02],

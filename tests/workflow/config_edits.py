@@ -131,6 +131,7 @@ EDITS: Mapping[str, Any] = {
     "arms.discriminative.rate_ratio": 9,
     "hardware.precision": "float32",
     "hardware.deterministic": False,
+    "hardware.kernels": "plain",
     "score.n_resamples": 900,
     "score.seed": 9,
     "score.min_positives": 9,

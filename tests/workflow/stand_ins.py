@@ -37,6 +37,10 @@ _ENTRY = "ecgtransfer"  # of the metadata of weights, as in ecgtransfer.train.we
 _NO_INFLUENCE = ("unfinished",)  # params that decide where something lies, not what comes out
 
 
+def _of_hardware(job: Job) -> dict[str, str]:
+    return {key: job.params.hardware[key] for key in ("precision", "kernels")}
+
+
 def pretrain(job: Job) -> None:
     """Stand in for a pre-training."""
     digest, rng = _digest_of(job), _generator(job)
@@ -60,7 +64,7 @@ def pretrain(job: Job) -> None:
         "n_valid": n_valid,
         "validation": "full" if n_valid else "test",
         "seed": seed,
-        "settings": {**settings, "precision": job.params.hardware["precision"]},
+        "settings": {**settings, **_of_hardware(job)},
         "deterministic": job.params.hardware["deterministic"],
         "code": job.params.code,
         "best_epoch": _N_EPOCHS,
@@ -201,7 +205,7 @@ def _train_cell(job: Job, arm: str, taken_over: Mapping[str, int]) -> None:
         "fraction": fraction,
         "validation": "test" if validates == "test" else transfer["validation"],
         "seed": transfer["seed"],
-        "settings": {**job.params.settings, "precision": job.params.hardware["precision"]},
+        "settings": {**job.params.settings, **_of_hardware(job)},
         "deterministic": job.params.hardware["deterministic"],
         "code": job.params.code,
         "replicates": replicates,

@@ -66,6 +66,7 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         ({"transfer.arms": ["finetune", "probe"]}, {"finetune": 2, "score_run": 2, **FINDINGS}),
         ({"arms.probe.learning_rate": 0.02}, {"report": 1}),
         ({"hardware.precision": "float32"}, TRAINING),
+        ({"hardware.kernels": "plain"}, SIGNALS),
         ({"transfer.fractions": [0.5, 1.0]}, {"scratch": 2, "finetune": 2, "score_run": 4, **FINDINGS}),
         ({"transfer.models": ["gru"]}, FINDINGS),
         ({"models.gru-flat": {"of": "gru", "head": "flatten"}}, {"report": 1}),
@@ -101,9 +102,11 @@ LIBRARY = "workflow_scripts/ecgtransfer/"
 @pytest.mark.parametrize(
     ("module", "old", "new", "jobs"),
     [
-        (LIBRARY + "prepare/filters.py", "0.95 *", "0.9 *", SIGNALS),
-        (LIBRARY + "prepare/filters.py", "high_hz = min(", "# why\n    high_hz = min(", {}),
-        (LIBRARY + "prepare/filters.py", '"""Return the signal after', '"""Return it after', {}),
+        (LIBRARY + "kernels/filters.py", "0.95 *", "0.9 *", SIGNALS),
+        (LIBRARY + "kernels/filters.py", "high_hz = min(", "# why\n    high_hz = min(", {}),
+        (LIBRARY + "kernels/filters.py", '"""Return the signal after', '"""Return it after', {}),
+        (LIBRARY + "kernels/block_design.py", "MIN_BLOCK = 32", "MIN_BLOCK = 64", SIGNALS),
+        (LIBRARY + "kernels/gru.py", "minus_one = torch.full([1], -1.0)", "minus_one = -torch.ones([1])", GRU),
         (LIBRARY + "train/models/recurrent.py", "HIDDEN_SIZE = 100", "HIDDEN_SIZE = 90", GRU),
         (LIBRARY + "prepare/layouts/ludb.py", "def layout", "x = 1\n\n\ndef layout", {}),
         (LIBRARY + "train/registry.csv", "\ngru,", "\nnew,ecgtransfer.train.models.recurrent,,none,1,1,1\ngru,", {}),

@@ -83,17 +83,21 @@ def _normalized(path: Path) -> tuple[str, tuple[str, ...]]:
 
 
 def in_words(node: object) -> str:
-    """Return a syntax tree as text that is the same in every version of Python; `ast.unparse` and `ast.dump` differ."""
+    """Return a syntax tree as text that is the same in every version of Python; `ast.unparse` and `ast.dump` differ.
+
+    Names of nodes and of their fields that are not empty, without positions. Text is escaped: which letters `repr`
+    leaves as they are is a matter of the version's Unicode tables.
+    """
     if isinstance(node, ast.JoinedStr):  # Python 3.12 puts empty text at the end of some
         node.values = [value for value in node.values if not (isinstance(value, ast.Constant) and value.value == "")]
     if isinstance(node, ast.AST):
-        said = [
+        fields = [
             f"{name}={in_words(value)}"
             for name, value in ast.iter_fields(node)
             if value not in (None, []) and name not in ("ctx", "kind", "type_comment")
         ]
-        return f"{type(node).__name__}({', '.join(said)})"
-    return f"[{', '.join(map(in_words, node))}]" if isinstance(node, list) else repr(node)
+        return f"{type(node).__name__}({', '.join(fields)})"
+    return f"[{', '.join(map(in_words, node))}]" if isinstance(node, list) else ascii(node)
 
 
 def _is_text(statement: ast.stmt) -> bool:

@@ -120,3 +120,6 @@ class Hardware(Section):
     """`auto`: bfloat16 on GPUs that have it, float32 elsewhere; or `float32` everywhere"""
     deterministic: Truth = key(True)
     """only algorithms that give the same bytes again; `false` may be faster on GPUs"""
+    kernels: Literal["fast", "plain"] = key("fast")
+    """on CPUs, filters, recurrent layers and convolutions by this workflow's own faster code (`fast`) or by SciPy and
+    PyTorch (`plain`), the same but for rounding; GPUs always compute `plain`"""

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from scipy.signal import resample_poly
 
+from ecgtransfer.kernels.filters import resampling_ratio
 from ecgtransfer.leads import INDEPENDENT
-from ecgtransfer.prepare.filters import resampling_ratio
 from ecgtransfer.prepare.signal_file import extents
 
 RATE_HZ = 250

@@ -21,6 +21,7 @@ def prepare_dataset(
     signals: Path,
     notices: str | Path,
     n_workers: int,
+    kernels: str,
 ) -> pd.DataFrame:
     """Write the array of a data set and its notices, and return the quality table, as `prepare_signals` does.
 
@@ -30,7 +31,7 @@ def prepare_dataset(
         Its name.
     described
         The table from `describe_records`.
-    folder, settings, signals, n_workers
+    folder, settings, signals, n_workers, kernels
         As for `prepare_signals`.
     notices
         Where they are written; they are said, too, also those of a preparation that fails.
@@ -43,7 +44,7 @@ def prepare_dataset(
     table = pd.read_csv(described, usecols=list(COLUMNS_READ), dtype=COLUMNS_READ, keep_default_na=False)
     doubts = doubts_about(table, folder, settings)
     try:
-        quality = prepare_signals(table, folder, settings, signals, n_workers)
+        quality = prepare_signals(table, folder, settings, signals, n_workers, kernels)
     except InputError:  # what was doubted may be its cause
         tell(dataset, doubts, notices)
         raise

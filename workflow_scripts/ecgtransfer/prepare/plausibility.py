@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.kernels.filters import filter_and_resample
 from ecgtransfer.leads import INDEPENDENT, LEADS
-from ecgtransfer.prepare.filters import filter_and_resample
 from ecgtransfer.prepare.formats.units import NO_UNIT, bring_to_one
 from ecgtransfer.prepare.lead_order import (
     CHEST_IN_ORDER,

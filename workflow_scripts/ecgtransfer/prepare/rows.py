@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ecgtransfer.kernels.block_filters import plan
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.kernel import plan
 from ecgtransfer.prepare.quality import (
     LARGEST_MV,
     LARGEST_STEP,
@@ -137,10 +137,13 @@ class Batch:
         If recordings of this rate and length cannot be filtered as the settings say.
     """
 
-    def __init__(self, sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any]) -> None:
-        self._plan = plan(sampling_rate_hz, n_samples, settings)
+    def __init__(
+        self, sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any], kernels: str = "fast"
+    ) -> None:
+        self._plan = plan(sampling_rate_hz, n_samples, settings, kernels)
         self._sampling_rate_hz = sampling_rate_hz
         self._settings = settings
+        self._kernels = kernels
         self._findings: list[Findings] = []
         self._filled: dict[int, tuple[float, int, float]] = {}
         """By the order of taking: amplitude in mV, samples that int16 cannot hold, and their share."""
@@ -154,7 +157,7 @@ class Batch:
         n_recorded, place = findings.stop - findings.first, len(self._findings)
         if n_recorded / self._sampling_rate_hz >= SHORTEST_S and findings.largest_mv <= LARGEST_MV:
             if n_recorded < self.input.shape[1]:
-                shorter = plan(self._sampling_rate_hz, n_recorded, self._settings)
+                shorter = plan(self._sampling_rate_hz, n_recorded, self._settings, self._kernels)
                 prepared = shorter(self.input[:, findings.first : findings.stop])
                 self._filled[place] = _fill([row], prepared[None], [findings], self._settings)[0]
             else:

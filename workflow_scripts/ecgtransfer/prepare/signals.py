@@ -88,6 +88,7 @@ class Job:
 
     folder: str
     settings: Mapping[str, Any]
+    kernels: str
     array_path: str
     """File that takes the rows, its header written."""
     first_byte: int
@@ -109,7 +110,7 @@ def _prepare(rows: npt.NDArray[np.int16], records: Sequence[Record], job: Job) -
 def _prepare_alike(rows: Sequence[npt.NDArray[np.int16]], records: Sequence[Record], job: Job) -> list[Quality]:
     """Fill rows from records of one rate and length; one that cannot be read or prepared stays zeros."""
     try:
-        batch = Batch(records[0].sampling_rate_hz, records[0].n_samples, job.settings)
+        batch = Batch(records[0].sampling_rate_hz, records[0].n_samples, job.settings, job.kernels)
     except InputError as error:
         return [_not_prepared(record, error, job) for record in records]
     failed: dict[int, Quality] = {}
@@ -220,7 +221,12 @@ class _Described:
 
 
 def prepare_signals(
-    described: pd.DataFrame, folder: Path, settings: Mapping[str, Any], array_path: Path, n_workers: int = 1
+    described: pd.DataFrame,
+    folder: Path,
+    settings: Mapping[str, Any],
+    array_path: Path,
+    n_workers: int = 1,
+    kernels: str = "fast",
 ) -> pd.DataFrame:
     """Prepare every record into `array_path`, an int16 ``.npy`` of shape (records, 12, samples).
 
@@ -230,8 +236,8 @@ def prepare_signals(
         Columns ``record_id``, ``path`` (within `folder`), ``sampling_rate_hz``, ``n_samples``, ``unit``, ``leads``.
     folder
         Where the recordings lie.
-    settings
-        The config section ``signals``.
+    settings, kernels
+        The config section ``signals``, and ``hardware.kernels``.
     array_path
         Its rows are those of `described`. A record that cannot be read is a row of zeros.
     n_workers
@@ -253,7 +259,8 @@ def prepare_signals(
     records = _Described(described)
     _require_units(described, folder, settings)
     with written_whole(array_path) as temporary, workers(min(n_workers, math.ceil(len(records) / CHUNK))) as run:
-        job = Job(str(folder), dict(settings), str(temporary), _allocate(temporary, len(records), settings))
+        first_byte = _allocate(temporary, len(records), settings)
+        job = Job(str(folder), dict(settings), kernels, str(temporary), first_byte)
         table, reasons = _prepare_all(job, records, run)
         _treat_out_of_line(job, records, table, reasons, run)
         if not table["usable"].any():

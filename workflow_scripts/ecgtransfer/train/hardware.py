@@ -30,6 +30,11 @@ def mixed_precision(device: torch.device, precision: str) -> AbstractContextMana
     return torch.autocast(device.type, torch.bfloat16, enabled=arithmetic(device, precision) is torch.bfloat16)
 
 
+def uses_kernels(device: torch.device, kernels: str) -> bool:
+    """Tell whether models compute with `ecgtransfer.kernels`: on CPUs, where ``hardware.kernels`` is ``fast``."""
+    return kernels == "fast" and device.type == "cpu"
+
+
 def fix_seeds(*seeds: int, deterministic: bool = True) -> None:
     """Make what follows depend on nothing but `seeds`: weights, order of batches, and the algorithms chosen.
 

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
 
 from ecgtransfer.train.settings import TrainingSettings
 
@@ -16,7 +18,8 @@ BETAS, EPSILON = (0.9, 0.999), 1e-8  # of Adam
 class Adam:
     """Adam (Kingma & Ba 2015, https://arxiv.org/abs/1412.6980) or AdamW (Loshchilov & Hutter 2019, 1711.05101).
 
-    The kernels are PyTorch's, without `torch.optim`: importing that takes longer than many a small cell trains.
+    The updates are those of `torch.optim`, ``fused``, in its form as functions: its classes import PyTorch's compiler
+    when they are made, which takes over 1 s, longer than many a small cell trains.
 
     Parameters
     ----------
@@ -27,7 +30,7 @@ class Adam:
     """
 
     def __init__(self, groups: Sequence[tuple[Sequence[nn.Parameter], float]], settings: TrainingSettings) -> None:
-        self._update = {"adamw": torch._fused_adamw_, "adam": torch._fused_adam_}[settings.optimizer]
+        self._update = {"adamw": adamw, "adam": adam}[settings.optimizer]
         self._weight_decay = settings.weight_decay
         self._groups = [([_Moments(parameter) for parameter in parameters], factor) for parameters, factor in groups]
 
@@ -43,15 +46,14 @@ class Adam:
             moved = [moments for moments in group if moments.parameter.grad is not None]
             if not moved:
                 continue
-            steps = [moments.steps for moments in moved]
-            torch._foreach_add_(steps, 1)
             self._update(
                 [_as_stored(moments.parameter, moments.parameter) for moments in moved],
                 [_as_stored(moments.parameter.grad, moments.parameter) for moments in moved],
                 [moments.first for moments in moved],
                 [moments.second for moments in moved],
                 [],
-                steps,
+                [moments.steps for moments in moved],
+                fused=True,
                 lr=rate * factor,
                 beta1=BETAS[0],
                 beta2=BETAS[1],

@@ -12,7 +12,7 @@ from ecgtransfer.leads import LEADS
 from ecgtransfer.study import samples_per_lead
 from ecgtransfer.train.accounting import PASSES, device_name
 from ecgtransfer.train.corpus import Examples, normalization_of
-from ecgtransfer.train.hardware import training_device
+from ecgtransfer.train.hardware import training_device, uses_kernels
 from ecgtransfer.train.loop import Task, train_one_epoch
 from ecgtransfer.train.objectives import MultiLabel
 from ecgtransfer.train.optimizing import Adam
@@ -45,13 +45,17 @@ def probed_speeds(study: Study) -> tuple[dict[str, float], str]:
     models = study.transfer.models
     n_samples, batch_size = samples_per_lead(study), study.scratch.batch_size
     speeds = {
-        model: probed_speed(model, study.options_of(model), n_samples, batch_size, PROBE_S / len(models))
+        model: probed_speed(
+            model, study.options_of(model), n_samples, batch_size, PROBE_S / len(models), study.hardware.kernels
+        )
         for model in models
     }
     return speeds, f"by a probe of {PROBE_S} seconds on {device_name(training_device())}"
 
 
-def probed_speed(name: str, options: dict[str, Any], n_samples: int, batch_size: int, seconds: float) -> float:
+def probed_speed(
+    name: str, options: dict[str, Any], n_samples: int, batch_size: int, seconds: float, kernels: str
+) -> float:
     """Return the FLOP per second of forward and backward pass that training a model reaches on this device.
 
     Parameters
@@ -62,6 +66,8 @@ def probed_speed(name: str, options: dict[str, Any], n_samples: int, batch_size:
         What each step sees.
     seconds
         How long to measure at least, after a first step that does not count. A step that takes longer ends it.
+    kernels
+        Of the config section ``hardware``.
     """
     device = training_device()
     torch.set_num_threads(1)  # as cells are trained
@@ -69,7 +75,8 @@ def probed_speed(name: str, options: dict[str, Any], n_samples: int, batch_size:
     settings = TrainingSettings(
         epochs=1, min_steps=0, patience=1, batch_size=batch_size, learning_rate=1e-4, weight_decay=0.0
     )
-    model = build_model(name, len(LEADS), n_samples, N_LABELS, options).to(device).train()
+    fast = uses_kernels(device, kernels)
+    model = build_model(name, len(LEADS), n_samples, N_LABELS, options, fast).to(device).train()
     optimizer = Adam(ALL_WEIGHTS.parameter_groups(model), settings)
 
     def step() -> None:

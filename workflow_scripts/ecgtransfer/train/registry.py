@@ -20,7 +20,7 @@ DESCRIBED_SAMPLES = 1000
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A row of the registry: ``module`` has a function named like the model that builds it.
+    """A row of the registry: ``module`` has a function named like the model that builds it, and may have ``fast_form``.
 
     ``options`` are those that the model has beyond ``age_sex``, which all have; ``mflops`` is its arithmetic for a
     recording of 12 leads and `DESCRIBED_SAMPLES` samples, as in ``docs/models.md``; ``family`` is ``convolutional``,
@@ -50,7 +50,7 @@ modules are named there, not imported, so that the code fingerprint of one model
 
 
 def build_model(
-    name: str, n_leads: int, n_samples: int, n_labels: int, options: Mapping[str, Any] | None = None
+    name: str, n_leads: int, n_samples: int, n_labels: int, options: Mapping[str, Any] | None = None, fast: bool = False
 ) -> EcgModel:
     """Return a freshly initialised model.
 
@@ -62,6 +62,8 @@ def build_model(
         The input's shape and the number of logits.
     options
         What the config section ``models`` says of this model.
+    fast
+        Whether it computes with `ecgtransfer.kernels`, as far as its module has a function ``fast_form`` that lets it.
 
     Raises
     ------
@@ -72,8 +74,11 @@ def build_model(
     others = {option: value for option, value in (options or {}).items() if option != "of"}
     if published not in REGISTRY:
         raise InputError(f"transfer.models: '{published}' is not a model; known are {', '.join(REGISTRY)}")
-    constructor = getattr(import_module(REGISTRY[published].module), published)
-    return cast("EcgModel", constructor(n_leads, n_samples, n_labels, **others))
+    module = import_module(REGISTRY[published].module)
+    model = cast("EcgModel", getattr(module, published)(n_leads, n_samples, n_labels, **others))
+    if fast and hasattr(module, "fast_form"):
+        module.fast_form(model)
+    return model
 
 
 def registry_name(name: str, options: Mapping[str, Any] | None = None) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says, and ``hardware.precision``."""
+    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says, and of ``hardware``."""
 
     epochs: int
     min_steps: int
@@ -23,12 +23,13 @@ class TrainingSettings:
     balance_datasets: bool = False
     choose_by: str = "macro_auroc"
     precision: str = "auto"
+    kernels: str = "fast"
 
     @classmethod
-    def of(cls, section: Mapping[str, Any], precision: str = "auto") -> Self:
-        """Return what a config section says of a training; what else stands there, such as a seed, is left out."""
+    def of(cls, section: Mapping[str, Any], hardware: Mapping[str, Any] | None = None) -> Self:
+        """Return what the section of a training says, and ``hardware``; what else stands there is left out."""
         names = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in section.items() if name in names}, precision=precision)
+        return cls(**{name: value for name, value in {**section, **(hardware or {})}.items() if name in names})
 
     def for_size(self, n_train: int) -> tuple[int, int]:
         """Return epochs and patience for a training set: small ones go on until ``min_steps`` optimiser steps."""

@@ -13,7 +13,7 @@ import torch
 
 from ecgtransfer.leads import LEADS
 from ecgtransfer.train.corpus import Corpus, normalization_of
-from ecgtransfer.train.hardware import training_device
+from ecgtransfer.train.hardware import training_device, uses_kernels
 from ecgtransfer.train.loop import predict
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.weights import labels_in_weights, load_with_head
@@ -26,6 +26,7 @@ def predict_with_source(
     corpus: Corpus,
     crop_s: float | None,
     precision: str,
+    kernels: str,
 ) -> dict[str, np.ndarray]:
     """Return the probabilities that the pre-trained model gives its own labels on all records of a target.
 
@@ -42,7 +43,7 @@ def predict_with_source(
         The target; its labels are not looked at.
     crop_s
         The stretch of a recording in s that the model was trained on; None for whole recordings.
-    precision
+    precision, kernels
         Of the config section ``hardware``.
 
     Returns
@@ -59,7 +60,9 @@ def predict_with_source(
     device = training_device()
     labels = labels_in_weights(weights, model_name)
     crop_samples = corpus.samples_in(crop_s)
-    model = build_model(model_name, len(LEADS), crop_samples or corpus.n_samples, len(labels), options)
+    n_samples = crop_samples or corpus.n_samples
+    fast = uses_kernels(device, kernels)
+    model = build_model(model_name, len(LEADS), n_samples, len(labels), options, fast)
     load_with_head(model, model_name, weights)
     examples = corpus.load(corpus.splits["record_id"].tolist())
     train = examples.where((corpus.splits["role"] == "train").to_numpy(copy=True))

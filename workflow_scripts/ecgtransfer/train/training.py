@@ -8,6 +8,7 @@ from torch import nn
 
 from ecgtransfer.leads import LEADS
 from ecgtransfer.train.corpus import Corpus, Examples
+from ecgtransfer.train.hardware import training_device, uses_kernels
 from ecgtransfer.train.models.base import EcgModel
 from ecgtransfer.train.registry import build_model, forward_flops_by_registry
 from ecgtransfer.train.settings import TrainingSettings
@@ -45,7 +46,8 @@ class Training:
 
     def new_model(self, corpus: Corpus, n_outputs: int) -> EcgModel:
         """Return the model for recordings of a corpus, with weights as torch's generator gives them now."""
-        return build_model(self.model, len(LEADS), self.n_samples(corpus), n_outputs, self.options)
+        fast = uses_kernels(training_device(), self.settings.kernels)
+        return build_model(self.model, len(LEADS), self.n_samples(corpus), n_outputs, self.options, fast)
 
     def forward_flops(self, corpus: Corpus) -> int:
         """Return the arithmetic of a forward pass of what the model sees at once."""

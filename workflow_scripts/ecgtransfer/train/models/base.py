@@ -1,6 +1,6 @@
 """What all models share: stages that read the signal, a neck that sums it up, and a head that names the labels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -73,10 +73,9 @@ class EcgModel(nn.Module):
         return logits
 
 
-def draw_into(weight: Tensor, draw: Callable[[Tensor], Tensor]) -> None:
-    """Fill a weight with random numbers: PyTorch draws several times slower into memory of another order."""
-    with torch.no_grad():
-        weight.copy_(draw(torch.empty(weight.shape, device=weight.device)))
+def convolution(n_in: int, n_out: int, kernel: int, stride: int = 1) -> nn.Conv1d:
+    """Return a convolution without bias that, with an odd kernel, returns ceil(frames / stride) frames."""
+    return nn.Conv1d(n_in, n_out, kernel, stride, padding=kernel // 2, bias=False)
 
 
 class MeanOverTime(nn.Module):

@@ -7,8 +7,6 @@ github.com/helme/ecg_ptbxl_benchmarking.
 import torch
 from torch import Tensor, nn
 
-from ecgtransfer.train.models.base import draw_into
-
 N_FEATURES = 128
 
 
@@ -37,6 +35,6 @@ def start_as_in_benchmark(model: nn.Module) -> None:
     """Draw all weights, those of the last layer, too, after He et al. 2015, and set biases to 0."""
     for module in model.modules():
         if isinstance(module, nn.Conv1d | nn.Linear):
-            draw_into(module.weight, nn.init.kaiming_normal_)
+            nn.init.kaiming_normal_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor, nn
 
-from ecgtransfer.train.models.base import EcgModel
+from ecgtransfer.kernels.images import as_images
+from ecgtransfer.train.models.base import EcgModel, convolution
 from ecgtransfer.train.models.fastai_neck import N_FEATURES, fastai_neck, start_as_in_benchmark
-from ecgtransfer.train.models.image_layers import AsImage, RowConvolution
 
 KERNELS = (39, 19, 9)
 BOTTLENECK = 32
@@ -19,9 +19,9 @@ class InceptionBlock(nn.Module):
 
     def __init__(self, n_in: int) -> None:
         super().__init__()
-        self.bottleneck = nn.Conv1d(n_in, BOTTLENECK, 1, bias=False)
-        self.convolutions = nn.ModuleList(AsImage(RowConvolution(BOTTLENECK, FILTERS, kernel)) for kernel in KERNELS)
-        self.pooled = nn.Sequential(nn.MaxPool1d(3, stride=1, padding=1), nn.Conv1d(n_in, FILTERS, 1, bias=False))
+        self.bottleneck = convolution(n_in, BOTTLENECK, 1)
+        self.convolutions = nn.ModuleList(nn.Sequential(convolution(BOTTLENECK, FILTERS, kernel)) for kernel in KERNELS)
+        self.pooled = nn.Sequential(nn.MaxPool1d(3, stride=1, padding=1), convolution(n_in, FILTERS, 1))
         self.norm = nn.BatchNorm1d(WIDTH)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ class ResidualGroup(nn.Module):
     def __init__(self, n_in: int) -> None:
         super().__init__()
         self.blocks = nn.Sequential(InceptionBlock(n_in), InceptionBlock(WIDTH), InceptionBlock(WIDTH))
-        self.shortcut = nn.Sequential(nn.Conv1d(n_in, WIDTH, 1, bias=False), nn.BatchNorm1d(WIDTH))
+        self.shortcut = nn.Sequential(convolution(n_in, WIDTH, 1), nn.BatchNorm1d(WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (records, 128, frames)."""
@@ -50,3 +50,10 @@ def inception1d(n_leads: int, n_samples: int, n_labels: int, *, age_sex: bool = 
     model = EcgModel(stages, fastai_neck(WIDTH), N_FEATURES, n_labels, age_sex)
     start_as_in_benchmark(model)
     return model
+
+
+def fast_form(model: EcgModel) -> None:
+    """Let a model compute its long kernels as images."""
+    for block in model.modules():
+        if isinstance(block, InceptionBlock):
+            as_images(block.convolutions)

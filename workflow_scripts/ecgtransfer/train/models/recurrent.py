@@ -5,43 +5,13 @@ bidirectional GRU is ours. Their dropout of 0.3 acts between recurrent layers, o
 effect and is left out.
 """
 
-from typing import Any
-
-import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.train.models import recurrent_kernel
-from ecgtransfer.train.models.base import EcgModel
+from ecgtransfer.kernels.layers import FastMeanMax, FastRecurrent, Recurrent, WideLinear
+from ecgtransfer.train.models.base import EcgModel, MeanMaxOverTime
 
 HIDDEN_SIZE = 100
-
-
-class RecurrentLayer(nn.Module):
-    """`torch.nn.GRU` or `torch.nn.LSTM` on signals: on a CPU in float32 with a faster way to compute it.
-
-    Parameters
-    ----------
-    layer
-        The layer; anything but `recurrent_kernel.is_for` is left to itself, a GPU among it.
-    """
-
-    def __init__(self, layer: nn.GRU | nn.LSTM) -> None:
-        super().__init__()
-        self.layer = layer
-        self.memory = recurrent_kernel.Memory()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the states at all samples, (records, hidden x directions, samples), of (records, leads, samples)."""
-        if recurrent_kernel.is_for(x, self.layer):
-            return recurrent_kernel.outputs(x, self.layer, self.memory)
-        states: Tensor = self.layer(x.transpose(1, 2))[0]
-        return states.transpose(1, 2)
-
-    def flops(self, n_frames: int) -> int:
-        """Return the operations for one recording, however they are computed: each weight is used at each sample."""
-        return 2 * n_frames * sum(weight.numel() for weight in self.layer.parameters() if weight.dim() == 2)
 
 
 class AllSamples(nn.Module):
@@ -50,45 +20,6 @@ class AllSamples(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (records, samples x channels) of (records, channels, samples)."""
         return x.transpose(1, 2).flatten(1)
-
-
-class WideLinear(nn.Linear):
-    """A linear layer for many features whose records lie innermost in memory.
-
-    `torch.nn.Linear` multiplies in an order that takes twenty times as long for them on a CPU.
-    """
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (records, outputs) of (records, features)."""
-        return (self.weight @ x.t()).t() + self.bias
-
-
-class MeanMaxOverSamples(nn.Module):
-    """Average and maximum over time side by side, as `MeanMaxOverTime`, of states with samples outermost in memory."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (records, 2 x channels) of (records, channels, samples)."""
-        mean_and_max: tuple[Tensor, Tensor] = _MeanMax.apply(x.permute(2, 1, 0))  # type: ignore[no-untyped-call]
-        return torch.cat(mean_and_max).t().contiguous()
-
-
-class _MeanMax(torch.autograd.Function):
-    """Mean and maximum over the first dimension; torch's gradients of the two would fill several arrays of x's size."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-        top = x.amax(dim=0)
-        ctx.save_for_backward(x, top)
-        return x.mean(dim=0), top
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, d_mean: Tensor, d_top: Tensor) -> Tensor:
-        """Share the gradient of the maximum among all that equal it, as torch does."""
-        x, top = ctx.saved_tensors
-        at_top = x == top
-        d_each = d_mean / len(x)
-        return torch.where(at_top, d_each + d_top / at_top.sum(dim=0, dtype=x.dtype), d_each)
 
 
 def _recurrent(
@@ -114,16 +45,27 @@ def _recurrent(
         established.
     """
     layer = kind(n_leads, HIDDEN_SIZE, batch_first=True, bidirectional=n_directions == 2)
-    stages = [RecurrentLayer(layer)]
+    stages = [Recurrent(layer)]
     n_channels = n_directions * HIDDEN_SIZE
     if head == "pool":
         _start_orthogonal(layer)
-        return EcgModel(stages, MeanMaxOverSamples(), 2 * n_channels, n_labels, age_sex)
+        return EcgModel(stages, MeanMaxOverTime(), 2 * n_channels, n_labels, age_sex)
     if head != "flatten":
         raise InputError(f"models: head is 'flatten' or 'pool', not '{head}'")
     model = EcgModel(stages, AllSamples(), n_samples * n_channels, n_labels, age_sex)
-    model.head = WideLinear(model.head.in_features, n_labels)
+    model.head.reset_parameters()  # drawn once more: what is published with this head was trained from these numbers
     return model
+
+
+def fast_form(model: EcgModel) -> None:
+    """Give a model the layers that are fast on a CPU."""
+    (stage,) = model.stages
+    if isinstance(stage, Recurrent):
+        model.stages[0] = FastRecurrent(stage)
+    if isinstance(model.neck, MeanMaxOverTime):
+        model.neck = FastMeanMax()
+    else:
+        model.head = WideLinear(model.head)
 
 
 def _start_orthogonal(layer: nn.GRU | nn.LSTM) -> None:

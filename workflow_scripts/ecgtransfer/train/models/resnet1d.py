@@ -1,12 +1,10 @@
 """Residual networks for 1-D signals: the image networks with every 3 x 3 kernel turned into one of length 3."""
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 
-from ecgtransfer.train.models.base import EcgModel, MeanOverTime, draw_into
-from ecgtransfer.train.models.image_layers import AsImage, RowConvolution
+from ecgtransfer.kernels.images import as_images
+from ecgtransfer.train.models.base import EcgModel, MeanOverTime, convolution
 
 WIDTHS = (64, 128, 256, 512)
 N_FEATURES = 512
@@ -30,14 +28,14 @@ class BasicBlock(nn.Module):
     def __init__(self, n_in: int, width: int, stride: int, kernels: tuple[int, int] = (3, 3)) -> None:
         super().__init__()
         first, second = kernels
-        self.conv1 = RowConvolution(n_in, width, first, stride)
-        self.norm1 = nn.BatchNorm2d(width)
-        self.conv2 = RowConvolution(width, width, second)
-        self.norm2 = nn.BatchNorm2d(width)
+        self.conv1 = convolution(n_in, width, first, stride)
+        self.norm1 = nn.BatchNorm1d(width)
+        self.conv2 = convolution(width, width, second)
+        self.norm2 = nn.BatchNorm1d(width)
         self.shortcut = _shortcut(n_in, width, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (records, width, 1, frames / stride) of (records, n_in, 1, frames)."""
+        """Return (records, width, frames / stride) of (records, n_in, frames)."""
         y = torch.relu(self.norm1(self.conv1(x)))
         return torch.relu(self.norm2(self.conv2(y)) + self.shortcut(x))
 
@@ -53,16 +51,16 @@ class Bottleneck(nn.Module):
     def __init__(self, n_in: int, width: int, stride: int) -> None:
         super().__init__()
         n_out = width * self.EXPANSION
-        self.conv1 = RowConvolution(n_in, width, 1)
-        self.norm1 = nn.BatchNorm2d(width)
-        self.conv2 = RowConvolution(width, width, 3, stride)
-        self.norm2 = nn.BatchNorm2d(width)
-        self.conv3 = RowConvolution(width, n_out, 1)
-        self.norm3 = nn.BatchNorm2d(n_out)
+        self.conv1 = convolution(n_in, width, 1)
+        self.norm1 = nn.BatchNorm1d(width)
+        self.conv2 = convolution(width, width, 3, stride)
+        self.norm2 = nn.BatchNorm1d(width)
+        self.conv3 = convolution(width, n_out, 1)
+        self.norm3 = nn.BatchNorm1d(n_out)
         self.shortcut = _shortcut(n_in, n_out, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (records, 4 x width, 1, frames / stride) of (records, n_in, 1, frames)."""
+        """Return (records, 4 x width, frames / stride) of (records, n_in, frames)."""
         y = torch.relu(self.norm1(self.conv1(x)))
         y = torch.relu(self.norm2(self.conv2(y)))
         return torch.relu(self.norm3(self.conv3(y)) + self.shortcut(x))
@@ -71,22 +69,22 @@ class Bottleneck(nn.Module):
 def _shortcut(n_in: int, n_out: int, stride: int) -> nn.Module:
     if stride == 1 and n_in == n_out:
         return nn.Identity()
-    return nn.Sequential(RowConvolution(n_in, n_out, 1, stride), nn.BatchNorm2d(n_out))
+    return nn.Sequential(convolution(n_in, n_out, 1, stride), nn.BatchNorm1d(n_out))
 
 
 def _resnet(
     block: type[BasicBlock] | type[Bottleneck], blocks: tuple[int, ...], n_leads: int, n_labels: int, age_sex: bool
 ) -> EcgModel:
     """Return a network with `blocks` blocks in each of its four stages; any number of samples is accepted."""
-    stem = AsImage(
-        RowConvolution(n_leads, WIDTHS[0], 7, stride=2),
-        nn.BatchNorm2d(WIDTHS[0]),
+    stem = nn.Sequential(
+        convolution(n_leads, WIDTHS[0], 7, stride=2),
+        nn.BatchNorm1d(WIDTHS[0]),
         nn.ReLU(),
-        nn.MaxPool2d((1, 3), stride=(1, 2), padding=(0, 1)),
+        nn.MaxPool1d(3, stride=2, padding=1),
     )
     stages, n_in = [stem], WIDTHS[0]
     for number, (width, n_blocks) in enumerate(zip(WIDTHS, blocks, strict=True)):
-        stage = AsImage()
+        stage = nn.Sequential()
         for position in range(n_blocks):
             stage.append(block(n_in, width, stride=2 if number > 0 and position == 0 else 1))
             n_in = width * block.EXPANSION
@@ -95,8 +93,13 @@ def _resnet(
     model = EcgModel(stages, neck, N_FEATURES, n_labels, age_sex)
     for module in model.modules():
         if isinstance(module, nn.Conv1d):
-            draw_into(module.weight, partial(nn.init.kaiming_normal_, mode="fan_out", nonlinearity="relu"))
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     return model
+
+
+def fast_form(model: EcgModel) -> None:
+    """Let a model compute all stages as images."""
+    as_images(model.stages)
 
 
 def resnet1d18(n_leads: int, n_samples: int, n_labels: int, *, age_sex: bool = False) -> EcgModel:

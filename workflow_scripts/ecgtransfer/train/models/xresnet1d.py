@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from ecgtransfer.train.models.base import EcgModel
+from ecgtransfer.kernels.images import as_images
+from ecgtransfer.train.models.base import EcgModel, convolution
 from ecgtransfer.train.models.fastai_neck import N_FEATURES, fastai_neck, start_as_in_benchmark
-from ecgtransfer.train.models.image_layers import AsImage, RowConvolution
 
 KERNEL = 5
 STEM_WIDTHS = (32, 32, 64)
@@ -42,31 +42,31 @@ class XBlock(nn.Module):
         self.convolutions = nn.Sequential(*layers)
         self.shortcut = nn.Sequential()
         if stride > 1:
-            self.shortcut.append(nn.AvgPool2d((1, stride), ceil_mode=True))
+            self.shortcut.append(nn.AvgPool1d(stride, ceil_mode=True))
         if n_in != n_out:
             self.shortcut.append(_convolution(n_in, n_out, 1, relu=False))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (records, 64 x expansion, 1, frames / stride) of (records, n_in, 1, frames)."""
+        """Return (records, 64 x expansion, frames / stride) of (records, n_in, frames)."""
         return torch.relu(self.convolutions(x) + self.shortcut(x))
 
 
 def _convolution(n_in: int, n_out: int, kernel: int, stride: int = 1, relu: bool = True) -> nn.Sequential:
-    layers = [RowConvolution(n_in, n_out, kernel, stride), nn.BatchNorm2d(n_out)]
+    layers = [convolution(n_in, n_out, kernel, stride), nn.BatchNorm1d(n_out)]
     return nn.Sequential(*layers, nn.ReLU()) if relu else nn.Sequential(*layers)
 
 
 def _xresnet(expansion: int, blocks: Sequence[int], n_leads: int, n_labels: int, age_sex: bool) -> EcgModel:
     """Return a network with `blocks` blocks in each of its four stages; any number of samples is accepted."""
-    stem = AsImage()
+    stem = nn.Sequential()
     n_in = n_leads
     for number, width in enumerate(STEM_WIDTHS):
         stem.append(_convolution(n_in, width, KERNEL, stride=2 if number == 0 else 1))
         n_in = width
-    stem.append(nn.MaxPool2d((1, 3), stride=(1, 2), padding=(0, 1)))
+    stem.append(nn.MaxPool1d(3, stride=2, padding=1))
     stages: list[nn.Module] = [stem]
     for number, n_blocks in enumerate(blocks):
-        stage = AsImage()
+        stage = nn.Sequential()
         for position in range(n_blocks):
             stage.append(XBlock(n_in, expansion, stride=2 if number > 0 and position == 0 else 1))
             n_in = WIDTH * expansion
@@ -74,6 +74,11 @@ def _xresnet(expansion: int, blocks: Sequence[int], n_leads: int, n_labels: int,
     model = EcgModel(stages, fastai_neck(n_in), N_FEATURES, n_labels, age_sex)
     start_as_in_benchmark(model)
     return model
+
+
+def fast_form(model: EcgModel) -> None:
+    """Let a model compute all stages as images."""
+    as_images(model.stages)
 
 
 def xresnet1d18(n_leads: int, n_samples: int, n_labels: int, *, age_sex: bool = False) -> EcgModel:

@@ -14,35 +14,78 @@ LONGEST_KERNEL, FEWEST_CHANNELS = 5, 32
 """Up to which and from which on matrix products are the faster way to the gradient of a convolution on the CPU."""
 
 
+def as_images(parts: nn.ModuleList) -> None:
+    """Replace each chain of layers for signals in a list by one that computes the same as images.
+
+    Parameters
+    ----------
+    parts
+        Of `torch.nn.Sequential`. The weights stay the same, by the same names; layers inside are replaced, too.
+    """
+    for number, layers in enumerate(parts):
+        assert isinstance(layers, nn.Sequential)
+        parts[number] = AsImage(*map(_for_images, layers))
+
+
+def _for_images(layer: nn.Module) -> nn.Module:
+    """Return a layer that does with the rows of images what a layer does with signals."""
+    if isinstance(layer, nn.Conv1d):
+        return RowConvolution(layer)
+    if isinstance(layer, nn.BatchNorm1d):
+        norm = nn.BatchNorm2d(layer.num_features, layer.eps, layer.momentum)
+        norm.load_state_dict(layer.state_dict())
+        return norm
+    if isinstance(layer, nn.MaxPool1d):
+        return nn.MaxPool2d(_of_row(1, layer.kernel_size), _of_row(1, layer.stride), _of_row(0, layer.padding))
+    if isinstance(layer, nn.AvgPool1d):
+        sizes = (_of_row(1, layer.kernel_size), _of_row(1, layer.stride), _of_row(0, layer.padding))
+        return nn.AvgPool2d(*sizes, ceil_mode=layer.ceil_mode)
+    for name, part in layer.named_children():
+        setattr(layer, name, _for_images(part))
+    return layer
+
+
+def _of_row(across: int, along: int | tuple[int, ...]) -> tuple[int, int]:
+    return across, along if isinstance(along, int) else along[0]
+
+
 class AsImage(nn.Sequential):
     """Layers for images, behind each other, that read signals."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (records, channels, frames) of (records, channels, frames)."""
-        image: Tensor = super().forward(_channels_innermost(x.unsqueeze(2)))  # type: ignore[no-untyped-call]
-        return image.squeeze(2)
+        image = x.unsqueeze(2).contiguous(memory_format=torch.channels_last)
+        return super().forward(image).squeeze(2)  # type: ignore[no-any-return, no-untyped-call]
 
 
-class RowConvolution(nn.Conv1d):
-    """A convolution along the rows of images; its weights are those of a `torch.nn.Conv1d` without bias.
+class RowConvolution(nn.Module):
+    """A convolution along the rows of images, with the weights of one along signals.
 
-    With an odd kernel there are ceil(frames / stride) frames.
+    Parameters
+    ----------
+    plain
+        Without bias, and padded by half its odd kernel: there are ceil(frames / stride) frames.
     """
 
-    def __init__(self, n_in: int, n_out: int, kernel: int, stride: int = 1) -> None:
-        super().__init__(n_in, n_out, kernel, stride, padding=kernel // 2, bias=False)
-        self.weight = nn.Parameter(self.weight.detach().transpose(1, 2).contiguous().transpose(1, 2))
-        self.by_products = kernel <= LONGEST_KERNEL and n_in >= FEWEST_CHANNELS
+    def __init__(self, plain: nn.Conv1d) -> None:
+        super().__init__()
+        (kernel,), (self.stride,) = plain.kernel_size, plain.stride
+        is_usual = plain.padding == (kernel // 2,) and plain.dilation == (1,) and plain.groups == 1
+        if plain.bias is not None or not is_usual:
+            raise ValueError(f"{plain} cannot be an image: it must have no bias and be padded by half its kernel alone")
+        self.weight = nn.Parameter(plain.weight.detach().transpose(1, 2).contiguous().transpose(1, 2))
+        self.of_frames = kernel == 1
+        self.by_products = kernel <= LONGEST_KERNEL and plain.in_channels >= FEWEST_CHANNELS
 
     def forward(self, x: Tensor) -> Tensor:
         """Return (records, n_out, 1, frames / stride) of (records, n_in, 1, frames)."""
-        if x.device.type == "cpu" and self.kernel_size == (1,):
-            frames = x.permute(0, 2, 3, 1)[:, :, :: self.stride[0]]
+        if self.of_frames:
+            frames = x.permute(0, 2, 3, 1)[:, :, :: self.stride]
             return linear(frames, self.weight.squeeze(2)).permute(0, 3, 1, 2)
-        if x.device.type == "cpu" and self.by_products:
-            convolved: Tensor = _BackwardByProducts.apply(x, self.weight, self.stride[0])  # type: ignore[no-untyped-call]
+        if self.by_products:
+            convolved: Tensor = _BackwardByProducts.apply(x, self.weight, self.stride)  # type: ignore[no-untyped-call]
             return convolved
-        return _convolve(x, self.weight, self.stride[0])
+        return _convolve(x, self.weight, self.stride)
 
 
 class _BackwardByProducts(torch.autograd.Function):
@@ -107,7 +150,3 @@ def _with_zeros_behind(gradient: Tensor, n_frames: int) -> Tensor:
 
 def _convolve(x: Tensor, weight: Tensor, stride: int) -> Tensor:
     return conv2d(x, weight.unsqueeze(2), stride=(1, stride), padding=(0, weight.shape[2] // 2))
-
-
-def _channels_innermost(image: Tensor) -> Tensor:
-    return image.contiguous(memory_format=torch.channels_last) if image.device.type == "cpu" else image

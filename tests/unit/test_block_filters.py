@@ -9,8 +9,8 @@ import pytest
 from scipy.signal import butter, iirnotch, resample_poly, sosfiltfilt, tf2sos
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.filters import filter_and_resample
-from ecgtransfer.prepare.kernel import _FastPlan, plan
+from ecgtransfer.kernels.block_filters import _FastPlan, plan
+from ecgtransfer.kernels.filters import filter_and_resample
 
 CLOSE_MV = 2e-5
 """Largest error of an ordinary recording: 0.02 µV, one fiftieth of a step of the array."""

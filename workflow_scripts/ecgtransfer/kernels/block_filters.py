@@ -1,7 +1,7 @@
 """The fast way from a recording to its filtered and resampled signal: zero-phase IIR and decimation as matrix products.
 
 `plan` gives a callable for recordings of one rate and length. For Butterworth (or no band-pass), with or without a
-notch, and polyphase resampling it computes what `ecgtransfer.prepare.filters.filter_and_resample` does, to rounding
+notch, and polyphase resampling it computes what `ecgtransfer.kernels.filters.filter_and_resample` does, to rounding
 in float32, some twenty times faster; any other choice is handed to that function.
 
 How. Forward and backward filtering with the transfer function H is one filter with the symmetric impulse response
@@ -27,7 +27,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ecgtransfer.prepare.block_design import (
+from ecgtransfer.kernels.block_design import (
     Design,
     design_for,
     edge_outputs,
@@ -37,7 +37,7 @@ from ecgtransfer.prepare.block_design import (
     line_terms,
     tail_samples,
 )
-from ecgtransfer.prepare.filters import extension_samples, filter_and_resample, iir_sections, resampling_ratio
+from ecgtransfer.kernels.filters import extension_samples, filter_and_resample, iir_sections, resampling_ratio
 
 N_LEADS = 12
 
@@ -81,8 +81,10 @@ class Plan(Protocol):
         ...
 
 
-def plan(sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any]) -> Plan:
+def plan(sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any], kernels: str = "fast") -> Plan:
     """Return the plan for recordings of this rate and length under the config section ``signals``.
+
+    ``hardware.kernels`` other than ``fast`` leaves all to `filter_and_resample`.
 
     Plans are kept for the lengths met last, so that asking for one per recording costs little.
 
@@ -93,7 +95,7 @@ def plan(sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any]) -
     """
     band = settings["band_pass"]
     design = band.get("design", "butterworth")
-    fast = design != "fir" and settings.get("resampling", "polyphase") == "polyphase"
+    fast = kernels == "fast" and design != "fir" and settings.get("resampling", "polyphase") == "polyphase"
     if fast and not settings.get("remove_baseline"):
         build = _cached_plan if n_samples <= CACHED_SAMPLES else _fast_plan
         notch_hz = settings.get("notch_hz")

@@ -1,4 +1,4 @@
-"""The fixed matrices of block-wise zero-phase filtering and resampling, as `ecgtransfer.prepare.kernel` uses them.
+"""The fixed matrices of block-wise zero-phase filtering and resampling, for `ecgtransfer.kernels.block_filters`.
 
 Everything here is worked out in float64 from the second-order sections and the polyphase filter's taps, and depends on
 the length of a recording only through the few lengths that the functions take.

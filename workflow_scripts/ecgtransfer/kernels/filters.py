@@ -1,10 +1,10 @@
 """Baseline removal, zero-phase band-pass, notch and resampling of multi-lead signals, in plain scipy and float64.
 
-This is the reference for every choice of the config section ``signals``; `ecgtransfer.prepare.kernel` does the usual
-choice, Butterworth and polyphase, many times faster and is held against it. In order: baseline, band-pass and notch,
-resampling. Ends of a recording: the IIR filters see an odd extension of `edge_s` seconds and begin in the steady state
-of its outermost sample, the FIR band-pass sees as much odd extension as it is long, the polyphase resampling sees the
-line through the first and the last sample.
+This is the reference for every choice of the config section ``signals``; `ecgtransfer.kernels.block_filters` does the
+usual choice, Butterworth and polyphase, many times faster and is held against it. In order: baseline, band-pass and
+notch, resampling. Ends of a recording: the IIR filters see an odd extension of `edge_s` seconds and begin in the steady
+state of its outermost sample, the FIR band-pass sees as much odd extension as it is long, the polyphase resampling sees
+the line through the first and the last sample.
 """
 
 from collections.abc import Mapping

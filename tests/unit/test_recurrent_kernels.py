@@ -1,7 +1,8 @@
-"""The recurrent kernel against torch's own layers in float64, and what it does with memory."""
+"""The recurrent kernels against torch's own layers in float64, and what it does with memory."""
 
 import copy
 import multiprocessing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ecgtransfer.train.models import recurrent_kernel
-from ecgtransfer.train.models.recurrent_kernel import CHUNK, GRU, LSTM, Memory, outputs
+from ecgtransfer.kernels import recurrent
+from ecgtransfer.kernels.layers import FastRecurrent, Recurrent
+from ecgtransfer.kernels.recurrent import CHUNK, GRU, LSTM, Cell, Memory
 
 torch.set_num_threads(1)
 
@@ -29,6 +31,13 @@ def new_layer(kind: type[Layer], bidirectional: bool = False, gain: float = 1.0)
         for weight in layer.parameters():
             weight *= gain
     return layer
+
+
+def outputs(x: Tensor, layer: Layer, memory: Memory) -> Tensor:
+    """Return the states by compiled loops."""
+    cell = recurrent.cell_for(x, layer)
+    assert cell is not None
+    return recurrent.outputs(x, layer, cell, memory)
 
 
 def new_input(n_records: int, n_steps: int, seed: int = 1) -> Tensor:
@@ -193,53 +202,77 @@ def test_copies_have_memory_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("cell", [GRU, LSTM], ids=["GRU", "LSTM"])
-def test_time_loops_are_compiled(cell: recurrent_kernel.Cell) -> None:
-    """Else a kernel that is no TorchScript any more would be slower, and go unnoticed."""
-    for loop in (cell.forward, cell.backward):
-        assert isinstance(recurrent_kernel._compiled(loop), torch.jit.ScriptFunction)
+def test_time_loops_are_compiled(cell: Cell) -> None:
+    """Else a loop that is no TorchScript any more would leave all to torch's layers."""
+    compiled = recurrent._compiled(cell)
+    assert compiled is not None
+    for loop in (compiled.forward, compiled.backward):
+        assert isinstance(loop, torch.jit.ScriptFunction)
 
 
 @kinds
 @both_ways
-def test_without_a_compiler_the_same_bytes(
+def test_compiled_or_not_the_same_bytes(
     kind: type[Layer], bidirectional: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     layer, x = new_layer(kind, bidirectional), new_input(40, 35)
     compiled = trained(layer, x, Memory())
+    monkeypatch.setattr(recurrent, "_compiled", lambda cell: cell)
+    for found, expected in zip(_flat(trained(layer, x, Memory())), _flat(compiled), strict=True):
+        assert torch.equal(found, expected)
 
-    def fails(*_: Any) -> None:
-        raise RuntimeError("no TorchScript here")
 
-    monkeypatch.setattr(torch.jit, "script", fails)
-    recurrent_kernel._compiled.cache_clear()
-    try:
-        for found, expected in zip(_flat(trained(layer, x, Memory())), _flat(compiled), strict=True):
-            assert torch.equal(found, expected)
-    finally:
-        recurrent_kernel._compiled.cache_clear()
+@pytest.fixture(params=["raises", "is missing"])
+def no_compiler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take TorchScript away, as a version of torch may."""
+
+    def script(*_: Any) -> None:
+        raise NotImplementedError("not in this Python\nat all")
+
+    if request.param == "raises":
+        monkeypatch.setattr(torch.jit, "script", script)
+    else:
+        monkeypatch.delattr(torch.jit, "script")
+    recurrent._compiled.cache_clear()
+    yield
+    recurrent._compiled.cache_clear()
+
+
+@kinds
+@pytest.mark.usefixtures("no_compiler")
+def test_without_a_compiler_the_plain_layer_computes_and_the_log_says_so_once(
+    kind: type[Layer], caplog: pytest.LogCaptureFixture
+) -> None:
+    torch.manual_seed(0)
+    plain = Recurrent(kind(INPUTS, HIDDEN, batch_first=True))
+    fast, x = FastRecurrent(plain), new_input(3, 20)
+    for _ in range(2):
+        assert torch.equal(fast(x), plain(x))
+    (warning,) = caplog.messages
+    assert "torch's own" in warning
+    assert "\n" not in warning
 
 
 def test_every_record_is_in_one_chunk() -> None:
     for n_records in (1, 7, 16, 31, 32, 33, 64, 100, 255, 256, 257, 1000):
-        chunks = recurrent_kernel._chunks(n_records)
+        chunks = recurrent._chunks(n_records)
         rows = [row for chunk in chunks for row in range(n_records)[chunk]]
         assert rows == list(range(n_records))
         sizes = [chunk.stop - chunk.start for chunk in chunks]
         assert max(sizes) <= CHUNK
         assert all(size % 8 == 0 for size in sizes[:-1])
-    assert len(recurrent_kernel._chunks(256)) == 1
+    assert len(recurrent._chunks(256)) == 1
 
 
 @kinds
 def test_what_it_is_for(kind: type[Layer]) -> None:
     layer, x = new_layer(kind), new_input(2, 5)
-    assert recurrent_kernel.is_for(x, layer)
-    assert not recurrent_kernel.is_for(x.double(), layer)
-    assert not recurrent_kernel.is_for(x.double(), copy.deepcopy(layer).double())
-    assert not recurrent_kernel.is_for(x.to("meta"), layer)
-    assert not recurrent_kernel.is_for(x[:0], layer)
+    assert recurrent.cell_for(x, layer) is not None
+    for other in (x.double(), x.to("meta"), x[:0]):
+        assert recurrent.cell_for(other, layer) is None
+    assert recurrent.cell_for(x.double(), copy.deepcopy(layer).double()) is None
     with torch.autocast("cpu"):
-        assert not recurrent_kernel.is_for(x, layer)
+        assert recurrent.cell_for(x, layer) is None
 
 
 @kinds

@@ -11,7 +11,7 @@ Definitions as in `torch.nn.GRU`. Three changes of variables save time:
 - The gradient of each gate is that of the state times a factor known from the forward pass. The factors are computed
   for many steps at once; what is left to the loop are one multiplication and the matrix products.
 
-`forward` and `backward` are also valid TorchScript, see `ecgtransfer.train.models.recurrent_kernel`.
+`forward` and `backward` are also valid TorchScript, see `ecgtransfer.kernels.recurrent`.
 """
 
 import torch

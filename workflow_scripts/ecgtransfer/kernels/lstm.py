@@ -1,6 +1,6 @@
 """The time loops of an LSTM on a CPU, forward and back, in few and large operations.
 
-Definitions as in `torch.nn.LSTM`, and the ways to save time as in `ecgtransfer.train.models.gru_kernel`. The changed
+Definitions as in `torch.nn.LSTM`, and the ways to save time as in `ecgtransfer.kernels.gru`. The changed
 variables are h / 2 for the state, 2c for the cell and, of each tanh(a), sigmoid(2a).
 """
 
@@ -48,7 +48,7 @@ def kept_shapes(n_steps: int, n_inputs: int, hidden: int, n_records: int) -> lis
 
 
 def forward(x: Tensor, out: Tensor, packed: list[Tensor], kept: list[Tensor], block: int, backwards: bool) -> None:
-    """Write the states h of all steps to `out` (steps, hidden, records); parameters as in `gru_kernel.forward`."""
+    """Write the states h of all steps to `out` (steps, hidden, records); parameters as in `gru.forward`."""
     weight = packed[0]
     states, gates, cells, squashed_cells = kept[0], kept[1], kept[2], kept[3]
     n_steps, n_inputs, hidden = x.size(0), x.size(1), cells.size(1)
@@ -86,7 +86,7 @@ def forward(x: Tensor, out: Tensor, packed: list[Tensor], kept: list[Tensor], bl
 def backward(
     d_out: Tensor, packed: list[Tensor], kept: list[Tensor], d_x: Tensor | None, block: int, backwards: bool
 ) -> list[Tensor]:
-    """Return the sums that `unpack` makes the weights' gradients of; parameters as in `gru_kernel.backward`."""
+    """Return the sums that `unpack` makes the weights' gradients of; parameters as in `gru.backward`."""
     to_state, to_input = packed[1], packed[2]
     states, gates, cells, squashed_cells = kept[0], kept[1], kept[2], kept[3]
     n_steps, hidden, n_records = squashed_cells.size(0), squashed_cells.size(1), squashed_cells.size(2)

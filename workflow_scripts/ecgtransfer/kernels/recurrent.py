@@ -1,23 +1,26 @@
 """A GRU or LSTM layer on a CPU, several times as fast in training as torch's own, and numerically the same.
 
 torch's layers make many small operations per time step, each with a new array, and still more for the gradients. Here
-a step is one matrix product and a few operations in arrays that are ready (`gru_kernel`, `lstm_kernel`), for up to
-`CHUNK` records at a time. The time loops are compiled to TorchScript, which saves up to a fifth of their time. Where a
-version of torch cannot compile them, Python runs the same functions, and the numbers are the same.
+a step is one matrix product and a few operations in arrays that are ready (`gru`, `lstm`), for up to `CHUNK` records at
+a time. The time loops are compiled to TorchScript, which is deprecated and ends with Python 3.14; where they cannot be
+compiled, torch's own layers compute, and the log says so once.
 """
 
+import logging
 import math
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from ecgtransfer.train.models import gru_kernel, lstm_kernel
+from ecgtransfer.kernels import gru, lstm
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 256
 """Records at a time, at most: more make no step more efficient."""
@@ -25,12 +28,10 @@ STEPS_AT_ONCE = 16
 """Time steps whose arrays are prepared together, in operations that are not the loop's."""
 FLOATS_PER_CACHE_LINE = 16
 
-Loop = TypeVar("Loop", bound=Callable[..., Any])
-
 
 @dataclass(frozen=True)
 class Cell:
-    """The functions of a recurrent cell, see `gru_kernel`."""
+    """The functions of a recurrent cell, see `gru`."""
 
     pack: Callable[[Tensor, Tensor, Tensor, Tensor], list[Tensor]]
     unpack: Callable[[list[Tensor]], list[Tensor]]
@@ -40,8 +41,7 @@ class Cell:
 
 
 GRU, LSTM = (
-    Cell(kernel.pack, kernel.unpack, kernel.kept_shapes, kernel.forward, kernel.backward)
-    for kernel in (gru_kernel, lstm_kernel)
+    Cell(kernel.pack, kernel.unpack, kernel.kept_shapes, kernel.forward, kernel.backward) for kernel in (gru, lstm)
 )
 
 
@@ -71,18 +71,18 @@ class Memory:
         return Memory, ()
 
 
-def is_for(x: Tensor, layer: nn.GRU | nn.LSTM) -> bool:
-    """Tell whether `outputs` can stand in for the call of a layer: float32 on a CPU, and nothing traces it."""
-    return (
+def cell_for(x: Tensor, layer: nn.GRU | nn.LSTM) -> Cell | None:
+    """Return what lets `outputs` stand in for the call of a layer; None if it cannot: it is for float32 on a CPU."""
+    fits = (
         all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in (x, *layer.parameters()))
         and x.numel() > 0
         and not torch.is_autocast_enabled("cpu")
-        and not torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
         and not torch.compiler.is_compiling()
     )
+    return _compiled(GRU if isinstance(layer, nn.GRU) else LSTM) if fits else None
 
 
-def outputs(x: Tensor, layer: nn.GRU | nn.LSTM, memory: Memory) -> Tensor:
+def outputs(x: Tensor, layer: nn.GRU | nn.LSTM, cell: Cell, memory: Memory) -> Tensor:
     """Return the states of a layer at all steps, from a state of zeros.
 
     Parameters
@@ -90,7 +90,9 @@ def outputs(x: Tensor, layer: nn.GRU | nn.LSTM, memory: Memory) -> Tensor:
     x
         Inputs, (records, inputs, steps).
     layer
-        What `is_for` allows: of one level, with biases. Only its weights are used.
+        Of one level, with biases. Only its weights are used.
+    cell
+        Of the layer, see `cell_for`.
     memory
         The layer's own.
 
@@ -100,7 +102,6 @@ def outputs(x: Tensor, layer: nn.GRU | nn.LSTM, memory: Memory) -> Tensor:
         (records, hidden, steps), of a bidirectional layer (records, 2 hidden, steps). Its memory is that of
         (steps, hidden, records).
     """
-    cell = GRU if isinstance(layer, nn.GRU) else LSTM
     weights = list(layer.parameters())
     by_steps = x.permute(2, 1, 0)
     states: Tensor
@@ -142,13 +143,12 @@ class _Layer(torch.autograd.Function):
         d_states = d_states.contiguous()
         n_directions = len(weights) // 4
         d_x = d_states.new_zeros(n_directions, *x.shape) if ctx.needs_input_grad[0] else None
-        backward = _compiled(cell.backward)
         sums: list[list[list[Tensor]]] = [[] for _ in range(n_directions)]
         for part in parts:
             d_inputs = None if d_x is None else d_x[part.direction, :, :, part.records]
             d_outputs = d_states[:, part.states, part.records]
             sums[part.direction].append(
-                backward(d_outputs, part.packed, part.kept, d_inputs, STEPS_AT_ONCE, part.direction == 1)
+                cell.backward(d_outputs, part.packed, part.kept, d_inputs, STEPS_AT_ONCE, part.direction == 1)
             )
         ctx.memory.give_back([part.array for part in parts])
         gradients: list[Tensor] = []
@@ -172,10 +172,9 @@ def _run(cell: Cell, x: Tensor, weights: Sequence[Tensor], memory: Memory | None
             array = memory.take(n_floats) if memory else x.new_empty(n_floats)
             rows = slice(direction * hidden, (direction + 1) * hidden)
             parts.append(_Part(direction, records, rows, packed, array, _views(array, shapes)))
-    forward = _compiled(cell.forward)
     for part in parts:
         inputs, outputs = x[:, :, part.records], states[:, part.states, part.records]
-        forward(inputs, outputs, part.packed, part.kept, STEPS_AT_ONCE, part.direction == 1)
+        cell.forward(inputs, outputs, part.packed, part.kept, STEPS_AT_ONCE, part.direction == 1)
     return states, parts
 
 
@@ -196,11 +195,14 @@ def _views(array: Tensor, shapes: list[tuple[int, int, int]]) -> list[Tensor]:
 
 
 @cache
-def _compiled(loop: Loop) -> Loop:
-    """Return a time loop as TorchScript, or where torch cannot do that, as it is."""
+def _compiled(cell: Cell) -> Cell | None:
+    """Return a cell with its time loops as TorchScript; None, with a warning, where torch cannot do that."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            return cast(Loop, torch.jit.script(loop))
-    except (AttributeError, RuntimeError):
-        return loop
+            loops = [torch.jit.script(loop) for loop in (cell.forward, cell.backward)]
+    except Exception as error:  # how it ends is not known
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        logger.warning("recurrent layers are computed by torch's own, which takes longer: no TorchScript (%s)", reason)
+        return None
+    return replace(cell, forward=loops[0], backward=loops[1])

@@ -1,0 +1,15 @@
+"""Hand-derived code that computes on CPUs what a library computes slower, and the library's form beside it.
+
+========================  ======================  ===========================================
+fast                      plain, the reference    where
+========================  ======================  ===========================================
+`block_filters.plan`      `filters`: scipy        preparation of signals
+`images.AsImage`          `torch.nn.Conv1d`, ...  convolutional networks, as their modules say
+`layers.FastRecurrent`    `layers.Recurrent`      recurrent networks
+`layers.WideLinear`       `torch.nn.Linear`       their flattened heads
+`layers.FastMeanMax`      `MeanMaxOverTime`       their pooled heads
+========================  ======================  ===========================================
+
+Both give the same numbers but for rounding. ``hardware.kernels`` of the config chooses; GPUs always compute the plain
+form. Other code knows no more of this package than the names above. Nothing here imports a stage.
+"""
