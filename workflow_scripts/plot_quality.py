@@ -3,9 +3,9 @@
 import numpy as np
 
 from ecgtransfer.csv_tables import read_table
+from ecgtransfer.exhibits.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import job
-from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.quality_figure import draw_quality, quality_summary, with_gain_flag
 
 with job(snakemake):

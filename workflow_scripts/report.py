@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from ecgtransfer.compare.findings import read_findings
+from ecgtransfer.compare.collected import read_facts
+from ecgtransfer.compare.tables import read_findings
 from ecgtransfer.csv_tables import read_labels
 from ecgtransfer.files import read_json, written_whole
 from ecgtransfer.job import job
@@ -27,6 +28,7 @@ with job(snakemake):
     require_current(Plan.read(plan.plan).upstream_of(files), Digests(MEMORY))
     snomed = read_code_table(files.snomed, ["snomed_ct", "abbreviation"], ["name"])
     records = read_tables(plan.drawn, files.records)
+    runs = read_facts(files.runs)
     results = StudyResults(
         config=plan.config,
         published=plan.published,
@@ -42,8 +44,8 @@ with job(snakemake):
         label_names=read_names(snomed),
         labels=read_tables(plan.corpora, files.labels, read_labels),
         splits=read_tables(plan.corpora, files.splits),
-        cells=plan.cells,
-        runs=list(map(read_json, files.runs)),
+        cells=[(cell.target, cell.model, cell.arm, cell.fraction) for cell in runs],
+        runs=list(runs.values()),
         pretraining=list(map(read_json, files.pretraining)),
         versions=software_versions(),
     )

@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -19,7 +19,8 @@ README = (REPOSITORY / "config" / "README.md").read_text()
 CORPORA = yaml.safe_load((REPOSITORY / TINY).read_text())["simulate"]
 RULES = {
     rule for path in (REPOSITORY / "rules").glob("*.smk") for rule in re.findall(r"(?m)^\w+ (\w+):$", path.read_text())
-}
+} | {"compute_finding"}
+"""Of the rules that there are for each finding, the README speaks as of one."""
 
 SOURCES = ["tiny-hospital", "tiny-hospital-shuffled", "tiny-hospital-intervals", "tiny-hospital-masked", "ptb-xl+ours"]
 ARMS = ["finetune", "probe", "svm", "gradual", "discriminative", "partial:1"]
@@ -264,6 +265,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
         yield made
 
 
+def as_one(rule: str) -> str:
+    """Return what the README calls a rule."""
+    return re.sub("^compute_.*", "compute_finding", rule)
+
+
 @pytest.fixture(scope="module")
 def planned(checkout: Checkout) -> Planner:
     """Return a function: the plan of the study after config edits, given as dotted keys. Each is made once."""
@@ -273,7 +279,7 @@ def planned(checkout: Checkout) -> Planner:
         with checkout.study_with({**STUDY, **yaml.safe_load(edits)}) as study:
             asked = snakemake_plan.asked_of_snakemake(["--cores", "1", "--configfile", study])
         assert asked is not None
-        return asked.plan
+        return replace(asked.plan, jobs=tuple(replace(job, rule=as_one(job.rule)) for job in asked.plan.jobs))
 
     return lambda edits: plan(yaml.safe_dump(edits))
 
@@ -298,6 +304,7 @@ def test_schema_names_the_same_rules_as_the_readme(key: str) -> None:
 def test_rules_follow_one_another_as_the_readme_draws_it(planned: Planner) -> None:
     makers = {path: job.rule for job in planned({}).jobs for path in job.outputs}
     real = {(makers[path], job.rule) for job in planned({}).jobs for path in job.inputs if path in makers}
+    real -= {(rule, rule) for rule in RULES}
     drawn = {
         (before, after)
         for line in next(block for block in README.split("```") if "→" in block).splitlines()
