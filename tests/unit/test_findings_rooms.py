@@ -13,9 +13,10 @@ from ecgtransfer.findings import asked as asked_module
 from ecgtransfer.findings.asked import ROOMS, asked
 from ecgtransfer.findings.contents import FINDINGS, SECTIONS, drawn_findings, tables_of_findings
 from ecgtransfer.findings.given import READ
+from ecgtransfer.findings.readme import with_findings
 
 FOLDER = Path(asked_module.__file__).parent
-HOUSEKEEPING = {"__init__", "asked", "computing", "contents", "drawing", "given"}
+HOUSEKEEPING = {"__init__", "asked", "computing", "contents", "drawing", "given", "readme"}
 SETTINGS = {"confidence", "margin", "seed", "way", "families", "joined", "min_positives"}
 
 
@@ -63,3 +64,10 @@ def test_every_column_is_explained_once(table):
     (form,) = (room(finding).TABLES[table] for finding in FINDINGS if table in asked(finding).tables)
     assert isinstance(form, TableForm)
     assert ", ".join(form.meaning).split(", ") == list(form.columns)
+
+
+def test_the_readme_of_results_says_what_findings_say():
+    readme = (FOLDER.parents[2] / "results" / "README.md").read_text(encoding="utf-8")
+    assert with_findings(readme) == readme
+    for table in tables_of_findings():
+        assert readme.count(f"| `findings/{table}.csv` |") == 1

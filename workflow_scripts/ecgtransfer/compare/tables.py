@@ -41,6 +41,8 @@ class TableForm:
 
 KEY_MEANING = {", ".join(KEY_COLUMNS): "what was compared with its partner from scratch"}
 CELL_MEANING = {**KEY_MEANING, "n_train": "training recordings, mean over replicates"}
+RUN_KEY_MEANING = {", ".join(KEY_COLUMNS): "what was trained and tested; `source` is empty for `scratch`"}
+RUN_MEANING = {**RUN_KEY_MEANING, "n_train": CELL_MEANING["n_train"]}
 
 
 def read_findings(path: str | os.PathLike[str] | TextIO) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """The findings of a study, a room each: its tables, how they are computed, its figure, its caption, its words.
 
 `contents` lists them, `asked` reads what they ask for, `given` hands it to them, `computing` and `drawing` write their
-files. Every other module is a finding and imports no other one, so that an edit of one makes that one again: its tables
-where the edit concerns what `compute` uses, its figure where it concerns `draw`, and the page. A finding has
+files, and `readme` says what these hold. Every other module is a finding and imports no other one, so that an edit of
+one makes that one again: its tables where the edit concerns what `compute` uses, its figure where it concerns `draw`,
+and the page. A finding has
 
 ``TABLES``
     Its tables by the name of the file, as `ecgtransfer.compare.tables.TableForm`.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecgtransfer.compare.draws import Draws
 from ecgtransfer.compare.predictions import Arrays
 from ecgtransfer.compare.scores import truth_of
-from ecgtransfer.compare.tables import CELL_COLUMNS, CELL_MEANING, KEY_COLUMNS, TableForm, sorted_table
+from ecgtransfer.compare.tables import CELL_COLUMNS, KEY_COLUMNS, RUN_MEANING, TableForm, sorted_table
 from ecgtransfer.compare.tested import Metric, cell_start, macro_by_replicate, tested
 from ecgtransfer.exhibits.names import METRIC_NAMES
 from ecgtransfer.exhibits.page_parts import Part, exhibit
@@ -42,7 +42,7 @@ TABLES = {
         "how far probabilities can be believed",
         "At the smallest and the largest fraction. One row per cell and metric.",
         {
-            **CELL_MEANING,
+            **RUN_MEANING,
             "metric": "`macro_brier` or `macro_ece` (expected calibration error)",
             "score, ci_low, ci_high": "mean over replicates, with interval",
         },
@@ -52,7 +52,7 @@ TABLES = {
         "predicted probabilities beside observed shares",
         "One row per cell of calibration.csv and `bin` of predicted probabilities, over labels and replicates.",
         {
-            **CELL_MEANING,
+            **RUN_MEANING,
             "bin": "from 0",
             "probability, observed": "the mean probability in the bin, and the share that has the label",
             "n": "how many there are",

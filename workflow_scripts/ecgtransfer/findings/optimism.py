@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ecgtransfer.compare.convergence import mean_over_replicates
-from ecgtransfer.compare.tables import KEY_COLUMNS, KEY_MEANING, TableForm, key_of, sorted_table
+from ecgtransfer.compare.tables import KEY_COLUMNS, RUN_KEY_MEANING, TableForm, key_of, sorted_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.names import METRIC_NAMES
 from ecgtransfer.exhibits.page_parts import Part
@@ -27,7 +27,7 @@ TABLES = {
         "of leaky studies: what choosing on test adds",
         "Of studies without validation records: one row per cell and metric.",
         {
-            **KEY_MEANING,
+            **RUN_KEY_MEANING,
             "metric": "`macro_auroc` or `weighted_f1`",
             "chosen_on_test, last_epoch": "mean score over replicates of the epoch that was chosen on the test records,"
             " and of the last one",

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from ecgtransfer.compare.draws import Draws
 from ecgtransfer.compare.predictions import Arrays
-from ecgtransfer.compare.tables import CELL_COLUMNS, CELL_MEANING, KEY_COLUMNS, TableForm, sorted_table
+from ecgtransfer.compare.tables import CELL_COLUMNS, KEY_COLUMNS, RUN_MEANING, TableForm, sorted_table
 from ecgtransfer.compare.tested import Tested, cell_start, macro_by_replicate, tested
 from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES
@@ -61,7 +61,7 @@ TABLES = {
         "scores by sex and age, and the gap to all others",
         "At the smallest and the largest fraction. One row per cell and group.",
         {
-            **CELL_MEANING,
+            **RUN_MEANING,
             "attribute, group": "`sex` or `age`, and which",
             "metric": "`macro_auroc`",
             "n_records, n_patients": "test recordings and patients of the group",
