@@ -4,8 +4,10 @@ Values are copied as the text that they are, so that nothing is lost on the way.
 each cell, metric and replicate; row i of the array with resamples belongs to row i of that table.
 """
 
+import csv
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +27,7 @@ FilePath = str | os.PathLike[str]
 
 _CELL = ["target", "model", "arm", "fraction"]
 _MACRO_COLUMNS = [*_CELL, "metric", "replicate", "value", "n_train", "n_train_patients"]
-_LABEL_COLUMNS = [*_CELL, "replicate", "label", "metric", "value", "n_positive"]
-_SIZES = ["n_train", "n_train_patients"]
+_LABEL_COLUMNS = ["replicate", "label", "metric", "value", "n_positive"]
 
 
 def collect_scores(
@@ -55,33 +56,46 @@ def collect_scores(
     InputError
         If table and resamples of a cell differ in metrics or replicates, or cells in their number of resamples.
     """
-    tables = []
+    of_cells = []
     with written_whole(label_path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        for number, (cell, path) in enumerate(zip(cells, scores, strict=True)):
-            text = _with_cell(_as_text(path), cell)
-            is_label = text["metric"].isin(LABEL_METRICS)
-            text.loc[is_label, _LABEL_COLUMNS].to_csv(file, header=number == 0, index=False, lineterminator="\n")
-            tables.append(text[~is_label])
-    ordered: list[pd.DataFrame] = []
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*_CELL, *_LABEL_COLUMNS])
+        for cell, path in zip(cells, scores, strict=True):
+            of_labels, macro = _scores_of(path)
+            writer.writerows([*_key(cell), *row] for row in of_labels)
+            of_cells.append(macro)
+    ordered: list[list[object]] = []
     with written_whole(array_path) as temporary, temporary.open("wb") as binary:
-        n_rows, n_resamples = sum(map(len, tables)), 0
-        for cell, table, path in zip(cells, tables, resamples, strict=True):
+        n_rows, n_resamples = sum(map(len, of_cells)), 0
+        for cell, macro, path in zip(cells, of_cells, resamples, strict=True):
             drawn = load_resamples(path)
-            sizes = {name: drawn.pop(name) for name in _SIZES}
+            sizes = list(zip(drawn.pop("n_train"), drawn.pop("n_train_patients"), strict=True))
             if not ordered:
                 n_resamples = next(iter(drawn.values())).shape[1]
                 form = {"descr": "<f8", "fortran_order": False, "shape": (n_rows, n_resamples)}
                 np.lib.format.write_array_header_1_0(binary, form)
+            expected = {(metric, str(replicate)) for metric in drawn for replicate in range(len(sizes))}
+            if macro.keys() != expected or {values.shape for values in drawn.values()} != {(len(sizes), n_resamples)}:
+                raise InputError(
+                    f"{cell.name}: {len(macro)} scores over all labels of {len(sizes)} replicates, which are not those"
+                    f" of which there are {n_resamples} resamples ({', '.join(drawn)}); score the run again"
+                )
             for metric, values in drawn.items():
-                rows = table[table["metric"] == metric]
-                if values.shape != (len(rows), n_resamples) or len(table) != len(rows) * len(drawn):
-                    raise InputError(
-                        f"{cell.name}: {len(table)} scores over all labels, and resamples of {', '.join(drawn)} of"
-                        f" shape {values.shape}, where {n_resamples} resamples are expected; score the run again"
-                    )
-                ordered.append(rows.sort_values("replicate", key=pd.to_numeric).assign(**sizes)[_MACRO_COLUMNS])
                 binary.write(np.ascontiguousarray(values, dtype="<f8").tobytes())
-    write_csv(pd.concat(ordered), table_path)
+                for replicate, size in enumerate(sizes):
+                    ordered.append([*_key(cell), metric, replicate, macro[metric, str(replicate)], *size])
+    write_csv(pd.DataFrame(ordered, columns=_MACRO_COLUMNS), table_path)
+
+
+def _scores_of(path: FilePath) -> tuple[list[list[str]], dict[tuple[str, str], str]]:
+    """Return as text the `_LABEL_COLUMNS` of single labels, and values over all labels by metric and replicate."""
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows)
+        columns = [header.index(name) for name in _LABEL_COLUMNS]
+        read = [[row[column] for column in columns] for row in rows]
+    of_labels = [row for row in read if row[2] in LABEL_METRICS]
+    return of_labels, {(row[2], row[0]): row[3] for row in read if row[2] not in LABEL_METRICS}
 
 
 def collect_trainings(
@@ -97,7 +111,7 @@ def collect_trainings(
         for cell, path in zip(cells, facts, strict=True)
     ]
     write_json({"runs": named}, facts_path)
-    tables = [_with_cell(_as_text(path), cell) for cell, path in zip(cells, histories, strict=True)]
+    tables = [_with_cell(path, cell) for cell, path in zip(cells, histories, strict=True)]
     write_csv(pd.concat(tables), histories_path)
 
 
@@ -114,15 +128,14 @@ def read_runs(table_path: FilePath, array_path: FilePath, label_path: FilePath |
     array = np.load(array_path, mmap_mode="r", allow_pickle=False).view(np.ndarray)
     of_labels = {} if label_path is None else dict(_by_cell(_read(label_path)))
     runs = []
-    for cell, rows in _by_cell(_read(table_path)):
-        places = {str(metric): of_metric.index for metric, of_metric in rows.groupby("metric", sort=False)}
-        scores = rows.assign(label="macro")
-        sizes = scores.drop_duplicates("replicate").sort_values("replicate")
-        resamples = {metric: array[place[0] : place[-1] + 1] for metric, place in places.items()}
-        n_train, n_train_patients = (sizes[name].to_numpy() for name in _SIZES)
-        scores = pd.concat([of_labels[cell], scores]) if cell in of_labels else scores
-        key = cell.target, cell.model, cell.arm, cell.fraction
-        runs.append(Run(*key, scores, resamples, n_train, n_train_patients))
+    for cell, rows in _by_cell(_read(table_path).assign(label="macro")):
+        start, metrics = rows.index[0], list(dict.fromkeys(rows["metric"]))
+        n_replicates = len(rows) // len(metrics)
+        places = range(start, start + len(rows), n_replicates)
+        resamples = {metric: array[at : at + n_replicates] for metric, at in zip(metrics, places, strict=True)}
+        sizes = (rows[name].to_numpy()[:n_replicates] for name in ("n_train", "n_train_patients"))
+        scores = pd.concat([of_labels[cell], rows]) if cell in of_labels else rows
+        runs.append(Run(cell.target, cell.model, cell.arm, cell.fraction, scores, resamples, *sizes))
     return runs
 
 
@@ -136,14 +149,15 @@ def read_histories(path: FilePath) -> dict[Cell, pd.DataFrame]:
     return dict(_by_cell(_read(path)))
 
 
-def _as_text(path: FilePath) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
+def _key(cell: Cell) -> list[str]:
+    """Return the values of the columns that name a cell."""
+    return [str(getattr(cell, name)) for name in _CELL]
 
 
-def _with_cell(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
-    """Return a table of text with the cell in its first columns."""
-    named = {name: str(getattr(cell, name)) for name in _CELL}
-    return table.assign(**named)[[*_CELL, *table.columns]]
+def _with_cell(path: FilePath, cell: Cell) -> pd.DataFrame:
+    """Return a table as the text that it is, with the cell in its first columns."""
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return table.assign(**dict(zip(_CELL, _key(cell), strict=True)))[[*_CELL, *table.columns]]
 
 
 def _read(path: FilePath) -> pd.DataFrame:
@@ -152,7 +166,9 @@ def _read(path: FilePath) -> pd.DataFrame:
 
 
 def _by_cell(table: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
-    """Yield the rows of each cell, in the order of the table."""
-    for key, rows in table.groupby(_CELL, sort=False):
-        target, model, arm, fraction = map(str, key)
-        yield Cell(target, model, arm, float(fraction)), rows
+    """Yield the rows of each cell, which stand together, in the order of the table."""
+    keys = table[_CELL]
+    starts = np.flatnonzero((keys != keys.shift()).any(axis=1)).tolist()
+    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+        target, model, arm, fraction = (str(keys[name].iat[start]) for name in _CELL)
+        yield Cell(target, model, arm, float(fraction)), table.iloc[start:end]
