@@ -12,6 +12,12 @@ from ecgtransfer.config.consistency import read_study
 from ecgtransfer.config.paths import check_paths
 from ecgtransfer.config.repeated_keys import require_keys_once
 from ecgtransfer.errors import InputError
+from ecgtransfer.findings.asked import ROOMS, asked
+from ecgtransfer.findings.contents import (
+    FINDINGS,
+    drawn_findings,
+    tables_of_findings,
+)
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.prepare.corpora import (
     datasets_of,
@@ -28,7 +34,6 @@ from ecgtransfer.provenance.graph import plan_of
 from ecgtransfer.provenance.judge import require_current
 from ecgtransfer.provenance.record import digest_of_value
 from ecgtransfer.provenance.settle import remove_leftovers
-from ecgtransfer.report.figures import FIGURE_MODULES
 from ecgtransfer.study import (
     cells_at,
     cells_of,
@@ -134,6 +139,7 @@ wildcard_constraints:
     way=any_of(STUDY.transfer.arms),
     arm=any_of(dict.fromkeys(cell.arm for cell in cells_of(STUDY))),
     fraction=any_of(map(str, STUDY.transfer.fractions)),
+    finding=any_of(drawn_findings()),
 
 
 def code_of(rule_name):
@@ -151,10 +157,29 @@ def training_code_of(rule_name):
     return code
 
 
-def figures_code_of(rule_name):
-    """Return the fingerprint of a rule with all the figures that it draws."""
-    modules = [f"{FIGURE_MODULES}.{finding}" for finding in FIGURES]
-    return code_fingerprint(SCRIPTS / f"{rule_name}.py", modules)
+def finding_code_of(rule_name, finding, function):
+    """Return the fingerprint of a rule with what one function of a finding's module needs."""
+    return code_fingerprint(
+        SCRIPTS / f"{rule_name}.py", [f"{ROOMS}.{finding}:{function}"]
+    )
+
+
+def figure_code_of(rule_name):
+    """Return a function of the wildcards: the fingerprint of a rule with the one figure that it draws."""
+
+    def code(wildcards):
+        return finding_code_of(rule_name, wildcards.finding, "draw")
+
+    return code
+
+
+def page_code_of(rule_name):
+    """Return the fingerprint of a rule with what all findings say on the page."""
+    speaking = [finding for finding in FINDINGS if asked(finding).speaks]
+    return code_fingerprint(
+        SCRIPTS / f"{rule_name}.py",
+        [f"{ROOMS}.{finding}:on_page" for finding in speaking],
+    )
 
 
 def layout_code_of(rule_name):

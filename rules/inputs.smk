@@ -185,11 +185,6 @@ def claims_beside():
     return [path] if beside and Path(path).exists() else []
 
 
-def drawn_tables():
-    """Return the findings that figures show, each once."""
-    return list(dict.fromkeys(table for tables in FIGURES.values() for table in tables))
-
-
 def recording_figures(form):
     """Return the pattern of the drawn recordings of a data set, one file each."""
     numbers = range(1, STUDY.report.recordings.per_dataset + 1)

@@ -49,10 +49,8 @@ def promised():
     return [
         rules.report.output.page,
         rules.audit_leakage.output.leakage,
-        *rules.compare.output,
-        *rules.compare_predictions.output,
-        *rules.compare_sources.output,
-        *rules.plot_findings.output,
+        *(path for finding in FINDINGS for path in tables_of_finding(finding).values()),
+        *expand(rules.plot_finding.output, finding=DRAWN_FINDINGS),
         *drawn_recordings("svg"),
         *drawn_recordings("png"),
         *expand(rules.plot_quality.output, dataset=studied_datasets(STUDY)),

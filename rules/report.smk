@@ -1,51 +1,22 @@
 # Figures, each beside the findings table of the same name, and the page.
 
 
-# Which tables each figure shows; it is named after the first.
-FIGURES = {
-    "claims": ["claims"],
-    "parity": ["parity"],
-    "curves": ["curves"],
-    "verdicts": ["verdicts"],
-    "label_saving": ["label_saving"],
-    "convergence": ["convergence"],
-    "costs": ["costs", "break_even"],
-    "architectures": ["architectures"],
-    "per_label": ["per_label", "prevalence"],
-    "zero_shot": ["zero_shot"],
-    "transferability": ["transferability", "transferability_correlation"],
-    "subgroups": ["subgroups"],
-    "calibration": ["calibration", "reliability"],
-}
-CAPTIONS = {"verdicts": "verdicts_figure"}  # the table has one of its own
-TABLES_ON_PAGE = [
-    *FIGURES,
-    "headlines",
-    "headline_savings",
-    "significance",
-    "optimism",
-]
-
-
-rule plot_findings:
+rule plot_finding:
     input:
-        tables=expand("<results>/findings/{table}.csv", table=drawn_tables()),
+        unpack(tables_of_figure),
     output:
-        svg=[
-            report(
-                f"<results>/figures/{finding}.svg",
-                caption=f"captions/{CAPTIONS.get(finding, finding)}.rst",
-                category="Findings",
-                labels={"what": finding},
-            )
-            for finding in FIGURES
-        ],
-        png=expand("<results>/figures/{finding}.png", finding=FIGURES),
-        record="<results>/provenance/plot_findings.json",
+        svg=report(
+            "<results>/figures/{finding}.svg",
+            caption="captions/finding.rst",
+            category="Findings",
+            labels={"what": "{finding}"},
+        ),
+        png="<results>/figures/{finding}.png",
+        record="<results>/provenance/plot_finding/{finding}.json",
     log:
-        "<logs>/plot_findings.log",
+        "<logs>/plot_finding/{finding}.log",
     benchmark:
-        "<benchmarks>/plot_findings.tsv"
+        "<benchmarks>/plot_finding/{finding}.tsv"
     conda:
         "../envs/report.yaml"
     threads: 1
@@ -53,13 +24,12 @@ rule plot_findings:
         mem_mb=4000,
         runtime=60,
     params:
-        figures=FIGURES,
-        tables=drawn_tables(),
-        margin=config["compare"]["margin"],
+        margin=margin_in_figure,
+        caption=caption_of_figure,
         stamp="leaky by design" if leaks(STUDY) else "",
-        code=figures_code_of("plot_findings"),
+        code=figure_code_of("plot_finding"),
     script:
-        "../workflow_scripts/plot_findings.py"
+        "../workflow_scripts/plot_finding.py"
 
 
 rule plot_recordings:
@@ -130,8 +100,8 @@ rule plot_quality:
 # The template is an input, so that an edit of it makes the page again. The mirror changes no result, hence no page.
 rule report:
     input:
-        findings=expand("<results>/findings/{finding}.csv", finding=TABLES_ON_PAGE),
-        figures=expand("<results>/figures/{finding}.svg", finding=FIGURES),
+        findings=expand("<results>/findings/{table}.csv", table=FINDING_TABLES),
+        figures=expand("<results>/figures/{finding}.svg", finding=DRAWN_FINDINGS),
         recordings=drawn_recordings("png"),
         records=expand("<results>/records/{dataset}.csv", dataset=drawn_datasets(STUDY)),
         rejected=expand(
@@ -147,7 +117,7 @@ rule report:
         leakage="<results>/audit/leakage.csv",
         labels=expand("<results>/labels/{corpus}.csv", corpus=corpora_of(STUDY)),
         splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(STUDY)),
-        runs=of_every_cell("<results>/runs/{target}/{model}/{arm}/{fraction}/run.json"),
+        runs="<results>/collected/runs.json",
         pretraining=pretraining_facts(),
         snomed=of_workflow("config/labels/snomed.csv"),
         template=of_workflow("workflow_scripts/ecgtransfer/report/page.html.j2"),
@@ -177,13 +147,12 @@ rule report:
             if key not in ("mirror", "mirrors")
         },
         published=published_facts(),
-        findings=TABLES_ON_PAGE,
-        figures=list(FIGURES),
+        findings=FINDING_TABLES,
+        figures=DRAWN_FINDINGS,
         drawn=drawn_datasets(STUDY),
         studied=studied_datasets(STUDY),
         corpora=corpora_of(STUDY),
-        cells=cell_keys(),
         plan=PLAN,
-        code=code_of("report"),
+        code=page_code_of("report"),
     script:
         "../workflow_scripts/report.py"

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from ecgtransfer.csv_tables import read_table
+from ecgtransfer.exhibits.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import Job, job
 from ecgtransfer.prepare.signal_file import SignalFile
-from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.quality_figure import draw_quality, quality_summary, with_gain_flag
 
 snakemake: Job

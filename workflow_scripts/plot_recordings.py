@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from ecgtransfer.csv_tables import read_table
+from ecgtransfer.exhibits.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.job import Job, job
 from ecgtransfer.prepare.code_tables import read_translation
 from ecgtransfer.prepare.formats.units import NO_UNIT
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.report.ecg_page import draw_ecg_page
-from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.recordings import choose_recordings, recording_title
 
 snakemake: Job

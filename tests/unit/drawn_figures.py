@@ -7,7 +7,7 @@ import pandas as pd
 from finding_tables import CLAIMS, MARGIN, Study, parity
 from matplotlib.text import Text
 
-from ecgtransfer.report.figures import FIGURE_MODULES
+from ecgtransfer.findings.asked import ROOMS
 
 ONE = Study(("ptb",), ("gru",), ("cpsc",), (0.1, 1.0))
 SOME = Study(("chapman", "ptbxl"), ("gru", "xresnet1d101"), ("cpsc", "cpsc-shuffled"), (0.01, 0.1, 1.0))
@@ -48,7 +48,7 @@ def tables_of(study, finding):
 
 def draw(finding, *tables):
     options = {"margin": MARGIN} if finding == "verdicts" else {}
-    return importlib.import_module(f"{FIGURE_MODULES}.{finding}").draw(*tables, **options)
+    return importlib.import_module(f"{ROOMS}.{finding}").draw(*tables, **options)
 
 
 @cache

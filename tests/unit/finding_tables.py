@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from ecgtransfer.compare.claims import CLAIM_COLUMNS
-from ecgtransfer.compare.claims import CLAIMS as PUBLISHED
-from ecgtransfer.compare.findings import read_findings
+from ecgtransfer.compare.tables import read_findings
+from ecgtransfer.findings.claims import CLAIM_COLUMNS
+from ecgtransfer.findings.claims import CLAIMS as PUBLISHED
 from ecgtransfer.statistics.inference import verdict
 
 MARGIN = 0.01

@@ -3,15 +3,10 @@ import pandas as pd
 import pytest
 from scipy.stats import norm, t
 
-from ecgtransfer.compare.architectures import (
-    ARCHITECTURE_COLUMNS,
-    SHARE_COLUMNS,
-    architectures,
-    transferred_shares,
-)
-from ecgtransfer.compare.findings import Run
+from ecgtransfer.compare.runs import Run
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.errors import InputError
+from ecgtransfer.findings.architectures import ARCHITECTURE_COLUMNS, SHARE_COLUMNS, architectures, transferred_shares
 from ecgtransfer.study import Cell
 
 N_RESAMPLES, CONFIDENCE, SEED = 400, 0.95, 3

@@ -3,12 +3,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ecgtransfer.compare.claims import CLAIM_COLUMNS, CLAIMS, claims
 from ecgtransfer.compare.convergence import REPLICATE_CONVERGENCE_COLUMNS
-from ecgtransfer.compare.findings import Run, verdicts
 from ecgtransfer.compare.gains import Gain, interval_over_targets
+from ecgtransfer.compare.runs import Run
 from ecgtransfer.compare.scores import MACRO_METRICS
+from ecgtransfer.compare.verdicts import verdicts
 from ecgtransfer.errors import InputError
+from ecgtransfer.findings.claims import CLAIM_COLUMNS, CLAIMS, claims
 
 N_RESAMPLES, CONFIDENCE, SEED = 2000, 0.95, 3
 FAMILIES = {"resnet": "convolutional", "inception": "convolutional", "gru": "recurrent", "s4d": "state space"}

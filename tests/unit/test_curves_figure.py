@@ -7,8 +7,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.report.figure_files import save_figure
-from ecgtransfer.report.figures.curves import draw
+from ecgtransfer.exhibits.figure_files import save_figure
+from ecgtransfer.findings.curves import draw
 
 ARMS = ("scratch", "finetune-cpsc", "finetune-sim-hospital", "finetune-sim-hospital-shuffled")
 COUNTS = (174, 522, 1742, 17418)

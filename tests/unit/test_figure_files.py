@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont
 from matplotlib.ft2font import FT2Font
 
+from ecgtransfer.exhibits.figure_files import save_figure, stamped
+from ecgtransfer.exhibits.names import short_id
 from ecgtransfer.report.ecg_page import draw_ecg_page
-from ecgtransfer.report.figure_files import save_figure, stamped
-from ecgtransfer.report.names import short_id
 from ecgtransfer.report.quality_figure import FLAGS, draw_quality, quality_summary
 from ecgtransfer.report.recordings import recording_title
 

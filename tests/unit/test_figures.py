@@ -8,8 +8,8 @@ import pytest
 from drawn_figures import LARGEST, ONE, SOME, WAYS, draw
 from finding_tables import CLAIMS, MARGIN, Study, parity
 
-from ecgtransfer.report.figures.forest import MOST_ROWS
-from ecgtransfer.report.names import series_name
+from ecgtransfer.exhibits.forest import MOST_ROWS
+from ecgtransfer.exhibits.names import series_name
 
 
 def test_one_fraction_has_no_learning_curve_to_read_a_saving_off():
@@ -247,7 +247,7 @@ def test_costs_are_sums_of_each_model_in_a_unit_that_suits():
 
 
 def test_costs_alone_need_no_break_even():
-    (axes,) = draw("costs", ONE.costs()).axes
+    (axes,) = draw("costs", ONE.costs(), ONE.break_even().iloc[:0]).axes
     assert axes.get_title() == "spent"
 
 

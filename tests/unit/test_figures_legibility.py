@@ -8,7 +8,7 @@ from drawn_figures import LARGEST, ONE, SOME, STUDIES, TABLES, draw, drawn, show
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
 
-from ecgtransfer.report.figure_files import save_figure
+from ecgtransfer.exhibits.figure_files import save_figure
 
 PAGE_INCHES = 50 * 16 / 96  # 50rem
 

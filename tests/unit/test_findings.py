@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 from scipy.stats import norm, t
 
-from ecgtransfer.compare.findings import CURVE_COLUMNS, VERDICT_COLUMNS, Run, learning_curves, load_run, verdicts
+from ecgtransfer.compare.runs import Run
 from ecgtransfer.compare.scores import CHALLENGE_SCORE, MACRO_METRICS
+from ecgtransfer.compare.verdicts import VERDICT_COLUMNS, verdicts
 from ecgtransfer.errors import InputError
-from ecgtransfer.files import write_arrays
+from ecgtransfer.findings.curves import CURVE_COLUMNS, learning_curves
 
 N_RESAMPLES, CONFIDENCE, MARGIN, SEED = 400, 0.95, 0.01, 3
 
@@ -165,17 +166,6 @@ def test_runs_that_are_no_pair_are_refused_in_one_line(scratch, message, noise):
     with pytest.raises(InputError, match=message) as caught:
         verdicts([partner, run("finetune-cpsc", [0.8, 0.8, 0.8], noise)], CONFIDENCE, MARGIN, SEED)
     assert "\n" not in str(caught.value)
-
-
-def test_a_run_is_read_from_its_two_files(noise, tmp_path):
-    written = run("finetune-cpsc", [0.7, 0.8], noise)
-    written.scores.to_csv(tmp_path / "scores.csv", index=False)
-    carried = {"n_train": written.n_train, "n_train_patients": written.n_train_patients}
-    write_arrays(written.resamples | carried, tmp_path / "resamples.npz")
-    read = load_run("ptbxl", "gru", "finetune-cpsc", 0.1, tmp_path / "scores.csv", tmp_path / "resamples.npz")
-    pd.testing.assert_frame_equal(
-        learning_curves([read], CONFIDENCE, SEED), learning_curves([written], CONFIDENCE, SEED)
-    )
 
 
 def test_scores_and_resamples_of_different_runs_are_refused(noise):

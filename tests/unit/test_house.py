@@ -18,11 +18,20 @@ REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = REPOSITORY / "workflow_scripts"
 STAGES = ("acquire", "prepare", "audit", "split", "train", "compare", "report")
 """From recordings to an answer: a file of rules and a package each."""
+_TEXTS = [path.read_text() for path in sorted((REPOSITORY / "rules").glob("*.smk"))]
 RULES = {
     name: body
-    for path in sorted((REPOSITORY / "rules").glob("*.smk"))
-    for name, body in re.findall(r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)+)", path.read_text(), re.MULTILINE)
+    for text in _TEXTS
+    for name, body in re.findall(r"^(?:rule|checkpoint) (\w+):\n((?:    .*\n|\n)+)", text, re.MULTILINE)
 }
+OF_FINDINGS = {
+    script: re.sub("^    ", "", body, flags=re.MULTILINE)
+    for text in _TEXTS
+    for body in re.findall(r"^    rule:\n((?:        .*\n|\n)+)", text, re.MULTILINE)
+    for script in re.findall(r"workflow_scripts/(\w+)\.py", body)
+}
+"""Rules that are written once for all findings, by the name of their adapter."""
+RULES |= OF_FINDINGS
 LOCK = dict(
     line.lower().split("==") for line in (REPOSITORY / "requirements.lock").read_text().splitlines() if "==" in line
 )
@@ -57,7 +66,7 @@ def test_every_rule_has_an_adapter_of_its_name_and_every_adapter_a_rule() -> Non
 def test_every_rule_says_what_it_costs_and_where_it_logs(rule: str) -> None:
     for directive in ("log", "benchmark", "conda", "threads", "resources", "params"):
         assert re.search(rf"^    {directive}:", RULES[rule], re.MULTILINE), f"{rule} lacks {directive}"
-    assert re.search(r"code=(training_|layout_|figures_)?code_of\(\"" + rule, RULES[rule])
+    assert re.search(r"code=(training_|layout_|finding_|figure_|page_)?code_of\(\s*\"" + rule, RULES[rule])
     assert "mem_mb=" in RULES[rule]
     assert "runtime=" in RULES[rule]
 
@@ -99,6 +108,8 @@ def test_environments_hold_what_a_rule_imports(rule: str) -> None:
     text = (REPOSITORY / "envs" / f"{environment}.yaml").read_text()
     held = {NAME_IN_PYTHON.get(name, name) for name in re.findall(r"^  - ([\w-]+) ", text, re.MULTILINE)}
     waiting, seen, external = [root / f"{rule}.py"], set(), set()
+    if rule in ("compute_finding", "plot_finding", "report"):  # which load findings by their names
+        waiting += (root / "ecgtransfer" / "findings").glob("*.py")
     while waiting:
         path = waiting.pop()
         if path in seen or not path.is_file():

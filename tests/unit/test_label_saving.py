@@ -4,9 +4,10 @@ import pytest
 from scipy.optimize import isotonic_regression
 from scipy.special import expit, logit
 
-from ecgtransfer.compare.findings import Run, verdicts
 from ecgtransfer.compare.label_saving import LABEL_SAVING_COLUMNS, label_savings, recordings_needed
+from ecgtransfer.compare.runs import Run
 from ecgtransfer.compare.scores import MACRO_METRICS
+from ecgtransfer.compare.verdicts import verdicts
 from ecgtransfer.errors import InputError
 
 CONFIDENCE, SEED = 0.95, 3

@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from ecgtransfer.acquire.archives import unpack
 from ecgtransfer.acquire.listings import Published
+from ecgtransfer.exhibits.figure_files import save_figure
 from ecgtransfer.files import sha256_of, write_arrays, write_csv, write_json, written_whole
 from ecgtransfer.locks import exclusive, shared
 from ecgtransfer.provenance.digests import SMALL_BYTES, Digests
-from ecgtransfer.report.figure_files import save_figure
 from ecgtransfer.train.state import UnfinishedTraining
 from ecgtransfer.train.weights import save_tensors
 

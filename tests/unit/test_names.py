@@ -2,7 +2,7 @@
 
 import pytest
 
-from ecgtransfer.report.names import series_name
+from ecgtransfer.exhibits.names import series_name
 from ecgtransfer.train.ways import WAYS
 
 

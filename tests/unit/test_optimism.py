@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ecgtransfer.compare.optimism import OPTIMISM_COLUMNS, optimism
 from ecgtransfer.errors import InputError
+from ecgtransfer.findings.optimism import OPTIMISM_COLUMNS, optimism
 from ecgtransfer.study import Cell
 
 CELL = Cell("ptb", "gru", "finetune-cpsc", 0.1)

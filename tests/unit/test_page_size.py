@@ -19,9 +19,9 @@ from tiny_page import PUBLISHED, TEMPLATE, Reader, corpus, make_results
 
 from ecgtransfer.acquire.simulate import simulate_corpus
 from ecgtransfer.config.study import Study as Config
+from ecgtransfer.exhibits.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.ecg_page import draw_ecg_page
 from ecgtransfer.report.embedded import image_uri, svg_uri
-from ecgtransfer.report.figure_files import FEWER_DOTS_PER_INCH, save_figure
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.page import StudyResults, render_page
 from ecgtransfer.report.quality_figure import FLAGS, draw_quality, quality_summary

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecgtransfer.compare.claims import CLAIM_COLUMNS
-from ecgtransfer.compare.parity import PARITY_COLUMNS, parity
+from ecgtransfer.findings.claims import CLAIM_COLUMNS
+from ecgtransfer.findings.parity import PARITY_COLUMNS, parity
 
 
 def table(**claims):

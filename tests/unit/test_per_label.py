@@ -3,8 +3,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ecgtransfer.compare.findings import Run
-from ecgtransfer.compare.per_label import (
+from ecgtransfer.compare.runs import Run
+from ecgtransfer.compare.scores import LABEL_METRICS, MACRO_METRICS
+from ecgtransfer.errors import InputError
+from ecgtransfer.findings.per_label import (
     PER_LABEL_COLUMNS,
     PREVALENCE_COLUMNS,
     TRAINING_POSITIVES_COLUMNS,
@@ -12,8 +14,6 @@ from ecgtransfer.compare.per_label import (
     prevalence_correlations,
     training_positives,
 )
-from ecgtransfer.compare.scores import LABEL_METRICS, MACRO_METRICS
-from ecgtransfer.errors import InputError
 
 LABELS = ["AF", "LBBB", "SB"]
 N_TEST_POSITIVE = {"AF": 40, "LBBB": 5, "SB": 12}

@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from ecgtransfer.compare.findings import Run, verdicts
+from ecgtransfer.compare.runs import Run
 from ecgtransfer.compare.scores import MACRO_METRICS
-from ecgtransfer.compare.significance import SIGNIFICANCE_COLUMNS, significance
+from ecgtransfer.compare.verdicts import verdicts
 from ecgtransfer.errors import InputError
+from ecgtransfer.findings.verdicts import SIGNIFICANCE_COLUMNS, significance
 from ecgtransfer.statistics.inference import resampled_mean, two_sided_p
 from ecgtransfer.statistics.resampling import replicate_draws
 

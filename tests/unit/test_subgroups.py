@@ -4,9 +4,9 @@ from few_patients import widening
 from sklearn.metrics import roc_auc_score
 from tiny_tested import LABELS, column_of, target, truth_of
 
-from ecgtransfer.compare.subgroups import SUBGROUP_COLUMNS, subgroups
-from ecgtransfer.compare.tested import Draws
+from ecgtransfer.compare.draws import Draws
 from ecgtransfer.errors import InputError
+from ecgtransfer.findings.subgroups import SUBGROUP_COLUMNS, subgroups
 from ecgtransfer.statistics.resampling import patient_resamples
 from ecgtransfer.study import Cell
 

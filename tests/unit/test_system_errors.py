@@ -16,9 +16,9 @@ from safetensors.numpy import save_file
 from small_disk import REASON, can_mount, run_on
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.exhibits.figure_files import save_figure
 from ecgtransfer.files import require_listable, require_writable, write_arrays, write_csv, write_json, written_whole
 from ecgtransfer.job import job
-from ecgtransfer.report.figure_files import save_figure
 from ecgtransfer.system_errors import in_words, said_in_one_line
 
 HERE = Path(__file__).parent

@@ -5,7 +5,8 @@ from scipy import stats
 from tiny_tested import source_predictions, target
 from tiny_verdicts import verdict_rows
 
-from ecgtransfer.compare.transferability import (
+from ecgtransfer.errors import InputError
+from ecgtransfer.findings.transferability import (
     TRANSFERABILITY_COLUMNS,
     TRANSFERABILITY_CORRELATION_COLUMNS,
     melep,
@@ -13,7 +14,6 @@ from ecgtransfer.compare.transferability import (
     transferability,
     transferability_correlations,
 )
-from ecgtransfer.errors import InputError
 from ecgtransfer.study import Cell
 
 

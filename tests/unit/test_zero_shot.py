@@ -4,9 +4,10 @@ from few_patients import widening
 from sklearn.metrics import roc_auc_score
 from tiny_tested import column_of, source_predictions, target, truth_of
 
-from ecgtransfer.compare.tested import Draws
-from ecgtransfer.compare.zero_shot import ZERO_SHOT_COLUMNS, load_source_predictions, zero_shot, zero_shot_table
+from ecgtransfer.compare.draws import Draws
+from ecgtransfer.compare.predictions import load_source_predictions
 from ecgtransfer.errors import InputError
+from ecgtransfer.findings.zero_shot import ZERO_SHOT_COLUMNS, zero_shot, zero_shot_table
 from ecgtransfer.statistics.resampling import patient_resamples
 
 DRAWS = Draws(n_resamples=60, patient_seed=4, replicate_seed=7, confidence=0.95)

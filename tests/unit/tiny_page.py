@@ -4,6 +4,7 @@ import copy
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,10 @@ import pandas as pd
 import yaml
 from tiny_verdicts import HELPS, HURTS, METRICS, N_TRAIN, OPEN, SAME, saving_rows, verdict_rows
 
-from ecgtransfer.compare.headlines import ALL_MODELS, ALL_SOURCES
-from ecgtransfer.compare.optimism import OPTIMISM_COLUMNS
-from ecgtransfer.compare.parity import PARITY_COLUMNS
 from ecgtransfer.config.study import Study
+from ecgtransfer.findings.asked import ROOMS
+from ecgtransfer.findings.contents import FINDINGS, drawn_findings
+from ecgtransfer.findings.headlines import ALL_MODELS, ALL_SOURCES
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.page import StudyResults, render_page
 
@@ -37,10 +38,12 @@ def corpus(n_patients, n_test_positives, label="AF"):
     return labels, pd.DataFrame({"record_id": record_id, "patient_id": record_id, "role": role})
 
 
-FIGURES = (
-    *("claims", "parity", "curves", "verdicts", "label_saving", "convergence", "costs", "architectures", "per_label"),
-    *("zero_shot", "transferability", "subgroups", "calibration"),
-)
+NO_ROWS = {
+    name: pd.DataFrame(columns=list(form.columns))
+    for finding in FINDINGS
+    for name, form in import_module(f"{ROOMS}.{finding}").TABLES.items()
+}
+"""Every table of findings, without rows."""
 
 
 def findings_of(curves, verdicts, savings, target, source):
@@ -76,10 +79,10 @@ def findings_of(curves, verdicts, savings, target, source):
     headlines = verdict_rows(HELPS, OPEN, OPEN, target=target).assign(**headline)
     tables = {name: pd.DataFrame([row]) for name, row in rows.items()}
     return {
+        **NO_ROWS,
         **tables,
         **{"headlines": headlines, "headline_savings": saving_rows(headlines)},
         **{"curves": curves, "verdicts": verdicts, "label_saving": savings},
-        **{"optimism": pd.DataFrame(columns=OPTIMISM_COLUMNS), "parity": pd.DataFrame(columns=PARITY_COLUMNS)},
     }
 
 
@@ -128,7 +131,7 @@ def make_results(source="georgia", target="ptb-xl", replicates=6, n_patients=400
         study=Study.of(config),
         published={name: PUBLISHED[name] for name in names if name in PUBLISHED},
         findings=findings_of(curves, verdicts, saving_rows(verdicts), target, source),
-        figures=dict.fromkeys(FIGURES, PIXEL),
+        figures=dict.fromkeys(drawn_findings(), PIXEL),
         recordings={name: [DrawnRecording("p1", f"{name}, record p1", "atrial fibrillation", PIXEL)] for name in names},
         records={name: splits[["record_id", "patient_id"]] for name in names},
         rejected={

@@ -60,7 +60,7 @@ TEXTS = {
     "own/ward.csv": ("Finding AF", "Finding LVH"),
     "own/words.csv": ("164889003", "426783006"),
     "own/names.csv": ("stages.0.weight", "stages.1.weight"),
-    "workflow_scripts/ecgtransfer/compare/calibration.py": ("N_BINS = 10", "N_BINS = 8"),
+    "workflow_scripts/ecgtransfer/findings/calibration.py": ("N_BINS = 10", "N_BINS = 8"),
     "workflow_scripts/ecgtransfer/prepare/statements.py": ('"""From the statements', '"""From statements'),
 }
 """Files with a text in them that an edit replaces."""

@@ -265,6 +265,12 @@ class _KnownCode(MetaPathFinder):
         module = module_from_spec(spec)
         spec.loader.exec_module(module)
         self._known = {path.read_bytes(): module._normalized(path) for path in [*scripts.rglob("*.py"), *others]}
+        self._known_parts = {
+            (path.read_bytes(), function): module._normalized_part(path, function)
+            for path in scripts.glob("ecgtransfer/findings/*.py")
+            for function in ("compute", "draw", "on_page")
+            if f"\ndef {function}(" in path.read_text(encoding="utf-8")
+        }
 
     def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         """Return how to load the one module, None for any other."""
@@ -275,8 +281,11 @@ class _KnownCode(MetaPathFinder):
 
         def exec_module(module: ModuleType) -> None:
             load(module)
-            read_anew = module._normalized.__wrapped__
+            read_anew, read_part = module._normalized.__wrapped__, module._normalized_part.__wrapped__
             module._normalized = cache(lambda path: self._known.get(path.read_bytes()) or read_anew(path))  # type: ignore[attr-defined]
+            module._normalized_part = cache(  # type: ignore[attr-defined]
+                lambda path, name: self._known_parts.get((path.read_bytes(), name)) or read_part(path, name)
+            )
 
         spec.loader.exec_module = exec_module  # type: ignore[method-assign]
         return spec

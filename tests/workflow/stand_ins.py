@@ -30,7 +30,7 @@ Job = Any
 """The object `snakemake` of a script."""
 
 TRAININGS = ("pretrain", "import_weights", "scratch", "finetune", "predict_with_source")
-FIGURES = ("plot_findings", "plot_quality", "plot_recordings")
+FIGURES = ("plot_finding", "plot_quality", "plot_recordings")
 
 _N_EPOCHS = 3
 _ENTRY = "ecgtransfer"  # of the metadata of weights, as in ecgtransfer.train.weights
@@ -119,10 +119,9 @@ def predict_with_source(job: Job) -> None:
     write_arrays(arrays, job.output.predictions)
 
 
-def plot_findings(job: Job) -> None:
-    """Stand in for the figures of all findings."""
-    for finding, svg, png in zip(job.params.figures, job.output.svg, job.output.png, strict=True):
-        _draw(_digest_of(job, finding), svg, png)
+def plot_finding(job: Job) -> None:
+    """Stand in for the figure of a finding."""
+    _draw(_digest_of(job), job.output.svg, job.output.png)
 
 
 def plot_quality(job: Job) -> None:

@@ -1,13 +1,14 @@
 """Pre-training on several corpora with labels of their own, joined: more than any single one of them brings."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from checkout import Checkout
 
 from ecgtransfer.arms import SCRATCH
-from ecgtransfer.compare.findings import Run, load_run, verdicts
+from ecgtransfer.compare.collected import read_runs
+from ecgtransfer.compare.runs import Run
+from ecgtransfer.compare.verdicts import verdicts
 
 CONFIG = "tests/workflow/many_sources.yaml"
 SINGLE = ["sim-rhythm", "sim-conduction", "sim-repolarisation"]
@@ -18,12 +19,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """Return the scored runs of the study by their arms."""
     checkout = Checkout(tmp_path_factory.mktemp("many") / "checkout")
     checkout.run(CONFIG, "--", "results/many-sources/findings/verdicts.csv")
-    scores = checkout.folder / "results/many-sources/scores/sim-all/xresnet1d18"
-    return {path.parent.name: run_of(path) for path in scores.glob("*/0.7.csv")}
-
-
-def run_of(scores: Path) -> Run:
-    return load_run("sim-all", "xresnet1d18", scores.parent.name, 0.7, scores, scores.with_name("0.7.resamples.npz"))
+    collected = checkout.folder / "results/many-sources/collected"
+    return {run.arm: run for run in read_runs(collected / "scores.csv", collected / "resamples.npy")}
 
 
 def gain(run: Run, over: Run) -> dict[str, object]:

@@ -51,7 +51,7 @@ def test_processes_of_their_own_in_an_odd_folder_give_the_same_bytes_as_forked_o
     tmp_path: Path, finished_micro: MicroStudy
 ) -> None:
     study = MicroStudy.copied(finished_micro.folder, tmp_path / "it's 100% größer – 心")
-    Checkout.run(study, STUDY, "--forcerun", "audit_leakage", "compare")
+    Checkout.run(study, STUDY, "--forcerun", "audit_leakage", "collect_runs")
     assert study.results() == finished_micro.results()
 
 
@@ -88,7 +88,7 @@ def test_edit_and_its_undoing_end_with_the_same_bytes(
         Fault("finetune", nth=3, what="kill", when="after"),
         Fault("score_run", nth=2, what="interrupt", when="before"),
         Fault("index_records", nth=2, what="terminate", when="before"),
-        Fault("compare", what="fail", when="halfway", n_files=4),
+        Fault("collect_runs", what="fail", when="halfway", n_files=2),
     ],
     ids=lambda fault: f"{fault.what}-{fault.rule}-{fault.when}",
 )

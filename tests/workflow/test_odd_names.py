@@ -10,7 +10,7 @@ from fast_runner import FastRunner
 from micro_study import MicroStudy
 from tiny_page import Reader
 
-from ecgtransfer.compare.findings import read_findings
+from ecgtransfer.compare.tables import read_findings
 
 ODD = (
     *("$\\frac{$", "a$b$c", "_x", "100%", "<b>&amp;", "it's", '"quoted"', "a, b; c|d", "=SUM(A1)", "-1", "{dataset}"),

@@ -8,8 +8,16 @@ from pathlib import Path
 import pytest
 from checkout import Checkout
 
-COMPARED = {"compare": 1, "compare_sources": 1, "plot_findings": 1, "report": 1}
-FINDINGS = {**COMPARED, "compare_predictions": 1}
+FROM_SCORES = (
+    "headlines", "claims", "optimism", "parity", "curves", "verdicts", "label_saving", "convergence", "costs",
+    "architectures", "per_label", "transferability",
+)  # fmt: skip
+COMPARED = {
+    "collect_runs": 1, **{f"compute_{finding}": 1 for finding in FROM_SCORES}, "plot_finding": 10, "report": 1,
+}  # fmt: skip
+FINDINGS = {
+    **COMPARED, "compute_zero_shot": 1, "compute_subgroups": 1, "compute_calibration": 1, "plot_finding": 13,
+}  # fmt: skip
 SCORES = {"score_run": 4, **FINDINGS}
 ZERO_SHOT = {"predict_with_source": 2}
 GRU = {"pretrain": 1, "scratch": 1, "finetune": 1, "predict_with_source": 1, "score_run": 2, **FINDINGS}
@@ -85,7 +93,7 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         ({"scratch.epochs": 2}, {"scratch": 2, "score_run": 2, **FINDINGS}),
         ({"finetune.learning_rate": 0.01}, {"finetune": 2, "score_run": 2, **FINDINGS}),
         ({"score.n_resamples": 200}, SCORES),
-        ({"compare.margin": 0.02}, COMPARED),
+        ({"compare.margin": 0.02}, {"compute_verdicts": 1, "compute_headlines": 1, "plot_finding": 1, "report": 1}),
         ({"report.recordings.per_dataset": 2}, {"plot_recordings": 2, "report": 1}),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) and "." in next(iter(value), "") else None,
@@ -111,7 +119,14 @@ LIBRARY = "workflow_scripts/ecgtransfer/"
         (LIBRARY + "prepare/layouts/ludb.py", "def layout", "x = 1\n\n\ndef layout", {}),
         (LIBRARY + "train/registry.csv", "\ngru,", "\nnew,ecgtransfer.train.models.recurrent,,none,1,1,1\ngru,", {}),
         (LIBRARY + "train/loop.py", "EVALUATION_BATCH = 256", "EVALUATION_BATCH = 128", TRAINING),
-        (LIBRARY + "report/figures/curves.py", "import", "x = 1\nimport", {"plot_findings": 1, "report": 1}),
+        (
+            LIBRARY + "findings/verdicts.py", "EQUIVALENCE_CONFIDENCE = 0.9", "EQUIVALENCE_CONFIDENCE = 0.8",
+            {"compute_verdicts": 1, "plot_finding": 1, "report": 1},
+        ),
+        (LIBRARY + "findings/curves.py", "_HEIGHT = 2.7", "_HEIGHT = 2.8", {"plot_finding": 1, "report": 1}),
+        (LIBRARY + "findings/label_saving.py", '"Labelled recordings', '"The labelled recordings', {"report": 1}),
+        (LIBRARY + "findings/costs.py", '"what trainings took"', '"what all trainings took"', {}),
+        (LIBRARY + "findings/contents.py", '"Which labels gain?"', '"Which labels gain most?"', {"report": 1}),
         ("workflow_scripts/score_run.py", "with job", "x = 1\nwith job", {"score_run": 4, **COMPARED}),
     ],
 )  # fmt: skip

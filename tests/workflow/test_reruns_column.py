@@ -12,7 +12,7 @@ from ecgtransfer.config.tables import said_in
 README = (REPOSITORY / "config" / "README.md").read_text()
 RULES = {
     rule for path in (REPOSITORY / "rules").glob("*.smk") for rule in re.findall(r"(?m)^\w+ (\w+):$", path.read_text())
-}
+} | {"compute_finding"}
 SAID = said_in(README)
 
 
@@ -35,6 +35,7 @@ def test_readme_names_the_rules_that_an_edit_reruns_first(planned: Planner, key:
 def test_rules_follow_one_another_as_the_readme_draws_it(planned: Planner) -> None:
     makers = {path: job.rule for job in planned({}).jobs for path in job.outputs}
     real = {(makers[path], job.rule) for job in planned({}).jobs for path in job.inputs if path in makers}
+    real -= {(rule, rule) for rule in RULES}
     drawn = {
         (before, after)
         for line in next(block for block in README.split("```") if "→" in block).splitlines()

@@ -331,11 +331,14 @@ def test_a_table_that_changes_while_it_is_read_stops_the_job(study: MicroStudy, 
 def test_no_page_on_what_was_damaged_meanwhile(
     study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy
 ) -> None:
-    adapter = study.folder / "workflow_scripts/compare_sources.py"
+    adapter, damaged = (
+        study.folder / "workflow_scripts/collect_runs.py",
+        "results/micro/notices/index_records/clinic.csv",
+    )
     code = adapter.read_text()
-    adapter.write_text(code + "\nopen('results/micro/splits/clinic.csv', 'a').write('?')\n")
+    adapter.write_text(code + f"\nopen({damaged!r}, 'a').write('?')\n")
     result = study.run_snakemake(runner)
-    line = "error: results/micro/splits/clinic.csv: is damaged, its bytes are not those that were written; "
+    line = f"error: {damaged}: is damaged, its bytes are not those that were written; "
     assert line + MADE_AGAIN in result.output.splitlines()
     assert result.returncode == 1
     assert not (study.folder / "results/micro/report/index.html").exists()
@@ -347,5 +350,5 @@ def test_no_page_on_what_was_damaged_meanwhile(
 def test_a_batch_of_the_study_removes_no_finding(
     study: MicroStudy, runner: FastRunner, finished_micro: MicroStudy
 ) -> None:
-    study.make_run(runner, ["--batch", "compare=1/2"])
+    study.make_run(runner, ["--batch", "collect_runs=1/2"])
     assert study.results() == finished_micro.results()

@@ -23,7 +23,8 @@ def code_fingerprint(adapter: Path, extra_modules: Iterable[str] = ()) -> str:
     adapter
         The script; the library package lies beside it.
     extra_modules
-        Dotted names of modules that the script loads by name.
+        Dotted names of modules that the script loads by name; with ``:function`` behind, only what that function needs
+        of its module counts.
     """
     return _fingerprint(adapter, tuple(extra_modules))
 
@@ -32,6 +33,7 @@ def forget_fingerprints() -> None:
     """Read all code again from now on."""
     _fingerprint.cache_clear()
     _normalized.cache_clear()
+    _normalized_part.cache_clear()
 
 
 @cache  # of a thousand cells, all of a model run the same
@@ -39,7 +41,15 @@ def _fingerprint(adapter: Path, extra_modules: tuple[str, ...]) -> str:
     root = adapter.parent
     adapter_code, imported = _normalized(adapter)
     digest = hashlib.sha256(adapter_code.encode())
-    for name in sorted(_reachable([*imported, *extra_modules], root)):
+    waiting = [*imported]
+    for module, _, function in (name.partition(":") for name in extra_modules):
+        if function:
+            code, needed = _normalized_part(_source_of(module, root), function)
+            digest.update(f"\n# {module}:{function}\n{code}".encode())
+            waiting += [*needed, module.rpartition(".")[0]]
+        else:
+            waiting.append(module)
+    for name in sorted(_reachable(waiting, root)):
         digest.update(f"\n# {name}\n{_normalized(_source_of(name, root))[0]}".encode())
     return digest.hexdigest()[:16]
 
@@ -69,7 +79,18 @@ def _source_of(name: str, root: Path) -> Path:
 @cache
 def _normalized(path: Path) -> tuple[str, tuple[str, ...]]:
     """Return a source file's logic as text, and the dotted names that it imports, relative ones with leading dots."""
+    return _logic(ast.parse(path.read_text(encoding="utf-8")))
+
+
+@cache
+def _normalized_part(path: Path, function: str) -> tuple[str, tuple[str, ...]]:
+    """Return the same of what one function of a source file needs there."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = needed_by(function, tree.body)
+    return _logic(tree)
+
+
+def _logic(tree: ast.Module) -> tuple[str, tuple[str, ...]]:
     imported: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -80,6 +101,48 @@ def _normalized(path: Path) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
     return in_words(tree), tuple(imported)
+
+
+def needed_by(name: str, statements: list[ast.stmt]) -> list[ast.stmt]:
+    """Return those of a module's statements that something defined there needs, directly or not, in their order.
+
+    Of an import, only the names that are needed. Statements that define nothing are always needed.
+    """
+    singly = [part for statement in statements for part in _names_singly(statement)]
+    kept = {place for place, statement in enumerate(singly) if not _defined_by(statement) and not _is_text(statement)}
+    makers: dict[str, set[int]] = {}
+    for place, statement in enumerate(singly):
+        for defined in _defined_by(statement):
+            makers.setdefault(defined, set()).add(place)
+    new = kept | makers[name]
+    while new:
+        kept |= new
+        used = {node.id for place in new for node in ast.walk(singly[place]) if isinstance(node, ast.Name)}
+        new = set().union(*(makers.get(each, set()) for each in used)) - kept
+    return [singly[place] for place in sorted(kept)]
+
+
+def _names_singly(statement: ast.stmt) -> list[ast.stmt]:
+    """Return an import of several names as one of each."""
+    if isinstance(statement, ast.Import):
+        return [ast.Import([alias]) for alias in statement.names]
+    if isinstance(statement, ast.ImportFrom):
+        return [ast.ImportFrom(statement.module, [alias], statement.level) for alias in statement.names]
+    return [statement]
+
+
+def _defined_by(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement binds; empty for one that does something else."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        (alias,) = statement.names
+        return set() if alias.name == "*" else {alias.asname or alias.name.partition(".")[0]}
+    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
+        return {
+            node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+    return set()
 
 
 def in_words(node: object) -> str:

@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ecgtransfer.compare.findings import KEY_COLUMNS, key_of, sorted_table, with_partners
+from ecgtransfer.compare.runs import with_partners
+from ecgtransfer.compare.tables import KEY_COLUMNS, key_of, sorted_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.study import Cell
 from ecgtransfer.train.settings import TrainingSettings
@@ -23,20 +24,14 @@ Array = NDArray[Any]
 
 GOAL = 0.99
 MEASURES = ("epochs", "steps", "seconds")
-CATCH_UP = "catch_up"
 
 REPLICATE_CONVERGENCE_COLUMNS = [
     *(*KEY_COLUMNS, "replicate", "goal"),
     *(f"{measure}_{arm}" for measure in MEASURES for arm in ("scratch", "transfer")),
     *("epochs_run_scratch", "epochs_run_transfer", "transfer_best", "catch_up_epoch"),
 ]
-CONVERGENCE_COLUMNS = [
-    *(*KEY_COLUMNS, "measure", "scratch", "transfer", "ratio", "ci_low", "ci_high"),
-    *("n_reached", "n_replicates", "epochs_run"),
-]
 
 _COUNTS = ["epochs_scratch", "epochs_transfer", "steps_scratch", "steps_transfer", "catch_up_epoch"]
-_NUMBERS = REPLICATE_CONVERGENCE_COLUMNS[REPLICATE_CONVERGENCE_COLUMNS.index("goal") :]
 _SAME_SCORE = 1e-9  # as in the choice of the best epoch
 
 
@@ -101,6 +96,11 @@ def training_of(cell: Cell, history: pd.DataFrame, facts: Mapping[str, Any]) -> 
     return Training(cell.target, cell.model, cell.arm, cell.fraction, history, np.asarray(steps, dtype=np.float64))
 
 
+def trainings_of(facts: Mapping[Cell, Mapping[str, Any]], histories: Mapping[Cell, pd.DataFrame]) -> list[Training]:
+    """Return how all cells were trained, from the ``run.json`` and the ``history.csv`` of each."""
+    return [training_of(cell, histories[cell], of_cell) for cell, of_cell in facts.items()]
+
+
 def replicate_convergence(trainings: Sequence[Training]) -> pd.DataFrame:
     """Return, for every replicate of every cell with transferred weights, how long it and its partner took.
 
@@ -140,67 +140,6 @@ def replicate_convergence(trainings: Sequence[Training]) -> pd.DataFrame:
     ]
     table = sorted_table(rows, REPLICATE_CONVERGENCE_COLUMNS, [*KEY_COLUMNS, "replicate"])
     return table.astype(dict.fromkeys(_COUNTS, "Int64"))
-
-
-def convergence(by_replicate: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Return the means over replicates, and how much longer or shorter transfer takes than training from scratch.
-
-    Parameters
-    ----------
-    by_replicate
-        The table of `replicate_convergence`.
-    confidence
-        Of the interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns `CONVERGENCE_COLUMNS`, a row per cell and ``measure``: ``epochs``, ``steps`` and ``seconds`` until the
-        goal, and ``catch_up``.
-
-        ``scratch``, ``transfer``
-            Means over replicates; empty where a replicate never got there, as a mean over the others would flatter. Of
-            ``catch_up``, ``scratch`` is the epoch in which it reached the best score of transfer; the rest is empty.
-        ``ratio``, ``ci_low``, ``ci_high``
-            Geometric mean over replicates of transfer to scratch, with Student's interval of its logarithm; below 1
-            where transfer is faster. The interval is empty for one replicate.
-        ``n_reached``, ``epochs_run``
-            In how many replicates transfer reached the goal, and the epochs that it was trained for, as a mean. Of
-            ``catch_up``: in how many scratch reached the best score of transfer, and its epochs.
-        ``n_replicates``
-            How many there are.
-    """
-    rows: list[dict[str, object]] = []
-    for key, replicates in by_replicate.groupby(KEY_COLUMNS, sort=False):
-        cell = dict(zip(KEY_COLUMNS, key, strict=True))
-        numbers = {name: replicates[name].to_numpy(dtype=np.float64, na_value=np.nan) for name in _NUMBERS}
-        for measure in MEASURES:
-            scratch, transfer = numbers[f"{measure}_scratch"], numbers[f"{measure}_transfer"]
-            ratio, low, high = map(math.exp, mean_over_replicates(np.log(transfer / scratch), confidence))
-            rows.append(
-                {
-                    **{**cell, "measure": measure, "scratch": scratch.mean(), "transfer": transfer.mean()},
-                    **{"ratio": ratio, "ci_low": low, "ci_high": high},
-                    **_how_many(numbers["epochs_transfer"], numbers["epochs_run_transfer"]),
-                }
-            )
-        caught_up = numbers["catch_up_epoch"]
-        rows.append(
-            {
-                **{**cell, "measure": CATCH_UP, "scratch": caught_up.mean()},
-                **_how_many(caught_up, numbers["epochs_run_scratch"]),
-            }
-        )
-    return sorted_table(rows, CONVERGENCE_COLUMNS, [*KEY_COLUMNS, "measure"])
-
-
-def _how_many(reached: Array, epochs_run: Array) -> dict[str, object]:
-    """Return the columns on replicates of which `reached` says when, NaN for never."""
-    return {
-        "n_reached": int(np.isfinite(reached).sum()),
-        "n_replicates": len(reached),
-        "epochs_run": float(epochs_run.mean()),
-    }
 
 
 def mean_over_replicates(values: Array, confidence: float) -> tuple[float, float, float]:

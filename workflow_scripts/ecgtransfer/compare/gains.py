@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgtransfer.compare.findings import Run, mean_with_interval
+from ecgtransfer.compare.runs import Run, mean_with_interval
 from ecgtransfer.errors import InputError
 
 Array = NDArray[Any]
+
+CONVOLUTIONAL, RECURRENT = "convolutional", "recurrent"
+"""The families of models whose gains are compared."""
 
 _ORDERS = 2  # a random stream beside those of patients and replicates
 

@@ -15,7 +15,8 @@ from pandas import DataFrame
 from scipy.interpolate import PchipInterpolator
 
 from ecgtransfer.arms import SCRATCH
-from ecgtransfer.compare.findings import CELL_COLUMNS, Run, cell_of, pairs, sorted_table
+from ecgtransfer.compare.runs import Run, cell_of, pairs
+from ecgtransfer.compare.tables import CELL_COLUMNS, sorted_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import resampled_mean
 from ecgtransfer.statistics.resampling import ReplicateDraws, replicate_draws

@@ -8,44 +8,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgtransfer.compare.findings import key_of, mean_with_interval
 from ecgtransfer.compare.scores import truth_of
+from ecgtransfer.compare.tables import key_of
 from ecgtransfer.statistics.metrics import macro
-from ecgtransfer.statistics.resampling import patient_resamples, patients_of_rarer_class, widened_for_few_patients
+from ecgtransfer.statistics.resampling import patients_of_rarer_class, widened_for_few_patients
 from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
 Metric = Callable[[Array, Array, Array], Array]
 """Of labels (n,), probabilities (n,) and weights (B, n), such as `ecgtransfer.statistics.metrics.auroc`: (B,)."""
-
-
-@dataclass(frozen=True)
-class Draws:
-    """How resamples are drawn: with the settings of scores and verdicts they are the same.
-
-    Attributes
-    ----------
-    n_resamples, patient_seed
-        Of test patients, as in the config section ``score``.
-    replicate_seed, confidence
-        Of replicates and of intervals, as in the config section ``compare``.
-    """
-
-    n_resamples: int
-    patient_seed: int
-    replicate_seed: int
-    confidence: float
-
-    def weights_of(self, patients: Array) -> Array:
-        """Return (1 + B, n) draws of the records of `patients` (n,); the first row is the whole test set."""
-        resamples = patient_resamples(patients, self.n_resamples, self.patient_seed)
-        whole = np.ones((len(patients), 1), dtype=np.int32)
-        weights: Array = np.concatenate([whole, resamples.T], axis=1).T
-        return weights
-
-    def interval_of(self, values: Array) -> tuple[float, float, float]:
-        """Return mean over replicates, low and high of (R, 1 + B) values on the rows of `weights_of`."""
-        return mean_with_interval(values[:, 0], values[:, 1:], self.confidence, self.replicate_seed)
 
 
 @dataclass(frozen=True)
@@ -62,7 +33,8 @@ class Tested:
     def values(self, metric: Metric, rows: Array, columns: Sequence[int], weights: Array) -> Array:
         """Return (R, len(columns), 1 + B): a metric of some labels on some records, of those with a known label each.
 
-        Weights are those of `Draws.weights_of`; the resamples of labels are `widened_for_few_patients`.
+        Weights are those of `ecgtransfer.compare.draws.Draws.weights_of`; the resamples of labels are
+        `widened_for_few_patients`.
         """
         within = weights.T[rows].T  # as it lies in memory, record by record
         values = np.empty((len(self.probability), len(columns), len(weights)))

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.compare.headlines import ALL_MODELS
+from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES, series_name, way_name
+from ecgtransfer.exhibits.tables import interval, number
+from ecgtransfer.findings.headlines import ALL_MODELS
 from ecgtransfer.prepare.corpora import is_shuffled, without_shuffling
-from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES, series_name, way_name
 from ecgtransfer.statistics.inference import Verdict
 
 
@@ -68,17 +69,6 @@ def controls(verdicts: pd.DataFrame) -> list[Control]:
             text = f"Control: {subject} helps on {rows[0].target} at no number of recordings, as it must."
         found.append(Control(rows[0].target, not helped, text))
     return found
-
-
-def number(value: float) -> str:
-    """Return a value with three decimals, never "-0.000", large ones with none; a dash where there is none."""
-    text = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}".replace("-0.000", "0.000")
-    return "–" if pd.isna(value) else text
-
-
-def interval(row: Any) -> str:
-    """Return ``[low, high]`` of a row."""
-    return f"[{number(row.ci_low)}, {number(row.ci_high)}]"
 
 
 def signed_interval(row: Any) -> str:

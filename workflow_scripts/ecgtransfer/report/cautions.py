@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.config.study import Study
+from ecgtransfer.exhibits.names import ANSWERED_METRIC
+from ecgtransfer.exhibits.tables import number
 from ecgtransfer.prepare.corpora import datasets_of, is_shuffled
-from ecgtransfer.report.answers import number
-from ecgtransfer.report.names import ANSWERED_METRIC
 from ecgtransfer.statistics.resampling import patients_of_rarer_class
 from ecgtransfer.study import datasets_behind, is_outside, patients_unknown, trained_sources
 
@@ -44,7 +44,7 @@ def cautions(
     study : its config
     published : entries of config/datasets.yaml of the study's published data sets
     records : records table of each data set
-    curves, verdicts : tables of `ecgtransfer.compare.findings`
+    curves, verdicts : tables of the findings of these names
     labels, splits : tables of each corpus by its name
     leakage : what `ecgtransfer.audit.leakage` found
     """

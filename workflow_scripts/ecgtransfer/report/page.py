@@ -13,13 +13,14 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
 from ecgtransfer.arms import SCRATCH, way_of
+from ecgtransfer.compare.scores import CHALLENGE_SCORE
 from ecgtransfer.config.study import Study
+from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES
 from ecgtransfer.prepare.corpora import JOINED_BY, LABELS, datasets_of, task_of
 from ecgtransfer.report import tables
-from ecgtransfer.report.answers import answers, controls, number
+from ecgtransfer.report.answers import answers, controls
 from ecgtransfer.report.cautions import cautions
 from ecgtransfer.report.inputs import DrawnRecording
-from ecgtransfer.report.names import ANSWERED_METRIC, METRIC_NAMES
 from ecgtransfer.report.sections import sections
 from ecgtransfer.study import (
     corpora_of,
@@ -76,11 +77,9 @@ def render_page(template: str, results: StudyResults) -> str:
     found = cautions(
         study, results.published, results.records, curves, verdicts, results.labels, results.splits, results.leakage
     )
+    filled = sections(findings)
     ways, trained = study.transfer.arms, trained_sources(study)
     pretraining = [facts for facts in results.pretraining if facts["task"] != "outside"]
-    choice = study.finetune.choose_by
-    chosen = findings["optimism"][findings["optimism"]["metric"] == choice]
-    other_metrics = [name for name in METRIC_NAMES if name in set(verdicts["metric"]) - {ANSWERED_METRIC}]
     return environment.from_string(template).render(
         config=study,
         targets=study.transfer.targets,
@@ -102,17 +101,9 @@ def render_page(template: str, results: StudyResults) -> str:
         choices=list(dict.fromkeys(METRIC_NAMES[getattr(study, section).choose_by] for section in _TRAININGS)),
         balanced=[section for section in _TRAININGS if getattr(study, section).positive_weight == "balanced"],
         figures=results.figures,
-        claim_table=tables.claim_table(findings["claims"]),
-        examined=findings["claims"]["estimate"].notna().any(),
-        mean_optimism=number(chosen["optimism"].mean()),
-        chosen_by=METRIC_NAMES[choice],
-        optimism_table=tables.optimism_table(findings["optimism"]),
-        parity_table=tables.parity_table(findings["parity"]),
-        significance_table=tables.significance_table(findings["significance"], ANSWERED_METRIC),
-        sections=sections(findings),
-        curve_table=tables.curve_table(curves, ANSWERED_METRIC),
-        verdict_table=tables.verdict_table(verdicts, ANSWERED_METRIC),
-        other_verdicts={METRIC_NAMES[metric]: tables.verdict_table(verdicts, metric) for metric in other_metrics},
+        sections=filled,
+        templates={part.template: environment.from_string(part.template) for each in filled for part in each.parts},
+        in_challenge=CHALLENGE_SCORE in set(verdicts["metric"]),
         recordings=results.recordings,
         sources=list(sources(results)),
         dataset_table=tables.dataset_table(results.published, results.records, results.rejected, results.recipes),

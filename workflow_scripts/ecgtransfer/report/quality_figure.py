@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from ecgtransfer.exhibits.names import one_line, short_id
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.gains import out_of_line
-from ecgtransfer.report.names import one_line, short_id
 
 FLAGS = {
     "nan_fraction": "with missing samples, bridged",

@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.exhibits.names import one_line, short_id
 from ecgtransfer.prepare.snomed_ct import base_code
-from ecgtransfer.report.names import one_line, short_id
 
 _TITLE_LENGTH = 96  # characters, as many as fit beside the scale on the drawn page
 

@@ -2,138 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.arms import FINETUNE, way_of
+from ecgtransfer.exhibits.names import one_line, series_name
+from ecgtransfer.exhibits.tables import Table
 from ecgtransfer.prepare.corpora import is_shuffled
-from ecgtransfer.report.answers import interval, number
-from ecgtransfer.report.names import METRIC_NAMES, one_line, series_name
 from ecgtransfer.split.roles import ROLES
 from ecgtransfer.study import patients_unknown
 
-_VERDICT_HEADS = ("scratch", "transfer", "difference", "interval", "verdict")
 _MOST_REASONS = 5  # of a data set; the rest is summed up
 _MOST_REASON_CHARACTERS = 160
-
-
-@dataclass(frozen=True)
-class Table:
-    """Column heads and cells; the first `n_words` columns hold words, the others numbers."""
-
-    heads: list[str]
-    rows: list[list[str]]
-    n_words: int = 1
-
-
-def verdict_table(verdicts: pd.DataFrame, metric: str) -> Table:
-    """Return the rows of one metric; the last column is the verdict, which the page colours."""
-    rows = verdicts[verdicts["metric"] == metric].assign(control=lambda table: table["source"].map(is_shuffled))
-    rows = rows.sort_values(["target", "model", "control", "source", "arm", "fraction"])
-    return Table(
-        ["target", "model", "pre-trained on", "fraction", "recordings", *_VERDICT_HEADS],
-        [
-            [
-                *(row.target, row.model, _source_and_way(row)),
-                *(f"{row.fraction:g}", f"{row.n_train:,}"),
-                *(number(row.scratch), number(row.transfer), number(row.delta), interval(row), row.verdict),
-            ]
-            for row in _rows(rows)
-        ],
-        n_words=3,
-    )
-
-
-def _source_and_way(row: Any) -> str:
-    """Return the source as the config names it, and how it was used where that is not fine-tuning."""
-    way = way_of(row.arm)
-    return str(row.source) if way == FINETUNE else f"{row.source} ({way})"
-
-
-def significance_table(significance: pd.DataFrame, metric: str) -> Table:
-    """Return the tests of one metric, the smallest p first."""
-    rows = significance[significance["metric"] == metric].sort_values("p_value")
-    return Table(
-        ["target", "model", "pre-trained on", "fraction", "difference", "interval", "p", "Holm", "equivalent"],
-        [
-            [
-                *(row.target, row.model, _source_and_way(row), f"{row.fraction:g}"),
-                *(number(row.delta), interval(row), number(row.p_value), number(row.p_holm)),
-                "yes" if row.equivalent else "no",
-            ]
-            for row in _rows(rows)
-        ],
-        n_words=3,
-    )
-
-
-def claim_table(claims: pd.DataFrame) -> Table:
-    """Return what was claimed, as what it was measured here, and what came out; the last column is coloured."""
-    return Table(
-        ["study", "said", "measured as", "found", "interval", "comparisons", "finding"],
-        [
-            [
-                *(row.study, row.said, row.measure, number(row.estimate)),
-                "–" if pd.isna(row.ci_low) else interval(row),
-                "–" if pd.isna(row.n_cells) else f"{row.n_cells:,.0f}",
-                row.finding,
-            ]
-            for row in _rows(claims)
-        ],
-        n_words=3,
-    )
-
-
-def optimism_table(optimism: pd.DataFrame) -> Table:
-    """Return how much higher the epoch that was chosen on the test recordings scores than the last one."""
-    return Table(
-        ["target", "model", "trained", "metric", "fraction", "chosen on test", "last epoch", "optimism", "interval"],
-        [
-            [
-                *(row.target, row.model, series_name(row.arm)),
-                *(METRIC_NAMES.get(row.metric, row.metric), f"{row.fraction:g}"),
-                *(number(row.chosen_on_test), number(row.last_epoch), number(row.optimism), interval(row)),
-            ]
-            for row in _rows(optimism)
-        ],
-        n_words=4,
-    )
-
-
-def parity_table(parity: pd.DataFrame) -> Table:
-    """Return every claim by the clean study and by this one, and how far it moves."""
-    return Table(
-        ["claim", "measured as", "clean", "interval", "finding", "leaky", "interval", "finding", "moved by"],
-        [
-            [
-                *(row.claim, row.measure),
-                *(number(row.clean), f"[{number(row.clean_low)}, {number(row.clean_high)}]", row.clean_finding),
-                *(number(row.parity), f"[{number(row.parity_low)}, {number(row.parity_high)}]", row.parity_finding),
-                number(row.moved),
-            ]
-            for row in _rows(parity)
-        ],
-        n_words=2,
-    )
-
-
-def curve_table(curves: pd.DataFrame, metric: str) -> Table:
-    """Return the rows of one metric of the learning curves."""
-    rows = curves[curves["metric"] == metric].sort_values(["target", "model", "arm", "fraction"])
-    return Table(
-        ["target", "model", "trained", "fraction", "recordings", "patients", "score", "interval", "sd", "replicates"],
-        [
-            [
-                *(row.target, row.model, series_name(row.arm), f"{row.fraction:g}"),
-                *(f"{row.n_train:,}", f"{row.n_train_patients:,}", number(row.score), interval(row)),
-                *(number(row.replicate_sd), str(row.n_replicates)),
-            ]
-            for row in _rows(rows)
-        ],
-        n_words=3,
-    )
 
 
 def dataset_table(
@@ -255,8 +135,3 @@ def time_table(
             rows.append([model, str(what), f"{jobs['trainings'].sum():,}", f"{jobs['seconds'].sum():,.0f}"])
     rows.append(["all", "", f"{table['trainings'].sum():,}", f"{table['seconds'].sum():,.0f}"])
     return Table(["model", "what", "trainings", "seconds"], rows, n_words=2)
-
-
-def _rows(table: pd.DataFrame) -> Iterator[Any]:
-    """Yield the rows as named tuples, whose fields pandas cannot type."""
-    yield from table.itertuples()

@@ -1,0 +1,98 @@
+"""Which findings there are, in the order of the page."""
+
+from dataclasses import dataclass
+
+from ecgtransfer.findings.asked import asked
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page: a question, and the findings that answer it, in their order.
+
+    Attributes
+    ----------
+    anchor, short
+        Its name in links, and in the list of sections.
+    title, text
+        What stands above the findings; the text may be empty.
+    findings
+        Their modules.
+    """
+
+    anchor: str
+    short: str
+    title: str
+    text: str
+    findings: tuple[str, ...]
+
+
+SECTIONS = (
+    Section("answer", "Answer", "Does pre-training help?", "", ("headlines",)),  # written by the page itself
+    Section(
+        "claims", "What was claimed", "What was claimed, and what is found here", "", ("claims", "optimism", "parity")
+    ),
+    Section("curves", "Learning curves", "Learning curves", "", ("curves",)),
+    Section("verdicts", "Verdicts", "Verdicts", "", ("verdicts",)),
+    Section(
+        "label-saving",
+        "Labels saved",
+        "How many labels does it save?",
+        "How many times the labelled recordings training from scratch needs to reach the same score, read off its"
+        " learning curve. Beyond the ends of that curve nothing is known: there it says more than (>) or less than (<)"
+        " the end.",
+        ("label_saving",),
+    ),
+    Section(
+        "convergence",
+        "Speed and cost",
+        "Is it faster, and what does it cost?",
+        "Time until a training first reaches 99 % of the best validation score of its partner from scratch; a ratio"
+        " below 1 means that transfer is faster. catch_up: the epoch in which scratch reached the best score of"
+        " transfer. Pre-training has paid for itself after as many targets as its cost is of what each of them saves.",
+        ("convergence", "costs"),
+    ),
+    Section(
+        "architectures",
+        "Kinds of models",
+        "Do convolutional models gain more than recurrent ones?",
+        "The gain of the one family minus that of the other. A recurrent model whose head reads every time step takes"
+        " over but a small share of its weights, which can be the reason: the share stands beside.",
+        ("architectures",),
+    ),
+    Section(
+        "labels",
+        "Single labels",
+        "Which labels gain?",
+        "AUROC of single labels with the fewest labelled recordings. Whether rare labels gain more than frequent ones"
+        " says Spearman's correlation, which is in the file prevalence.csv. Single labels have few test recordings: see"
+        " how many before you believe one.",
+        ("per_label",),
+    ),
+    Section(
+        "sources",
+        "Sources",
+        "Which source fits which target?",
+        "The model of a source on a target without any training there, on the labels that both have; and a score that"
+        " should tell before fine-tuning how well it will go (MELEP, arXiv 2311.04224; lower is better).",
+        ("zero_shot", "transferability"),
+    ),
+    Section(
+        "patients",
+        "Patients",
+        "Does it hold for everybody, and can the probabilities be believed?",
+        "Macro AUROC by sex and by age; the gap is against all other test recordings, on the labels that are frequent"
+        " enough in both. Calibration: how far predicted probabilities lie from the shares that were observed.",
+        ("subgroups", "calibration"),
+    ),
+)
+FINDINGS = tuple(finding for section in SECTIONS for finding in section.findings)
+
+
+def tables_of_findings() -> tuple[str, ...]:
+    """Return the names of all tables, in the order of the findings."""
+    return tuple(table for finding in FINDINGS for table in asked(finding).tables)
+
+
+def drawn_findings() -> tuple[str, ...]:
+    """Return the findings that have a figure."""
+    return tuple(finding for finding in FINDINGS if asked(finding).drawn_from)
