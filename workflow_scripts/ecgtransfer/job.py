@@ -20,7 +20,7 @@ class _Wildcards(Protocol):
 
 
 class Job(Protocol):
-    """What Snakemake puts into a script under the name ``snakemake``; what a rule names there is known to the rule."""
+    """What Snakemake puts into a script under the name ``snakemake``; files and params are named as in the rule."""
 
     rule: str
     wildcards: _Wildcards
