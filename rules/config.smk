@@ -21,7 +21,7 @@ from ecgtransfer.system_errors import said_in_one_line
 
 MAKE_RUN = (
     "`make run`"
-    if workflow.modifier.is_main_snakefile()
+    if workflow.modifier.parent_modifier is None
     else f"`python {SCRIPTS}/run.py --snakefile {workflow.main_snakefile}` with the same arguments"
 )
 
