@@ -53,8 +53,9 @@ test: .venv/installed ## run all tests
 check: lint ## check format, types and rules, and run the unit tests
 	$(BIN)/python -m pytest tests/unit
 
-docs: .venv/installed ## write the tables of config/README.md and config/schema.json from the sections of the config
+docs: .venv/installed ## write what README files say of keys and findings, and config/schema.json, from the code
 	$(BIN)/python docs/write_config_tables.py
+	$(BIN)/python docs/write_findings_tables.py
 
 bench: .venv/peers/installed ## measure and print ratios, write benchmarks/results/
 	$(BIN)/python -m benchmarks
