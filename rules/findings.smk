@@ -51,6 +51,7 @@ GIVEN_SETTINGS = {
         "datasets": datasets_of_all_targets(),
         "members": members_by_name(STUDY.transfer.targets),
     },
+    "beside": {"beside_study": config["compare"]["beside"]},
     "predictions_at_ends": {"cells_at_ends": keys_of(AT_ENDS_OF_CURVES)},
     "predictions_at_largest": {"cells_at_largest": keys_of(AT_LARGEST_FRACTION)},
     "source_predictions": {"meetings": zero_shots_of(STUDY)},
