@@ -31,8 +31,9 @@ every_model = pytest.mark.parametrize(
 
 
 def seeded_model(seed: int, name: str, options: dict[str, Any], n_samples: int = 64, n_labels: int = 3) -> EcgModel:
+    """Return a model as the workflow trains it on a CPU; its plain form is held against that in test_kernels."""
     torch.manual_seed(seed)
-    return build_model(name, 12, n_samples, n_labels, options)
+    return build_model(name, 12, n_samples, n_labels, options, fast=True)
 
 
 def used_model(seed: int, name: str, options: dict[str, Any]) -> EcgModel:
