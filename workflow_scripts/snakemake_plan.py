@@ -137,13 +137,13 @@ def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
     cut = (parsed.targets, parsed.until, parsed.omit_from, parsed.batch, parsed.allowed_rules)
     with chdir(parsed.directory or "."):
         plan = plan_of(graph, results)
-    to_run = {str(job.output.get("record")): job for job in graph.needrun_jobs() if job.output}
+    running = frozenset(str(job.output.get("record")) for job in graph.needrun_jobs() if job.output)
     return Asked(
         plan=plan,
-        running=frozenset(to_run),
+        running=running,
         is_whole=not any(cut),
         is_forced=bool(parsed.forceall or parsed.forcerun or parsed.force),
-        has_others=not to_run.keys() <= {job.record for job in plan.jobs},
+        has_others=not all(record.startswith(f"{results}/provenance/") for record in running),
         make_run=_make_run(parsed.configfile, parsed.config, is_elsewhere=bool(parsed.directory)),
     )
 
