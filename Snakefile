@@ -1,7 +1,7 @@
 # The study as a table of contents: from recordings to an answer. Each stage is one file under rules/.
 from snakemake.utils import min_version
 
-min_version("9.12")
+min_version("9.18.1")  # with which pathvars of a module reach its input functions
 
 
 include: "rules/config.smk"
