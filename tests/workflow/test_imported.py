@@ -85,7 +85,7 @@ def test_study_of_the_command_line_where_the_module_has_no_config(
     write_importing(folder, finished_micro.folder)
     ended = runner.snakemake(folder, ["--configfile", STUDY, "--dry-run", "--quiet", "rules"])
     assert ended.returncode == 0, ended.output
-    assert "ecg_plot_findings" in ended.output and "take_page" in ended.output
+    assert "ecg_plot_finding" in ended.output and "take_page" in ended.output
 
 
 @pytest.mark.parametrize(
