@@ -1,8 +1,8 @@
 """Rule `collect_runs`: what findings need of all cells, in a few files."""
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.collected import collect_scores, collect_trainings
 from ecgtransfer.job import Job, job
-from ecgtransfer.study import Cell
 
 snakemake: Job
 

@@ -3,11 +3,11 @@ import pandas as pd
 import pytest
 from scipy.stats import norm, t
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.runs import Run
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.errors import InputError
 from ecgtransfer.findings.architectures import ARCHITECTURE_COLUMNS, SHARE_COLUMNS, architectures, transferred_shares
-from ecgtransfer.study import Cell
 
 N_RESAMPLES, CONFIDENCE, SEED = 400, 0.95, 3
 FAMILIES = {"resnet": "convolutional", "inception": "convolutional", "gru": "recurrent", "lstm": "recurrent"}

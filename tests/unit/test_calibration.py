@@ -6,12 +6,12 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 from tiny_tested import LABELS, column_of, target, truth_of
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.draws import Draws
 from ecgtransfer.errors import InputError
 from ecgtransfer.findings.calibration import CALIBRATION_COLUMNS, RELIABILITY_COLUMNS, calibration, reliability
 from ecgtransfer.statistics.metrics import expected_calibration_error
 from ecgtransfer.statistics.resampling import patient_resamples
-from ecgtransfer.study import Cell
 
 CELL = Cell("clinic", "gru", "finetune-hospital", 0.1)
 DRAWS = Draws(n_resamples=100, patient_seed=4, replicate_seed=7, confidence=0.95)

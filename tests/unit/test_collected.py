@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.collected import (
     collect_scores,
     collect_trainings,
@@ -17,7 +18,6 @@ from ecgtransfer.compare.scores import CHALLENGE_SCORE, LABEL_METRICS, MACRO_MET
 from ecgtransfer.csv_tables import read_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_arrays, write_csv, write_json
-from ecgtransfer.study import Cell
 
 CELLS = [Cell("NA", "gru", "scratch", 0.1), Cell("NA", "gru", "finetune-a+b", 0.35), Cell("01", "gru", "scratch", 1.0)]
 N_RESAMPLES = 6

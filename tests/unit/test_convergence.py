@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.convergence import REPLICATE_CONVERGENCE_COLUMNS, replicate_convergence, training_of
 from ecgtransfer.errors import InputError
 from ecgtransfer.findings.convergence import CONVERGENCE_COLUMNS, convergence
-from ecgtransfer.study import Cell
 from ecgtransfer.train.settings import TrainingSettings
 
 SETTINGS = asdict(

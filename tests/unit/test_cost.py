@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.convergence import replicate_convergence
 from ecgtransfer.findings.costs import BREAK_EVEN_COLUMNS, COST_COLUMNS, break_even, costs
-from ecgtransfer.study import Cell
 
 SCRATCH, FINETUNE = Cell("ptbxl", "gru", "scratch", 0.1), Cell("ptbxl", "gru", "finetune-cpsc", 0.1)
 

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.errors import InputError
 from ecgtransfer.findings.optimism import OPTIMISM_COLUMNS, optimism
-from ecgtransfer.study import Cell
 
 CELL = Cell("ptb", "gru", "finetune-cpsc", 0.1)
 

@@ -3,11 +3,10 @@
 import pytest
 import yaml
 
-from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
+from ecgtransfer.arms import SCRATCH, Cell, arm_of, source_of, way_of
 from ecgtransfer.config.preparing import Splits
 from ecgtransfer.config.study import Study
 from ecgtransfer.study import (
-    Cell,
     cells_at,
     cells_of,
     corpora_of,

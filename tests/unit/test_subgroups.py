@@ -4,11 +4,11 @@ from few_patients import widening
 from sklearn.metrics import roc_auc_score
 from tiny_tested import LABELS, column_of, target, truth_of
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.draws import Draws
 from ecgtransfer.errors import InputError
 from ecgtransfer.findings.subgroups import SUBGROUP_COLUMNS, subgroups
 from ecgtransfer.statistics.resampling import patient_resamples
-from ecgtransfer.study import Cell
 
 CELL = Cell("clinic", "gru", "finetune-hospital", 0.1)
 DRAWS = Draws(n_resamples=80, patient_seed=4, replicate_seed=7, confidence=0.95)

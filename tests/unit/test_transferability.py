@@ -5,6 +5,7 @@ from scipy import stats
 from tiny_tested import source_predictions, target
 from tiny_verdicts import verdict_rows
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.errors import InputError
 from ecgtransfer.findings.transferability import (
     TRANSFERABILITY_COLUMNS,
@@ -14,7 +15,6 @@ from ecgtransfer.findings.transferability import (
     transferability,
     transferability_correlations,
 )
-from ecgtransfer.study import Cell
 
 
 def melep_in_loops(theta, labels):

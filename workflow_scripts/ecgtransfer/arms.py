@@ -1,4 +1,6 @@
-"""What an arm of a study is called: ``scratch``, or a way to transfer and its source, ``probe-georgia``."""
+"""The cells of a study, and what their arms are called: ``scratch``, or a way to transfer and its source."""
+
+from dataclasses import dataclass
 
 SCRATCH = "scratch"
 FINETUNE = "finetune"
@@ -18,3 +20,28 @@ def way_of(arm: str) -> str:
 def source_of(arm: str) -> str:
     """Return what an arm starts from, empty for the one from scratch."""
     return "" if arm == SCRATCH else arm.partition(_BETWEEN)[2]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training job: all replicates of a target, model, arm and fraction."""
+
+    target: str
+    model: str
+    arm: str  # see `ecgtransfer.arms`
+    fraction: float  # of the training patients, in (0, 1]
+
+    @property
+    def name(self) -> str:
+        """In words, for messages."""
+        return f"{self.target}/{self.model}/{self.arm}/{self.fraction:g}"
+
+    @property
+    def way(self) -> str:
+        """How it transfers, such as ``finetune`` or ``partial:2``; empty from scratch."""
+        return way_of(self.arm)
+
+    @property
+    def source(self) -> str:
+        """What it starts from, as `transfer.sources` names it; empty from scratch."""
+        return source_of(self.arm)

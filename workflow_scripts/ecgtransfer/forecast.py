@@ -11,13 +11,14 @@ from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.config.preparing import Splits
 from ecgtransfer.config.study import Study
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.prepare.separators import BETWEEN_LABELS
 from ecgtransfer.prepare.table_rows import rows_by_recording
-from ecgtransfer.study import Cell, cells_of, pretrainings_of, samples_per_lead, studied_datasets, trained_sources
+from ecgtransfer.study import cells_of, pretrainings_of, samples_per_lead, studied_datasets, trained_sources
 from ecgtransfer.train.accounting import PASSES
 from ecgtransfer.train.registry import forward_flops_by_registry
 from ecgtransfer.train.settings import TrainingSettings

@@ -1,11 +1,10 @@
 """The plan of a study: which corpora, which arms, which cells the config asks for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from ecgtransfer.arms import SCRATCH, arm_of, source_of, way_of
+from ecgtransfer.arms import SCRATCH, Cell, arm_of
 from ecgtransfer.config.study import Study
 from ecgtransfer.prepare.corpora import (
     JOINED_BY,
@@ -16,31 +15,6 @@ from ecgtransfer.prepare.corpora import (
     without_shuffling,
     without_task,
 )
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One training job: all replicates of a target, model, arm and fraction."""
-
-    target: str
-    model: str
-    arm: str  # see `ecgtransfer.arms`
-    fraction: float  # of the training patients, in (0, 1]
-
-    @property
-    def name(self) -> str:
-        """In words, for messages."""
-        return f"{self.target}/{self.model}/{self.arm}/{self.fraction:g}"
-
-    @property
-    def way(self) -> str:
-        """How it transfers, such as ``finetune`` or ``partial:2``; empty from scratch."""
-        return way_of(self.arm)
-
-    @property
-    def source(self) -> str:
-        """What it starts from, as `transfer.sources` names it; empty from scratch."""
-        return source_of(self.arm)
 
 
 def is_outside(study: Study, source: str) -> bool:

@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.runs import Run
 from ecgtransfer.compare.scores import LABEL_METRICS, load_resamples
 from ecgtransfer.csv_tables import TEXT, read_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import read_json, write_csv, write_json, written_whole
-from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
 Facts = Mapping[str, Any]

@@ -14,10 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.runs import with_partners
 from ecgtransfer.compare.tables import KEY_COLUMNS, key_of, sorted_table
 from ecgtransfer.errors import InputError
-from ecgtransfer.study import Cell
 from ecgtransfer.train.settings import TrainingSettings
 
 Array = NDArray[Any]

@@ -8,12 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgtransfer.arms import SCRATCH
+from ecgtransfer.arms import SCRATCH, Cell
 from ecgtransfer.compare.tables import key_of
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import percentile_interval, resampled_mean
 from ecgtransfer.statistics.resampling import replicate_draws
-from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
 AnyCell = TypeVar("AnyCell", bound=Cell)

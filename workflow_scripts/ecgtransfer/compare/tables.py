@@ -7,8 +7,8 @@ from typing import TextIO
 
 import pandas as pd
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.csv_tables import read_table
-from ecgtransfer.study import Cell
 
 KEY_COLUMNS = ["target", "source", "model", "arm", "fraction"]
 CELL_COLUMNS = [*KEY_COLUMNS, "n_train"]

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.scores import truth_of
 from ecgtransfer.compare.tables import key_of
 from ecgtransfer.statistics.metrics import macro
 from ecgtransfer.statistics.resampling import patients_of_rarer_class, widened_for_few_patients
-from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
 Metric = Callable[[Array, Array, Array], Array]

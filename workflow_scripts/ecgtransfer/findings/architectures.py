@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ecgtransfer.arms import SCRATCH
+from ecgtransfer.arms import SCRATCH, Cell
 from ecgtransfer.compare.gains import CONVOLUTIONAL, RECURRENT
 from ecgtransfer.compare.runs import Run, cell_of, check_pair, mean_with_interval, pairs
 from ecgtransfer.compare.tables import KEY_COLUMNS, KEY_MEANING, TableForm, key_of, sorted_table
@@ -40,7 +40,6 @@ from ecgtransfer.exhibits.style import (
     percent,
 )
 from ecgtransfer.exhibits.tables import Columns, fraction, interval, trained, value, word
-from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
 

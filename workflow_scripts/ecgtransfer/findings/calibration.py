@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.draws import Draws
 from ecgtransfer.compare.predictions import Arrays
 from ecgtransfer.compare.scores import truth_of
@@ -27,7 +28,6 @@ from ecgtransfer.exhibits.style import (
 )
 from ecgtransfer.exhibits.tables import CELL, Columns, interval, value
 from ecgtransfer.statistics.metrics import brier, expected_calibration_error
-from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
 

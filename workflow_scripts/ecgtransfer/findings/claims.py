@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ecgtransfer.arms import FINETUNE, source_of, way_of
+from ecgtransfer.arms import FINETUNE, Cell, source_of, way_of
 from ecgtransfer.compare.convergence import mean_over_replicates, replicate_convergence, trainings_of
 from ecgtransfer.compare.gains import CONVOLUTIONAL, RECURRENT, Gain, interval_over_targets, mean_gain
 from ecgtransfer.compare.runs import Run, pairs
@@ -28,7 +28,6 @@ from ecgtransfer.exhibits.page_parts import Part
 from ecgtransfer.exhibits.style import BLUE, RED, SMALL, Style, bars, draw_points, nothing_to_show
 from ecgtransfer.exhibits.tables import Columns, count, interval, named_rows, table_of, value, word
 from ecgtransfer.prepare.corpora import LABELS, is_shuffled, task_of
-from ecgtransfer.study import Cell
 
 CLAIM_COLUMNS = ["claim", "study", "said", "measure", "estimate", "ci_low", "ci_high", "n_cells", "finding"]
 METRIC = "macro_auroc"

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.convergence import (
     MEASURES,
     REPLICATE_CONVERGENCE_COLUMNS,
@@ -31,7 +32,6 @@ from ecgtransfer.exhibits.style import (
     set_ratio_axis,
 )
 from ecgtransfer.exhibits.tables import CELL, Columns, interval, value, word
-from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
 

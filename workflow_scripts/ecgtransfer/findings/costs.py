@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ecgtransfer.arms import SCRATCH
+from ecgtransfer.arms import SCRATCH, Cell
 from ecgtransfer.compare.convergence import mean_over_replicates, replicate_convergence, trainings_of
 from ecgtransfer.compare.tables import KEY_COLUMNS, KEY_MEANING, TableForm, key_of, sorted_table
 from ecgtransfer.exhibits.names import series_name, way_name
@@ -32,7 +32,6 @@ from ecgtransfer.exhibits.style import (
     set_ratio_axis,
 )
 from ecgtransfer.exhibits.tables import Columns, count, fraction, named_rows, word
-from ecgtransfer.study import Cell
 
 Facts = Mapping[str, Any]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.collected import Facts, read_facts, read_histories, read_runs
 from ecgtransfer.compare.draws import Draws
 from ecgtransfer.compare.predictions import Arrays, Meeting, OnDemand, load_source_predictions
@@ -17,7 +18,6 @@ from ecgtransfer.compare.tables import read_findings
 from ecgtransfer.csv_tables import read_labels
 from ecgtransfer.files import read_json
 from ecgtransfer.prepare.corpora import join_records, read_tables
-from ecgtransfer.study import Cell
 
 Files = Mapping[str, Any]
 """Paths by the name of an input: one, or several."""

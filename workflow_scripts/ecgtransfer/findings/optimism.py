@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.convergence import mean_over_replicates
 from ecgtransfer.compare.tables import KEY_COLUMNS, RUN_KEY_MEANING, TableForm, key_of, sorted_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.names import METRIC_NAMES
 from ecgtransfer.exhibits.page_parts import Part
 from ecgtransfer.exhibits.tables import Columns, fraction, interval, number, table_of, trained, value, word
-from ecgtransfer.study import Cell
 
 OPTIMISM_COLUMNS = [
     *(*KEY_COLUMNS, "metric", "chosen_on_test", "last_epoch", "optimism"),

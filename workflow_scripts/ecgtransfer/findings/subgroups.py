@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ecgtransfer.arms import Cell
 from ecgtransfer.compare.draws import Draws
 from ecgtransfer.compare.predictions import Arrays
 from ecgtransfer.compare.tables import CELL_COLUMNS, KEY_COLUMNS, RUN_MEANING, TableForm, sorted_table
@@ -40,7 +41,6 @@ from ecgtransfer.exhibits.style import (
 from ecgtransfer.exhibits.tables import CELL, Columns, count, interval, number, value
 from ecgtransfer.statistics.metrics import auroc
 from ecgtransfer.statistics.resampling import patients_of_rarer_class
-from ecgtransfer.study import Cell
 
 logger = logging.getLogger(__name__)
 

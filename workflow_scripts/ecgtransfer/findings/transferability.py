@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ecgtransfer.arms import way_of
+from ecgtransfer.arms import Cell, way_of
 from ecgtransfer.compare.predictions import Arrays, Meeting
 from ecgtransfer.compare.runs import Run, cell_of, pairs
 from ecgtransfer.compare.tables import CELL_COLUMNS, CELL_MEANING, KEY_COLUMNS, TableForm, key_of, sorted_table
@@ -33,7 +33,6 @@ from ecgtransfer.exhibits.style import (
 )
 from ecgtransfer.exhibits.tables import CELL, Columns, named_rows, value
 from ecgtransfer.statistics.correlation import spearman
-from ecgtransfer.study import Cell
 
 Array = NDArray[Any]
 

@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from ecgtransfer.arms import FINETUNE, SCRATCH, arm_of
+from ecgtransfer.arms import FINETUNE, SCRATCH, Cell, arm_of
 from ecgtransfer.compare.draws import Draws
 from ecgtransfer.compare.predictions import Arrays, Meeting
 from ecgtransfer.compare.tables import TableForm, sorted_table
@@ -29,7 +29,6 @@ from ecgtransfer.exhibits.style import (
 from ecgtransfer.exhibits.tables import Columns, count, interval, named_rows, value, word
 from ecgtransfer.statistics.metrics import auroc, macro
 from ecgtransfer.statistics.resampling import patients_of_rarer_class
-from ecgtransfer.study import Cell
 
 ZERO_SHOT_COLUMNS = [
     *("target", "source", "model", "metric", "n_labels", "labels"),
