@@ -20,17 +20,12 @@ from ecgtransfer.config.keys import (
     Whole,
     key,
 )
+from ecgtransfer.config.methods import Arms
 from ecgtransfer.config.preparing import Labels, Signals, Splits
-from ecgtransfer.config.training import Arms, Hardware, ModelOptions, OutsideWeights, Pretrain, Training
+from ecgtransfer.config.training import Hardware, ModelOptions, OutsideWeights, Pretrain, Training
+from ecgtransfer.methods import METHODS, method_class, spellings
 
-_Way = Annotated[
-    str,
-    Matching(
-        r"finetune|probe|svm|gradual|discriminative|partial:[1-9][0-9]*",
-        "finetune, probe, svm, gradual, discriminative or partial:k, which freezes the lowest k = 1, 2, ... layer"
-        " groups",
-    ),
-]
+_Method = Annotated[str, Matching("|".join(method_class(name).pattern for name in METHODS), spellings())]
 _Joined = Annotated[str, Matching(r"[^+]+([+][^+]+)*", "data sets with + between, such as georgia+ningbo")]
 _Names = Annotated[list[str], ONCE]
 
@@ -42,7 +37,7 @@ class Transfer(Section):
     """corpora to pre-train on, and names of `outside_weights`; none serves a target with which it shares a data set"""
     targets: _Names = key(min_length=1)
     """corpora for which labels are few; a source that shares recordings with one is trained without them"""
-    arms: Annotated[list[_Way], ONCE] = key(["finetune"], min_length=1)
+    arms: Annotated[list[_Method], ONCE] = key(["finetune"], min_length=1)
     """ways to transfer, see below; from scratch is always trained, too"""
     models: _Names = key(min_length=1)
     """models of the registry"""

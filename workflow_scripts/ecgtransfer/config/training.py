@@ -2,8 +2,6 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
-
 from ecgtransfer.config.keys import ONCE, OR_LEFT_OUT, OR_NULL, Number, Section, Seed, Truth, Whole, key
 
 
@@ -70,47 +68,6 @@ class Pretrain(Training):
     """draw equally from the data sets of a joined source, whatever their sizes"""
     seed: Seed = key(1)
     """seed of weights and order of batches; trainings on targets take `transfer.seed`"""
-
-
-class Probe(Section):
-    """The section ``arms.probe``."""
-
-    learning_rate: Number = key(0.01, gt=0, le=1)
-    """in place of that of `finetune`"""
-
-
-class Svm(Section):
-    """The section ``arms.svm``."""
-
-    costs: Annotated[list[Annotated[Number, Field(gt=0)]], ONCE] = key([0.0001, 0.001, 0.01, 0.1, 1.0], min_length=1)
-    """costs of a violated margin (C) to try; the best on the validation records is taken"""
-
-
-class Gradual(Section):
-    """The section ``arms.gradual``."""
-
-    epochs_per_group: Whole = key(1, unit="epochs", ge=1)
-    """epochs until the next group of layers is trained, too"""
-
-
-class Discriminative(Section):
-    """The section ``arms.discriminative``."""
-
-    rate_ratio: Number = key(2.6, ge=1, le=100)
-    """how many times slower each group of layers learns than the one above (Howard & Ruder 2018)"""
-
-
-class Arms(Section):
-    """The section ``arms``."""
-
-    probe: Probe = Probe()
-    """a linear head on frozen features"""
-    svm: Svm = Svm()
-    """a support vector machine on frozen features"""
-    gradual: Gradual = Gradual()
-    """fine-tuning that begins with the head and goes down group by group of layers"""
-    discriminative: Discriminative = Discriminative()
-    """fine-tuning with lower rates in lower layers"""
 
 
 class Hardware(Section):

@@ -1,0 +1,20 @@
+"""Config section of what methods of transfer let one choose; each module of `ecgtransfer.methods` says its part."""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, create_model
+
+from ecgtransfer.config.keys import Section
+from ecgtransfer.methods import METHODS, NoSettings, method_class
+
+_KINDS = {name: method_class(name) for name in METHODS}
+_SECTIONS: dict[str, Any] = {
+    name: (kind.Settings, Field(kind.Settings(), description=kind.meaning))
+    for name, kind in _KINDS.items()
+    if kind.Settings is not NoSettings
+}
+
+if TYPE_CHECKING:
+    Arms = Section
+else:
+    Arms = create_model("Arms", __base__=Section, __doc__="The section ``arms``.", **_SECTIONS)

@@ -1,0 +1,68 @@
+"""What a model is pre-trained on: a corpus, what is learnt from it, and on which labels; and the names made of that.
+
+A corpus is one data set (``georgia``), several joined (``georgia+ningbo``), a name of the config section ``corpora``
+that stands for some, or any of these with its labels dealt out anew at random (``georgia-shuffled``): the control, from
+which nothing about the labels can be learnt. The name of a source can end in what is learnt from it in place of labels:
+``-age`` or ``-intervals`` (regression), or ``-masked`` (self-supervised).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+LABELS = "labels"
+"""The task of a source whose name says none."""
+OTHER_TASKS = ("age", "intervals", "masked")
+_SHUFFLED_SUFFIX = "-shuffled"
+SUFFIXES = (_SHUFFLED_SUFFIX, *(f"-{task}" for task in OTHER_TASKS))
+"""What the names of data sets must not end in, as it says something of a corpus."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a model is pre-trained on; targets are written in the same way and have no task.
+
+    Attributes
+    ----------
+    joined
+        The data sets, as the config names them: joined by ``+``, or by a name of ``corpora``. Empty from scratch.
+    task
+        What is learnt: ``labels``, ``age``, ``intervals`` or ``masked``.
+    shuffled
+        Whether its labels are dealt out anew at random.
+    """
+
+    joined: str
+    task: str = LABELS
+    shuffled: bool = False
+
+    @classmethod
+    def of(cls, name: str) -> Source:
+        """Return the source of a name, as configs, paths and tables have it."""
+        return _source_of(name)
+
+    @property
+    def corpus(self) -> str:
+        """The corpus whose labels and splits it has: its name without a task."""
+        return self.joined + _SHUFFLED_SUFFIX * self.shuffled
+
+    @property
+    def name(self) -> str:
+        """What configs, paths and tables call it."""
+        return self.corpus if self.task == LABELS else f"{self.corpus}-{self.task}"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@cache
+def _source_of(name: str) -> Source:
+    task = next((task for task in OTHER_TASKS if name.endswith(f"-{task}")), LABELS)
+    corpus = name if task == LABELS else name.removesuffix(f"-{task}")
+    return Source(corpus.removesuffix(_SHUFFLED_SUFFIX), task, corpus.endswith(_SHUFFLED_SUFFIX))
+
+
+def is_shuffled(name: str) -> bool:
+    """Tell whether a source or target of a name is a control."""
+    return Source.of(name).shuffled
