@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from benchmarks.measure import Result, repeated
 from benchmarks.training_data import N_LEADS, N_SAMPLES, random_examples, settings_of
+from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.prepare.signal_file import SignalFile
 from ecgtransfer.train.accounting import measured_peak_flops
 from ecgtransfer.train.cells import CellTraining, train_cell
@@ -31,7 +32,6 @@ from ecgtransfer.train.probe import N_LABELS, task_on
 from ecgtransfer.train.registry import REGISTRY, build_model
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
-from ecgtransfer.train.ways import ALL_WEIGHTS
 
 TIMED = ("resnet1d18", "xresnet1d101", "bilstm")
 EPOCH_RECORDS = 17_400
@@ -169,7 +169,7 @@ def _cell_seconds(corpus: Corpus, replicates: int) -> float:
     settings = settings_of(32, epochs=30, learning_rate=1e-3)
     cell = CellTraining(
         model="resnet1d18", options={}, fraction=1.0, replicates=replicates, seed=1, validation="full",
-        settings=settings, way=None, way_settings={}, weights=[], deterministic=True, code="",
+        settings=settings, deterministic=True, code="",
     )  # fmt: skip
     with TemporaryDirectory() as folder:
         start = perf_counter()

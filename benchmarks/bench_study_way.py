@@ -12,13 +12,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.measure import Result, interleaved
 from benchmarks.training_data import N_LEADS, N_SAMPLES, random_examples, settings_of
+from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.hardware import training_device, uses_kernels
 from ecgtransfer.train.loop import train_one_epoch
 from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.probe import N_LABELS, task_on
 from ecgtransfer.train.registry import build_model
-from ecgtransfer.train.ways import ALL_WEIGHTS
 
 GOALS = {"resnet1d18": 3, "gru": 5}
 N_RECORDS, BATCH_SIZE = 256, 64

@@ -10,12 +10,12 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.measure import Result, interleaved
 from benchmarks.training_data import N_LEADS, N_SAMPLES, random_examples, settings_of
+from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.train.hardware import training_device, uses_kernels
 from ecgtransfer.train.loop import Task, train_one_epoch
 from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.probe import N_LABELS, task_on
 from ecgtransfer.train.registry import build_model
-from ecgtransfer.train.ways import ALL_WEIGHTS
 
 CASES = {  # model: options, batches of so many records, turns
     "gru": ({"head": "pool"}, 3, 32, 21),  # the smallest model, and the default study's

@@ -29,6 +29,7 @@ from ecgtransfer.prepare.corpora import (
 from ecgtransfer.prepare.layouts import LAYOUTS
 from ecgtransfer.prepare.separators import BETWEEN_LABELS
 from ecgtransfer.locks import as_snakemake
+from ecgtransfer.methods import method_module, method_of
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.graph import plan_of
 from ecgtransfer.provenance.judge import require_current
@@ -52,7 +53,6 @@ from ecgtransfer.study import (
     zero_shots_of,
 )
 from ecgtransfer.train.registry import REGISTRY, registry_name
-from ecgtransfer.train.ways import parse_way
 
 
 def read_yaml(path):
@@ -142,17 +142,29 @@ wildcard_constraints:
     finding=any_of(drawn_findings()),
 
 
+def modules_of_methods(texts):
+    """Return the modules of some methods of transfer."""
+    return list(dict.fromkeys(method_module(method_of(text).name) for text in texts))
+
+
 def code_of(rule_name):
     """Return the fingerprint of what a rule runs."""
     return code_fingerprint(SCRIPTS / f"{rule_name}.py")
 
 
 def training_code_of(rule_name):
-    """Return a function of the wildcards: the fingerprint of a training rule with the one model that it trains."""
+    """Return a function of the wildcards: the fingerprint of a training rule with the one model that it trains, and the
+    method by which it transfers, if any.
+    """
 
     def code(wildcards):
         model = registry_name(wildcards.model, model_options(wildcards))
-        return code_fingerprint(SCRIPTS / f"{rule_name}.py", [REGISTRY[model].module])
+        methods = modules_of_methods(
+            [wildcards.way] if "way" in wildcards.keys() else []
+        )
+        return code_fingerprint(
+            SCRIPTS / f"{rule_name}.py", [REGISTRY[model].module, *methods]
+        )
 
     return code
 
@@ -160,7 +172,8 @@ def training_code_of(rule_name):
 def finding_code_of(rule_name, finding, function):
     """Return the fingerprint of a rule with what one function of a finding's module needs."""
     return code_fingerprint(
-        SCRIPTS / f"{rule_name}.py", [f"{ROOMS}.{finding}:{function}"]
+        SCRIPTS / f"{rule_name}.py",
+        [f"{ROOMS}.{finding}:{function}", *modules_of_methods(STUDY.transfer.arms)],
     )
 
 
@@ -178,7 +191,10 @@ def page_code_of(rule_name):
     speaking = [finding for finding in FINDINGS if asked(finding).speaks]
     return code_fingerprint(
         SCRIPTS / f"{rule_name}.py",
-        [f"{ROOMS}.{finding}:on_page" for finding in speaking],
+        [
+            *(f"{ROOMS}.{finding}:on_page" for finding in speaking),
+            *modules_of_methods(STUDY.transfer.arms),
+        ],
     )
 
 

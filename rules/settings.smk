@@ -121,7 +121,7 @@ def settings_of_way(wildcards):
 
 def added_by_way(wildcards):
     """Return what the section `arms` says of a way to transfer."""
-    return config["arms"].get(parse_way(wildcards.way).name, {})
+    return config["arms"].get(method_of(wildcards.way).name, {})
 
 
 def threads_of_cells():

@@ -5,7 +5,6 @@ from ecgtransfer.train.cells import CellTraining, run_cell
 from ecgtransfer.train.corpus import read_corpus
 from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.settings import TrainingSettings
-from ecgtransfer.train.ways import parse_way
 
 snakemake: Job
 
@@ -19,8 +18,8 @@ with job(snakemake), leased_devices(snakemake.resources.gpu):
         code=params.code,
         fraction=float(named.fraction),
         **params.transfer,
-        way=parse_way(named.way),
-        way_settings=params.way_settings,
+        method=named.way,
+        method_settings=params.way_settings,
         weights=files.weights,
     )
     corpus = read_corpus(files.signals, files.labels, files.splits, params.sampling_rate_hz, files.records)

@@ -34,7 +34,7 @@ from tiny_model import PLAIN, tiny_models  # noqa: F401 (a fixture)
 from torch import Tensor
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.train import cells
+from ecgtransfer.train import fitting
 from ecgtransfer.train.corpus import Normalization
 from ecgtransfer.train.registry import build_model
 
@@ -179,7 +179,7 @@ def test_a_probe_is_the_same_with_features_computed_anew(
     """As those of a flattened head are, which are too many to keep."""
     settings = replace(SETTINGS, epochs=6, patience=6)
     kept = cell(target, "probe", weights, model, settings)
-    monkeypatch.setattr(cells, "LARGEST_KEPT_FEATURES", 5)
+    monkeypatch.setattr(fitting, "LARGEST_KEPT_FEATURES", 5)
     anew = cell(target, "probe", weights, model, settings)
     for role in ("test", "valid"):
         first, second = (result.predictions[f"{role}_probability"] for result in (kept, anew))

@@ -9,8 +9,8 @@ from changed_config import DEFAULT, OWN_CHOICES, PUBLISHED, mistakes_of, set_to
 
 from ecgtransfer.acquire.simulate import SNOMED_CODES
 from ecgtransfer.config.study import Study
+from ecgtransfer.methods import METHODS
 from ecgtransfer.prepare.corpora import SUFFIXES
-from ecgtransfer.train.ways import WAYS
 
 NUMBER, TRUTH, DATE = (
     f"YAML reads it as {kind}: put it in quotes, as you wrote it" for kind in ("a number", "yes or no", "a date")
@@ -331,7 +331,7 @@ def test_without_a_band_pass_its_band_does_not_matter() -> None:
 @pytest.mark.parametrize("way", ["finetune", "probe", "svm", "gradual", "discriminative", "partial:1", "partial:12"])
 def test_a_way_to_transfer(way: str) -> None:
     assert mistakes_of(set_to("transfer/arms", ["finetune", way] if way != "finetune" else [way])) == []
-    assert way.partition(":")[0] in WAYS
+    assert way.partition(":")[0] in METHODS
 
 
 @pytest.mark.parametrize(
@@ -340,7 +340,7 @@ def test_a_way_to_transfer(way: str) -> None:
 def test_what_is_no_way_to_transfer(way: str) -> None:
     (mistake,) = mistakes_of(set_to("transfer/arms", ["finetune", way]))
     assert mistake.startswith(
-        f"`transfer.arms[1]` is '{way}', expected finetune, probe, svm, gradual, discriminative or"
+        f"`transfer.arms[1]` is '{way}', expected discriminative, finetune, gradual, partial:k (the lowest k"
     )
     assert "partial:k" in mistake
 

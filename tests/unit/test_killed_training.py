@@ -21,7 +21,6 @@ from ecgtransfer.train.pretraining import Pretraining, pretrain
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import remove_state
-from ecgtransfer.train.ways import Way
 from ecgtransfer.train.weights import save_weights
 
 torch.set_num_threads(1)
@@ -69,7 +68,7 @@ def cell(files: CorpusFiles, outputs: Path, unfinished: Path) -> None:
     training = CellTraining(
         model=TINY[0], options=TINY[1], fraction=1.0, replicates=3, seed=3, validation="budget",
         settings=replace(SETTINGS, epochs=EPOCHS // 2),
-        way=Way("gradual"), way_settings={"epochs_per_group": 8}, weights=[weights], deterministic=True, code="ab12",
+        method="gradual", method_settings={"epochs_per_group": 8}, weights=[weights], deterministic=True, code="ab12",
     )  # fmt: skip
     result = train_cell(training, files.open(), unfinished, n_processes=2)
     write_cell(result, *(outputs / name for name in ("predictions.npz", "history.csv", "run.json")))

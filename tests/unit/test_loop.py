@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.layer_groups import TrainingPlan
+from ecgtransfer.methods import method_of
 from ecgtransfer.train import loop
 from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.hardware import fix_seeds
 from ecgtransfer.train.loop import Epoch, best_epoch, predict
 from ecgtransfer.train.objectives import MultiLabel, Scores
 from ecgtransfer.train.settings import TrainingSettings
-from ecgtransfer.train.ways import TrainingPlan, Way, trainable_plan
 
 torch.set_num_threads(1)
 
@@ -234,7 +235,7 @@ def test_stops_after_epochs_without_a_better_one(
 
 
 def gradual(epochs_per_group: int) -> TrainingPlan:
-    return trainable_plan(tiny_model(), Way("gradual"), {"epochs_per_group": epochs_per_group})
+    return method_of("gradual", {"epochs_per_group": epochs_per_group}).plan(tiny_model())
 
 
 @pytest.mark.parametrize(("epochs", "n_epochs"), [(20, 7), (7, 7), (4, 4)])
@@ -259,7 +260,7 @@ def test_layers_join_and_learn_at_their_own_rates() -> None:
         model, _ = trained(one_step, PLAIN, plan=plan)
         return {name: (tensor - start[name]).abs().max().item() for name, tensor in model.state_dict().items()}
 
-    discriminative = moves(trainable_plan(PLAIN(), Way("discriminative"), {"rate_ratio": 2.0}))
+    discriminative = moves(method_of("discriminative", {"rate_ratio": 2.0}).plan(PLAIN()))
     for layer, factor in {"head": 1, "neck.1": 1 / 2, "stages.1.0": 1 / 4, "stages.0.0": 1 / 8}.items():
         assert discriminative[f"{layer}.weight"] == pytest.approx(0.01 * factor, rel=1e-3)
     assert {name for name, move in moves(gradual(1)).items() if move} == {"head.weight", "head.bias"}

@@ -19,6 +19,7 @@ from tiny_task import bytes_of
 from torch import Tensor, nn
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.layer_groups import ALL_WEIGHTS, TrainingPlan
 from ecgtransfer.prepare.signal_file import SignalFile
 from ecgtransfer.train import loop, pretraining, training
 from ecgtransfer.train.corpus import Corpus
@@ -30,7 +31,6 @@ from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.sources import INTERVALS
 from ecgtransfer.train.state import UnfinishedTraining
-from ecgtransfer.train.ways import ALL_WEIGHTS, TrainingPlan
 from ecgtransfer.train.weights import load_all_but_head, save_weights
 
 torch.set_num_threads(1)

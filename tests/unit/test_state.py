@@ -15,6 +15,8 @@ from tiny_model import tiny_model
 from tiny_task import NORMALIZE, SETTINGS, TASK, VALID, bytes_of, learnt, trained
 from torch import Tensor, nn
 
+from ecgtransfer.layer_groups import TrainingPlan
+from ecgtransfer.methods import method_of
 from ecgtransfer.train import state
 from ecgtransfer.train.loop import predict
 from ecgtransfer.train.objectives import MaskedPatches, OwnError
@@ -25,7 +27,6 @@ from ecgtransfer.train.state import (
     restore_random_state,
     training_key,
 )
-from ecgtransfer.train.ways import TrainingPlan, Way, trainable_plan
 
 torch.set_num_threads(1)
 
@@ -168,8 +169,8 @@ def masked_model() -> nn.Module:
 
 Training = Callable[..., tuple[nn.Module, Any]]
 PLANS: dict[str, TrainingPlan] = {
-    name: trainable_plan(tiny_model(), way, {"epochs_per_group": 1, "rate_ratio": 2.6})
-    for name, way in {"gradual": Way("gradual"), "lower": Way("discriminative"), "partial": Way("partial", 1)}.items()
+    name: method_of(method).plan(tiny_model())
+    for name, method in {"gradual": "gradual", "lower": "discriminative", "partial": "partial:1"}.items()
 }
 TRAININGS: dict[str, Training] = {
     "adamw": trained,

@@ -12,13 +12,13 @@ from tiny_corpus import CorpusFiles
 from tiny_model import PLAIN, TINY
 from torch import Tensor, nn
 
-from ecgtransfer.train import cells
+from ecgtransfer.layer_groups import TrainingPlan
+from ecgtransfer.train import fitting
 from ecgtransfer.train.cells import CellResult, CellTraining, train_cell
 from ecgtransfer.train.loop import Epoch, Task
 from ecgtransfer.train.registry import build_model
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
-from ecgtransfer.train.ways import TrainingPlan, parse_way
 from ecgtransfer.train.weights import save_weights
 
 SETTINGS = TrainingSettings(epochs=2, min_steps=0, patience=2, batch_size=8, learning_rate=0.003, weight_decay=0.01)
@@ -69,8 +69,8 @@ def asked_for(
         model=model[0],
         options=model[1],
         settings=settings,
-        way=parse_way(way) if way else None,
-        way_settings=WAY_SETTINGS.get(way or "", {}),
+        method=way or "",
+        method_settings=WAY_SETTINGS.get(way or "", {}),
         weights=[weights_of(model, start) if start.is_dir() else start for start in starts],
         **(given | others),
     )
@@ -107,7 +107,7 @@ class Fitted:
 def noted_fits(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
     """Return a list to which every training of a cell in this process adds itself from now on."""
     calls: list[Fitted] = []
-    fit = cells.fit
+    fit = fitting.fit
 
     def noting(
         model: nn.Module, task: Task, settings: TrainingSettings, plan: TrainingPlan, state: UnfinishedTraining
@@ -118,7 +118,7 @@ def noted_fits(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
         calls.append(Fitted(task, plan, generator, before, dict(model.state_dict())))
         return history
 
-    monkeypatch.setattr(cells, "fit", noting)
+    monkeypatch.setattr(fitting, "fit", noting)
     return calls
 
 

@@ -9,6 +9,7 @@ import torch
 from tiny_model import tiny_model
 from torch import nn
 
+from ecgtransfer.layer_groups import ALL_WEIGHTS, TrainingPlan
 from ecgtransfer.train.corpus import Examples, Normalization
 from ecgtransfer.train.data_parallel import Workers
 from ecgtransfer.train.hardware import fix_seeds
@@ -16,7 +17,6 @@ from ecgtransfer.train.loop import Epoch, Task, fit
 from ecgtransfer.train.objectives import MultiLabel
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
-from ecgtransfer.train.ways import ALL_WEIGHTS, TrainingPlan
 
 N_SAMPLES = 64
 SETTINGS = TrainingSettings(epochs=4, min_steps=0, patience=4, batch_size=8, learning_rate=0.01, weight_decay=0.01)

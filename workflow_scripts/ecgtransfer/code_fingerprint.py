@@ -99,7 +99,8 @@ def _logic(tree: ast.Module) -> tuple[str, tuple[str, ...]]:
             origin = "." * node.level + (node.module or "")
             imported += [origin, *(f"{origin}{'.' if node.module else ''}{alias.name}" for alias in node.names)]
         elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [statement for statement in node.body if not _is_text(statement)] or [ast.Pass()]
+            logic = [statement for statement in node.body if not (_is_text(statement) or _is_for_types(statement))]
+            node.body = logic or [ast.Pass()]
     return in_words(tree), tuple(imported)
 
 
@@ -161,6 +162,16 @@ def in_words(node: object) -> str:
         ]
         return f"{type(node).__name__}({', '.join(fields)})"
     return f"[{', '.join(map(in_words, node))}]" if isinstance(node, list) else ascii(node)
+
+
+def _is_for_types(statement: ast.stmt) -> bool:
+    """Tell whether a statement is ``if TYPE_CHECKING:``, which never runs."""
+    return (
+        isinstance(statement, ast.If)
+        and isinstance(statement.test, ast.Name)
+        and statement.test.id == "TYPE_CHECKING"
+        and not statement.orelse
+    )
 
 
 def _is_text(statement: ast.stmt) -> bool:

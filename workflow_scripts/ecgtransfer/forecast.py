@@ -15,6 +15,7 @@ from ecgtransfer.arms import Cell
 from ecgtransfer.config.preparing import Splits
 from ecgtransfer.config.study import Study
 from ecgtransfer.leads import LEADS
+from ecgtransfer.methods import method_of
 from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.prepare.separators import BETWEEN_LABELS
 from ecgtransfer.prepare.table_rows import rows_by_recording
@@ -27,7 +28,6 @@ DATA_COLUMNS = ["data set", "records", "download MB", "signals MB"]
 TRAINING_COLUMNS = ["rule", "corpus", "model", "arm", "jobs", "trainings", "records seen"]
 
 _SAMPLE_BYTES = 2
-_FEATURES_ONCE = ("probe", "svm")  # ways in which each record passes through the model once
 
 
 def data_table(study: Study, published: Mapping[str, Mapping[str, Any]], n_own: Mapping[str, int]) -> pd.DataFrame:
@@ -238,7 +238,7 @@ def _seen_in_replicate(study: Study, n_records: Mapping[str, int], cell: Cell) -
         used = valid if study.transfer.validation == "full" else cell.fraction * valid
     else:
         valid = used = test
-    if cell.way in _FEATURES_ONCE:
+    if cell.way and method_of(cell.way).keeps_features:
         return float(train + valid + test) / PASSES
     section = study.finetune if cell.source else study.scratch
     settings = TrainingSettings.of(section.model_dump())

@@ -14,10 +14,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from ecgtransfer.arms import Cell
+from ecgtransfer.arms import SCRATCH, Cell
 from ecgtransfer.compare.runs import with_partners
 from ecgtransfer.compare.tables import KEY_COLUMNS, key_of, sorted_table
 from ecgtransfer.errors import InputError
+from ecgtransfer.methods import method_of
 from ecgtransfer.train.settings import TrainingSettings
 
 Array = NDArray[Any]
@@ -54,7 +55,7 @@ class Training(Cell):
         """Return how one replicate went."""
         rows = self.epochs[self.epochs["replicate"] == number].sort_values("epoch")
         scores = rows["valid_macro_auroc"].to_numpy(dtype=np.float64)
-        if self.way != "svm":  # which has no loss; others without a finite one have diverged
+        if not math.isnan(self.steps_per_epoch[number]):  # one without a finite loss has diverged
             scores = np.where(np.isfinite(rows["valid_loss"].to_numpy(dtype=np.float64)), scores, np.nan)
         seconds = rows["seconds"].to_numpy(dtype=np.float64)
         return Progress(scores, seconds.cumsum(), float(self.steps_per_epoch[number]))
@@ -89,8 +90,9 @@ class Progress:
 def training_of(cell: Cell, history: pd.DataFrame, facts: Mapping[str, Any]) -> Training:
     """Return how a cell was trained, from its ``history.csv`` and ``run.json``."""
     settings = TrainingSettings(**facts["settings"])
+    by_gradients = cell.arm == SCRATCH or method_of(cell.way).by_gradients
     steps = [
-        math.nan if cell.way == "svm" else settings.steps_per_epoch(replicate["n_train"])
+        settings.steps_per_epoch(replicate["n_train"]) if by_gradients else math.nan
         for replicate in facts["replicates"]
     ]
     return Training(cell.target, cell.model, cell.arm, cell.fraction, history, np.asarray(steps, dtype=np.float64))

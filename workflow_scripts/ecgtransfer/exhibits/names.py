@@ -2,6 +2,7 @@
 
 from ecgtransfer.arms import SCRATCH, source_of, way_of
 from ecgtransfer.errors import printable
+from ecgtransfer.methods import method_of
 from ecgtransfer.prepare.corpora import LABELS, is_shuffled, task_of, without_shuffling
 
 ANSWERED_METRIC = "macro_auroc"
@@ -21,13 +22,6 @@ _TASK_NAMES = {
     "intervals": ", regression of intervals",
     "masked": ", masked patches",
 }
-_WAY_NAMES = {
-    "finetune": "",
-    "probe": ", frozen (probe)",
-    "svm": ", frozen (svm)",
-    "gradual": ", unfrozen from the top (gradual)",
-    "discriminative": ", slower towards the input (discriminative)",
-}
 
 
 def series_name(arm: str) -> str:
@@ -45,8 +39,8 @@ def series_name(arm: str) -> str:
 
 def way_name(arm: str) -> str:
     """Say in words, to end a description with, how an arm transfers; nothing where all layers are fine-tuned."""
-    way, _, n_groups = way_of(arm).partition(":")
-    return f", lowest {n_groups} layer groups frozen (partial)" if n_groups else _WAY_NAMES.get(way, f", {way}")
+    words = method_of(way_of(arm)).in_figures_here if arm != SCRATCH else ""
+    return words and f", {words}"
 
 
 def one_line(text: str, length: int) -> str:

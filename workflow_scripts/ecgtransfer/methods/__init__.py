@@ -7,7 +7,7 @@ code that another runs. A study's plan reads them, so they do without torch unti
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +18,10 @@ from ecgtransfer.errors import InputError, did_you_mean
 from ecgtransfer.layer_groups import HEAD, LayerGroup, TrainingPlan, body_of
 
 if TYPE_CHECKING:
-    from ecgtransfer.train.cells import Outcome, Run
+    import numpy as np
+
+    from ecgtransfer.train.fitting import Records, Replicate
+    from ecgtransfer.train.loop import Task
     from ecgtransfer.train.models.base import EcgModel
 
 METHODS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem != "__init__"))
@@ -114,9 +117,25 @@ class Method:
         groups = [self.group(modules, place, len(body) - place) for place, modules in enumerate(body)]
         return TrainingPlan((*groups, LayerGroup(HEAD)))
 
-    def fit(self, run: Run, by_gradients: Callable[[TrainingPlan], Outcome]) -> Outcome:
-        """Train a replicate that has the weights of the source."""
-        return by_gradients(self.plan(run.model))
+    def fit(
+        self, model: EcgModel, plan: TrainingPlan, task: Task, records: Records, used: np.ndarray, precision: str
+    ) -> Replicate:
+        """Train a replicate that has the weights of the source. Only for methods that do not go `by_gradients`.
+
+        Parameters
+        ----------
+        model
+            With the weights of the source.
+        plan
+            From `plan`.
+        task
+            What is learnt, from which records.
+        records, used
+            All records of each role, and which of those that validate may be seen.
+        precision
+            Of the features.
+        """
+        raise NotImplementedError(f"{self} has no fit of its own")
 
 
 def method_of(text: str, settings: Mapping[str, Any] | None = None) -> Method:
@@ -136,9 +155,14 @@ def method_of(text: str, settings: Mapping[str, Any] | None = None) -> Method:
     return method.of(text, method.Settings.model_validate(settings or {}))
 
 
+def method_module(name: str) -> str:
+    """Return the dotted name of the module of a method."""
+    return f"{__name__}.{name}"
+
+
 def method_class(name: str) -> type[Method]:
     """Return the class in the module of a method."""
-    module = import_module(f"{__name__}.{name}")
+    module = import_module(method_module(name))
     (found,) = [
         kind
         for kind in vars(module).values()

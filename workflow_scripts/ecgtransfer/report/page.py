@@ -16,6 +16,7 @@ from ecgtransfer.arms import SCRATCH, way_of
 from ecgtransfer.compare.scores import CHALLENGE_SCORE
 from ecgtransfer.config.study import Study
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES
+from ecgtransfer.methods import method_of
 from ecgtransfer.prepare.corpora import JOINED_BY, LABELS, datasets_of, task_of
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import answers, controls
@@ -84,6 +85,7 @@ def render_page(template: str, results: StudyResults) -> str:
         config=study,
         targets=study.transfer.targets,
         ways=ways,
+        meanings={way: method_of(way).meaning_here for way in ways},
         tasks=[task for task in dict.fromkeys(map(task_of, trained)) if task != LABELS],
         outside=[source for source in study.transfer.sources if is_outside(study, source)],
         joined=[corpus for corpus in corpora_of(study) if len(datasets_of(corpus, study.corpora)) > 1],

@@ -1,35 +1,31 @@
 """The cells of a study: training all replicates on a fraction of a target, from scratch or from a source."""
 
 import logging
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
-from torch import Tensor, nn
 
+from ecgtransfer.arms import SCRATCH
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_arrays, write_csv, write_json
-from ecgtransfer.train.accounting import Stopwatch, how_it_ran
+from ecgtransfer.layer_groups import ALL_WEIGHTS
+from ecgtransfer.methods import Method, method_of
+from ecgtransfer.train.accounting import how_it_ran
 from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
+from ecgtransfer.train.fitting import Records, Replicate, fit_by_gradients
 from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
-from ecgtransfer.train.loop import Epoch, Task, best_epoch, fit, predict
-from ecgtransfer.train.models.base import EcgModel
-from ecgtransfer.train.objectives import MultiLabel, balancing_weight, weighted_f1
+from ecgtransfer.train.loop import Task, best_epoch
+from ecgtransfer.train.objectives import MultiLabel, balancing_weight
 from ecgtransfer.train.side_by_side import side_by_side
 from ecgtransfer.train.state import UnfinishedTraining, remove_state
 from ecgtransfer.train.training import Training
-from ecgtransfer.train.ways import ALL_WEIGHTS, Way, trainable_plan
 from ecgtransfer.train.weights import load_all_but_head
 
 logger = logging.getLogger(__name__)
-
-LARGEST_KEPT_FEATURES = 8192
-"""More numbers per record (a flattened head has 100 per sample) are computed anew in each epoch: they fill memory."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +38,8 @@ class CellTraining(Training):
         Share of the training patients, and with ``validation: budget`` of the validation patients.
     replicates, validation
         Of the config section ``transfer``, as is the seed.
-    way
-        What happens to the weights of the source; None from scratch.
-    way_settings
-        What the config section ``arms`` says of the way.
+    method, method_settings
+        What happens to the weights of the source, as ``transfer.arms`` and ``arms`` say it; empty from scratch.
     weights
         Files with the weights of the source, from which replicates start in turn; none from scratch.
     """
@@ -53,9 +47,14 @@ class CellTraining(Training):
     fraction: float
     replicates: int
     validation: str
-    way: Way | None = None
-    way_settings: Mapping[str, Any] = field(default_factory=dict)
+    method: str = ""
+    method_settings: Mapping[str, Any] = field(default_factory=dict)
     weights: Sequence[str | Path] = ()
+
+    @property
+    def transfer(self) -> Method | None:
+        """How it transfers; None from scratch."""
+        return method_of(self.method, self.method_settings) if self.method else None
 
 
 @dataclass(frozen=True)
@@ -65,19 +64,6 @@ class CellResult:
     predictions: dict[str, np.ndarray]
     history: pd.DataFrame
     facts: dict[str, Any]
-
-
-class _Replicate(NamedTuple):
-    """What one training of a cell leaves behind; probabilities are of shape (records, labels)."""
-
-    history: list[Epoch]
-    test_probability: np.ndarray
-    valid_probability: np.ndarray
-    facts: dict[str, Any]
-
-
-Records = Mapping[str, Examples]
-"""Those that train, validate and test, by role. Where no record has the role of validation, the test records do."""
 
 
 def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> CellResult:
@@ -111,7 +97,7 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
     }
     used = [_used_to_validate(cell, corpus, records["valid"], replicate) for replicate in range(cell.replicates)]
 
-    def train(number: int) -> _Replicate:
+    def train(number: int) -> Replicate:
         state = Path(unfinished, f"{number}.safetensors")
         return _train_replicate(cell, corpus, records, subsets[number], used[number], state, number)
 
@@ -119,8 +105,8 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
     facts = {
         "model": cell.model,
         "options": dict(cell.options),
-        "arm": str(cell.way or "scratch"),
-        "arm_settings": dict(cell.way_settings),
+        "arm": cell.method or SCRATCH,
+        "arm_settings": dict(cell.method_settings),
         "labels": corpus.label_names,
         "fraction": cell.fraction,
         "validation": "test" if corpus.validation_role == "test" else cell.validation,
@@ -164,7 +150,7 @@ def _train_replicate(
     used: np.ndarray,
     state: Path,
     number: int,
-) -> _Replicate:
+) -> Replicate:
     """Train one replicate on a subset of the records, validate it on those used for that, and let it predict."""
     logger.info("replicate %d: %d records to train, %d to validate", number, len(subset), used.sum())
     train = records["train"].where(np.isin(records["train"].record_id, subset["record_id"].tolist()))
@@ -186,8 +172,12 @@ def _train_replicate(
         normalization_of(train.signals).to(device),
         corpus.samples_in(cell.settings.crop_s),
     )
-    learn = _with_svm if cell.way and cell.way.name == "svm" else _with_gradients
-    trained = learn(cell, model.to(device), task, own, used, unfinished)
+    method, model = cell.transfer, model.to(device)
+    plan = method.plan(model) if method else ALL_WEIGHTS
+    if method and not method.by_gradients:
+        trained = method.fit(model, plan, task, own, used, cell.settings.precision)
+    else:
+        trained = fit_by_gradients(model, plan, task, own, used, cell.settings, unfinished)
     facts = {
         "n_train": len(subset),
         "n_train_patients": int(subset["patient_id"].nunique()),
@@ -195,94 +185,6 @@ def _train_replicate(
         "best_epoch": best_epoch(trained.history, cell.settings.choose_by).epoch,
     }
     return trained._replace(facts=facts | taken_over | trained.facts)
-
-
-class _HeadOnFeatures(nn.Module):
-    """The last layer of a model, fed with features that were computed before."""
-
-    def __init__(self, model: EcgModel) -> None:
-        super().__init__()
-        self.head = model.head
-
-    def forward(self, features: Tensor, age_sex: Tensor | None = None) -> Tensor:
-        logits: Tensor = self.head(features)
-        return logits
-
-
-def _on_features(
-    cell: CellTraining, model: EcgModel, task: Task, records: Records, used: np.ndarray
-) -> tuple[Task, Records]:
-    """Return the task and all records with the model's features in place of signals."""
-    features = {
-        role: replace(
-            examples,
-            signals=predict(
-                model, examples, task.normalize, task.crop_samples, cell.settings.precision, model.features
-            ),
-            age_sex=None,
-        )
-        for role, examples in records.items()
-    }
-    return Task(task.objective, features["train"], features["valid"].where(used), _as_they_are), features
-
-
-def _with_gradients(
-    cell: CellTraining,
-    model: EcgModel,
-    task: Task,
-    records: Records,
-    used: np.ndarray,
-    unfinished: UnfinishedTraining,
-) -> _Replicate:
-    """Train what the way leaves to train. Where that is the head alone, the features are computed once."""
-    plan = ALL_WEIGHTS if cell.way is None else trainable_plan(model, cell.way, cell.way_settings)
-    counts = plan.counts(model)
-    trained: nn.Module = model
-    if plan.head_only and model.head.in_features <= LARGEST_KEPT_FEATURES:
-        task, records = _on_features(cell, model, task, records, used)
-        trained, plan = _HeadOnFeatures(model), ALL_WEIGHTS
-    history = fit(trained, task, cell.settings, plan, unfinished)
-    test_probability, valid_probability = (
-        torch.sigmoid(predict(trained, records[role], task.normalize, task.crop_samples, cell.settings.precision))
-        .cpu()
-        .numpy()
-        for role in ("test", "valid")
-    )
-    return _Replicate(history, test_probability, valid_probability, counts)
-
-
-def _with_svm(
-    cell: CellTraining,
-    model: EcgModel,
-    task: Task,
-    records: Records,
-    used: np.ndarray,
-    _unfinished: UnfinishedTraining,
-) -> _Replicate:
-    """Fit a support vector machine per label on the features of the source; it takes no state to go on from."""
-    from ecgtransfer.train.svm import fit_svm  # scikit-learn, which no other arm needs
-
-    if model.head.in_features > LARGEST_KEPT_FEATURES:
-        raise InputError(
-            f"transfer.arms: svm needs fewer features than the {model.head.in_features} per recording of"
-            f" {cell.model}; set models.{cell.model}.head to pool, or leave svm out"
-        )
-    with Stopwatch(task.train.signals.device) as watch:
-        task, records = _on_features(cell, model, task, records, used)
-        seen = task.valid
-        arrays = [tensor.cpu().numpy() for tensor in (task.train.signals, task.train.labels, seen.signals, seen.labels)]
-        heads = fit_svm(arrays[0], arrays[1], arrays[2], arrays[3], cell.way_settings["costs"])
-    scores = heads.valid_macro_auroc, weighted_f1(arrays[3], heads.decide(arrays[2]))
-    history = [Epoch(1, math.nan, math.nan, *scores, watch.seconds, watch.device_seconds, watch.joules)]
-    test_probability, valid_probability = (
-        heads.predict(records[role].signals.cpu().numpy()).astype(np.float32) for role in ("test", "valid")
-    )
-    counts = trainable_plan(model, Way("svm"), cell.way_settings).counts(model)
-    return _Replicate(history, test_probability, valid_probability, {**counts, "cost": heads.cost})
-
-
-def _as_they_are(features: Tensor) -> Tensor:
-    return features
 
 
 def _used_to_validate(cell: CellTraining, corpus: Corpus, valid: Examples, replicate: int) -> np.ndarray:
@@ -294,9 +196,8 @@ def _used_to_validate(cell: CellTraining, corpus: Corpus, valid: Examples, repli
 
 def _flops_of_step(cell: CellTraining, corpus: Corpus) -> int | None:
     """Return the arithmetic of a forward pass of one record; None where not all layers are trained."""
-    if cell.way and cell.way.name not in ("finetune", "discriminative"):
-        return None
-    return cell.forward_flops(corpus)
+    method = cell.transfer
+    return None if method and not method.trains_all_layers else cell.forward_flops(corpus)
 
 
 def _training_subset(corpus: Corpus, replicate: int, fraction: float) -> pd.DataFrame:
@@ -311,7 +212,7 @@ def _training_subset(corpus: Corpus, replicate: int, fraction: float) -> pd.Data
 
 
 def _predictions(
-    corpus: Corpus, records: Records, used: list[np.ndarray], trained: list[_Replicate]
+    corpus: Corpus, records: Records, used: list[np.ndarray], trained: list[Replicate]
 ) -> dict[str, np.ndarray]:
     """Return the arrays of ``predictions.npz``, replicates first."""
     return {
@@ -326,7 +227,7 @@ def _predictions(
     }
 
 
-def _histories(trained: list[_Replicate]) -> pd.DataFrame:
+def _histories(trained: list[Replicate]) -> pd.DataFrame:
     """Return the rows of ``history.csv``: one per replicate and epoch."""
     return pd.DataFrame(
         {"replicate": number, **asdict(epoch)}

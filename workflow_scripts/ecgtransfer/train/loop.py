@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.layer_groups import TrainingPlan
 from ecgtransfer.train.accounting import Stopwatch
 from ecgtransfer.train.batches import epoch_order, random_crops, window_starts
 from ecgtransfer.train.corpus import Examples
@@ -22,7 +23,6 @@ from ecgtransfer.train.objectives import Objective, Scores
 from ecgtransfer.train.optimizing import Adam, learning_rates
 from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining, random_state, restore_random_state
-from ecgtransfer.train.ways import TrainingPlan
 
 logger = logging.getLogger(__name__)
 

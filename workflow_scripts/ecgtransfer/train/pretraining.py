@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv, write_json
+from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.leads import LEADS
 from ecgtransfer.train.accounting import how_it_ran
 from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
@@ -30,7 +31,6 @@ from ecgtransfer.train.objectives import (
 )
 from ecgtransfer.train.state import UnfinishedTraining, remove_state
 from ecgtransfer.train.training import Training
-from ecgtransfer.train.ways import ALL_WEIGHTS
 from ecgtransfer.train.weights import save_weights
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ecgtransfer.config.study import Study
+from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.leads import LEADS
 from ecgtransfer.study import samples_per_lead
 from ecgtransfer.train.accounting import PASSES, device_name
@@ -18,7 +19,6 @@ from ecgtransfer.train.objectives import MultiLabel
 from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.registry import build_model, forward_flops_by_registry
 from ecgtransfer.train.settings import TrainingSettings
-from ecgtransfer.train.ways import ALL_WEIGHTS
 
 PROBE_S = 30
 N_LABELS = 26

@@ -1,4 +1,4 @@
-"""The ways to transfer: exactly the intended weights move, at the intended epochs and rates."""
+"""The methods of transfer: exactly the intended weights move, at the intended epochs and rates."""
 
 import subprocess
 import sys
@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from toy_model import N_LABELS, inputs, toy_model
 
 from ecgtransfer.errors import InputError
+from ecgtransfer.layer_groups import ALL_WEIGHTS, LayerGroup, TrainingPlan
+from ecgtransfer.methods import METHODS, method_class, method_module, method_of
 from ecgtransfer.train.models.base import EcgModel
-from ecgtransfer.train.ways import ALL_WEIGHTS, WAYS, LayerGroup, TrainingPlan, Way, parse_way, trainable_plan
 
 torch.set_num_threads(1)
 
@@ -33,8 +35,7 @@ FROZEN_GROUPS = {
 
 
 def plan_of(text: str, model: EcgModel) -> TrainingPlan:
-    way = parse_way(text)
-    return trainable_plan(model, way, SETTINGS.get(way.name, {}))
+    return method_of(text, SETTINGS.get(text)).plan(model)
 
 
 def below(model: nn.Module, n_groups: int) -> set[str]:
@@ -270,10 +271,33 @@ def test_plan_serves_any_copy_and_any_module() -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_ways_are_read_as_they_are_written(text: str) -> None:
-    assert str(parse_way(text)) == text
-    assert parse_way(text) == Way(text.split(":")[0], int(text.partition(":")[2] or 0))
-    assert {parse_way(known).name for known in TEXTS} == set(WAYS)
+def test_methods_are_read_as_they_are_written(text: str) -> None:
+    method = method_of(text)
+    assert str(method) == text
+    assert method.name == text.split(":")[0]
+    assert getattr(method, "n_frozen", None) == (int(text.partition(":")[2]) if ":" in text else None)
+    assert {method_of(known).name for known in TEXTS} == set(METHODS)
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_every_method_says_what_it_does(text: str) -> None:
+    method = method_of(text)
+    number = text.partition(":")[2]
+    assert number in method.meaning_here and number in method.in_figures_here
+    assert len(method.meaning_here) > 20 and " k " not in method.meaning_here + method.in_figures_here
+    assert bool(method.in_figures_here) == (text != "finetune")
+    assert method.keeps_features == plan_of(text, toy_model()).head_only
+    assert method.trains_all_layers == all(group.trained_from == 1 for group in plan_of(text, toy_model()).groups) or (
+        method.name == "partial"
+    )
+    assert ("fit" in vars(method_class(method.name))) != method.by_gradients
+    assert method_module(method.name) == type(method).__module__
+
+
+def test_settings_of_a_method_are_checked() -> None:
+    assert method_of("gradual", {"epochs_per_group": "3"}).settings.as_given() == {"epochs_per_group": 3}
+    with pytest.raises(ValidationError):
+        method_of("probe", {"epochs_per_group": 3})
 
 
 @pytest.mark.parametrize(
@@ -281,32 +305,32 @@ def test_ways_are_read_as_they_are_written(text: str) -> None:
     [
         (
             "fintune",
-            r"'fintune' is no way to transfer; known are finetune, probe, .*, partial:k; did you mean `finetune`\?",
+            r"'fintune' is no method; known are discriminative, finetune, .*partial:k.*; did you mean `finetune`\?",
         ),
-        ("Probe", r"'Probe' is no way.*did you mean `probe`\?"),
-        ("parcial:2", r"'parcial:2' is no way.*did you mean `partial`\?"),
-        ("", "'' is no way to transfer"),
-        ("scratch", "'scratch' is no way to transfer"),
-        ("partial", r"'partial' should say how many of the first layer groups are frozen, at least 1; write partial:1"),
-        *((f"partial:{k}", "should say how many") for k in ("0", "-1", "", "1.5", "two", "02", " 2", "٣")),
-        ("probe:2", "'probe:2': only partial takes a number; write probe"),
-        ("finetune:", "only partial takes a number"),
+        ("Probe", r"'Probe' is no method.*did you mean `probe`\?"),
+        ("parcial:2", r"'parcial:2' is no method.*did you mean `partial`\?"),
+        ("", "'' is no method"),
+        ("scratch", "'scratch' is no method"),
+        ("partial", r"'partial' should be partial:k \(the lowest k = 1, 2, ... layer groups frozen\)"),
+        *((f"partial:{k}", "should be partial:k") for k in ("0", "-1", "", "1.5", "two", "02", " 2", "٣")),
+        ("probe:2", "'probe:2' should be probe"),
+        ("finetune:", "'finetune:' should be finetune"),
     ],
 )
-def test_other_ways_are_one_clear_line(text: str, message: str) -> None:
+def test_what_is_no_method_is_one_clear_line(text: str, message: str) -> None:
     with pytest.raises(InputError, match=rf"^transfer\.arms: .*{message}"):
-        parse_way(text)
+        method_of(text)
 
 
 @pytest.mark.parametrize("k", [4, 5, 100])
 def test_partial_leaves_a_group_below_the_head(k: int) -> None:
     message = rf"^transfer\.arms: partial:{k} freezes everything but the head, as the model has 4 layer groups; .*probe"
     with pytest.raises(InputError, match=message):
-        trainable_plan(toy_model(), parse_way(f"partial:{k}"), {})
+        method_of(f"partial:{k}").plan(toy_model())
 
 
-def test_study_can_read_the_ways_without_torch() -> None:
-    code = "import sys, ecgtransfer.train.ways; sys.exit('torch' in sys.modules)"
+def test_study_can_read_the_methods_without_torch() -> None:
+    code = "import sys; from ecgtransfer.methods import spellings; spellings(); sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": "workflow_scripts"}, check=False).returncode
         == 0
