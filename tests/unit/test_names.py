@@ -22,5 +22,5 @@ def test_a_series_says_source_task_and_way(arm, name):
 
 def test_every_series_has_another_name():
     sources = ("a", "a-shuffled", "a-age", "a-intervals", "a-masked", "b")
-    arms = [f"{way}-{source}" for way in (*METHODS, "partial:3") for source in sources]
+    arms = [f"{way}-{source}" for way in ({*METHODS, "partial:3"} - {"partial"}) for source in sources]
     assert len({series_name(arm) for arm in arms}) == len(arms)
