@@ -85,18 +85,15 @@ def columns_by_field(entry: Mapping[str, Any]) -> dict[str, str]:
             raise InputError(f"`own`, `columns` of {table}: '{field}' is not a field{hint}")
     header = columns_of(table, MEND)
     by_lower_case = {name.lower(): name for name in reversed(header) if name not in named.values()}
-    found = {field: str(named.get(field, by_lower_case.get(field, ""))) for field in FIELDS}
+    found = {field: named.get(field, by_lower_case.get(field)) for field in FIELDS}
     missing = [
-        column or field
-        for field, column in found.items()
-        if column not in header or (not column and field in REQUIRED)
-        if field in (*REQUIRED, *named)
+        str(column or field) for field, column in found.items() if column not in header and field in (*REQUIRED, *named)
     ]
     if missing:
         hint = "".join(did_you_mean(column, header) for column in missing[:1])
         said = hint or f", found {', '.join(header)[:80] or 'none'}"
         raise InputError(f"{table}: column {', '.join(missing)} missing{said}; {MEND}")
-    return {field: column for field, column in found.items() if column and column in header}
+    return {field: column for field, column in found.items() if column in header}
 
 
 def unused_columns(entry: Mapping[str, Any]) -> list[str]:

@@ -16,8 +16,8 @@ HELD_S = 0.5
 holds the last value for up to 0.11 s at 500 Hz; none of 2,824 published recordings holds one for longer."""
 
 TIMES_LONGER = 5
-"""In steps of 0.1 mV a simulated heart at rest is 0 in all leads for up to 0.22 s, and at an end for 2.5 to 4 times as
-long as ever between."""
+"""How many times as long as any such run between one at an end must be to be padding: in steps of 0.1 mV a simulated
+heart at rest is 0 in all leads for up to 0.22 s, and at an end for 2.5 to 4 times as long as ever between."""
 
 N_LIMB_LEADS = 6
 
