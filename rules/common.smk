@@ -7,6 +7,7 @@ import sys
 # The objects of a plan live until the end: looking for garbage among them took a tenth of a dry run of 800 cells.
 gc.set_threshold(100_000)
 
+from ecgtransfer.arms import SCRATCH
 from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config.consistency import read_study
 from ecgtransfer.config.paths import check_paths
@@ -18,14 +19,7 @@ from ecgtransfer.findings.contents import (
     drawn_findings,
     tables_of_findings,
 )
-from ecgtransfer.arms import SCRATCH
-from ecgtransfer.prepare.corpora import (
-    datasets_of,
-    is_shuffled,
-    task_of,
-    without_shuffling,
-    without_task,
-)
+from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.prepare.layouts import LAYOUTS
 from ecgtransfer.prepare.separators import BETWEEN_LABELS
 from ecgtransfer.locks import as_snakemake
@@ -35,6 +29,12 @@ from ecgtransfer.provenance.graph import plan_of
 from ecgtransfer.provenance.judge import require_current
 from ecgtransfer.provenance.record import digest_of_value
 from ecgtransfer.provenance.settle import remove_leftovers
+from ecgtransfer.source import (
+    PRETRAINING,
+    Source,
+    pretraining_number,
+    pretraining_tag,
+)
 from ecgtransfer.study import (
     cells_at,
     cells_of,
@@ -90,7 +90,7 @@ def members_of(corpus):
 
 def joined_corpora(corpora=None):
     """Return corpora, by default all of the study, without the shuffling of labels and each once."""
-    return list(dict.fromkeys(map(without_shuffling, corpora or corpora_of(STUDY))))
+    return list(dict.fromkeys(Source.of(name).joined for name in corpora or corpora_of(STUDY)))
 
 
 def joined_sources():
@@ -135,7 +135,7 @@ wildcard_constraints:
     outside=any_of(STUDY.outside_weights),
     target=any_of(STUDY.transfer.targets),
     model=any_of(STUDY.transfer.models),
-    pretraining=r"|@[1-9][0-9]*",
+    pretraining=PRETRAINING,
     way=any_of(STUDY.transfer.arms),
     arm=any_of(dict.fromkeys(cell.arm for cell in cells_of(STUDY))),
     fraction=any_of(map(str, STUDY.transfer.fractions)),

@@ -78,14 +78,14 @@ def of_joined(pattern, wildcard):
     """Return an input function: the file of the corpus that a wildcard names, whether its labels are shuffled or not."""
 
     def file(wildcards):
-        return pattern.format(joined=without_shuffling(wildcards[wildcard]))
+        return pattern.format(joined=Source.of(wildcards[wildcard]).joined)
 
     return file
 
 
 def values_of_source(wildcards):
     """Return the tables with what is learnt from a source: its labels, what was measured, or what is known of it."""
-    task = task_of(wildcards.source)
+    task = Source.of(wildcards.source).task
     if task == "labels":
         return [f"<results>/labels/{wildcards.source}.csv"]
     kind = "measurements" if task == "intervals" else "records"
@@ -98,14 +98,14 @@ def of_source(pattern):
     """Return an input function: the file of the corpus that a source is, whatever is learnt from it."""
 
     def file(wildcards):
-        return pattern.format(corpus=without_task(wildcards.source))
+        return pattern.format(corpus=Source.of(wildcards.source).corpus)
 
     return file
 
 
 def overlaps_of_source(wildcards):
     """Return what of a source is in a target, too."""
-    joined = without_shuffling(without_task(wildcards.source))
+    joined = Source.of(wildcards.source).joined
     return checkpoints.find_overlaps.get(joined=joined).output.pairs
 
 
@@ -123,12 +123,8 @@ def of_age_and_sex(wildcard):
 
 def of_pretrainings(source, model, name):
     """Return a file of every pre-training of a model on a source."""
-    numbers = [
-        f"@{number}" if number else "" for number in pretrainings_of(STUDY, source)
-    ]
-    return [
-        f"<results>/pretrained/{source}/{model}{number}/{name}" for number in numbers
-    ]
+    tags = map(pretraining_tag, pretrainings_of(STUDY, source))
+    return [f"<results>/pretrained/{source}/{model}{tag}/{name}" for tag in tags]
 
 
 def weights_of_source(wildcards):

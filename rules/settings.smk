@@ -57,7 +57,7 @@ def label_separator_of(wildcards):
 def label_settings(wildcards):
     """Return what of the section `labels` decides the labels of a corpus; views are inputs."""
     keys = ["include", "top", "min_records"]
-    if is_shuffled(wildcards.corpus):
+    if Source.of(wildcards.corpus).shuffled:
         keys.append("shuffle_seed")
     return {key: config["labels"][key] for key in keys}
 
@@ -109,8 +109,8 @@ def outside_datasets(wildcards):
 
 def settings_of_pretraining(wildcards):
     """Return the section `pretrain`, each pre-training with a seed of its own."""
-    settings, number = config["pretrain"], wildcards.pretraining.removeprefix("@")
-    return {**settings, "seed": settings["seed"] + int(number or 0)}
+    settings, number = config["pretrain"], pretraining_number(wildcards.pretraining)
+    return {**settings, "seed": settings["seed"] + number}
 
 
 def settings_of_way(wildcards):

@@ -4,8 +4,9 @@ from ecgtransfer.files import write_csv
 from ecgtransfer.job import Job, job
 from ecgtransfer.notices import tell
 from ecgtransfer.prepare.code_tables import read_translation
-from ecgtransfer.prepare.corpora import is_shuffled, join_records
+from ecgtransfer.prepare.corpora import join_records
 from ecgtransfer.prepare.labels import harmonize_labels, read_view, shuffle_labels
+from ecgtransfer.source import Source
 
 snakemake: Job
 
@@ -21,7 +22,7 @@ with job(snakemake):
         read_view(snakemake.input.view),
         snakemake.params.learnt,
     )
-    if is_shuffled(corpus):
+    if Source.of(corpus).shuffled:
         labels = shuffle_labels(labels, snakemake.params.settings["shuffle_seed"])
     write_csv(labels, snakemake.output.labels)
-    tell(corpus, [] if is_shuffled(corpus) else notices, snakemake.output.notices)
+    tell(corpus, [] if Source.of(corpus).shuffled else notices, snakemake.output.notices)

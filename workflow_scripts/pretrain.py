@@ -1,7 +1,7 @@
 """Rule `pretrain`: train a model on a source, without the patients who are in a target, too."""
 
 from ecgtransfer.job import Job, job
-from ecgtransfer.prepare.corpora import task_of
+from ecgtransfer.source import Source
 from ecgtransfer.train.devices import leased_devices
 from ecgtransfer.train.pretraining import Pretraining, run_pretraining
 from ecgtransfer.train.settings import TrainingSettings
@@ -11,7 +11,7 @@ snakemake: Job
 
 with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
     files, out, params, named = snakemake.input, snakemake.output, snakemake.params, snakemake.wildcards
-    task, rate = task_of(named.source), params.sampling_rate_hz
+    task, rate = Source.of(named.source).task, params.sampling_rate_hz
     plan = Pretraining(
         task=task,
         model=named.model,

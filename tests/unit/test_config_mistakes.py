@@ -10,7 +10,7 @@ from changed_config import DEFAULT, OWN_CHOICES, PUBLISHED, mistakes_of, set_to
 from ecgtransfer.acquire.simulate import SNOMED_CODES
 from ecgtransfer.config.study import Study
 from ecgtransfer.methods import METHODS
-from ecgtransfer.prepare.corpora import SUFFIXES
+from ecgtransfer.source import SUFFIXES
 
 NUMBER, TRUTH, DATE = (
     f"YAML reads it as {kind}: put it in quotes, as you wrote it" for kind in ("a number", "yes or no", "a date")

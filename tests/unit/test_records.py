@@ -9,17 +9,9 @@ from tiny_records import N_SAMPLES, write_record
 
 from ecgtransfer.csv_tables import read_table
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import (
-    SUFFIXES,
-    datasets_of,
-    datasets_of_records,
-    is_shuffled,
-    join_records,
-    task_of,
-    without_shuffling,
-    without_task,
-)
+from ecgtransfer.prepare.corpora import datasets_of, datasets_of_records, join_records
 from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records, require_some
+from ecgtransfer.source import SUFFIXES, Source
 
 PTBXL_ROWS = [
     "1,15709.0,56.0,1,\"{'SR': 100.0, 'AFIB': 0.0, 'NORM': 35.5}\",3,records100/00001_lr,records500/00001_hr,"
@@ -217,8 +209,8 @@ class TestCorpora:
     def test_names(self) -> None:
         assert datasets_of("a", {}) == datasets_of("a-shuffled", {}) == ["a"]
         assert datasets_of("a+b-c-shuffled", {}) == ["a", "b-c"]
-        assert is_shuffled("a+b-shuffled")
-        assert not is_shuffled("shuffled+a")
+        assert Source.of("a+b-shuffled").shuffled
+        assert not Source.of("shuffled+a").shuffled
 
     @pytest.mark.parametrize(
         ("corpus", "task", "labelled"),
@@ -233,10 +225,10 @@ class TestCorpora:
         ],
     )
     def test_tasks(self, corpus: str, task: str, labelled: str) -> None:
-        assert task_of(corpus) == task
-        assert without_task(corpus) == labelled
+        assert Source.of(corpus).task == task
+        assert Source.of(corpus).corpus == labelled
         bare = labelled.removesuffix("-shuffled")
-        assert without_shuffling(corpus) == bare
+        assert Source.of(corpus).joined == bare
         assert datasets_of(corpus, {}) == bare.split("+")
 
     @pytest.mark.parametrize("suffix", ["", *SUFFIXES])

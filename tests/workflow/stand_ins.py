@@ -23,7 +23,8 @@ from safetensors.numpy import save_file
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import sha256_of, write_arrays, write_csv, write_json, written_whole
-from ecgtransfer.prepare.corpora import join_records, task_of
+from ecgtransfer.prepare.corpora import join_records
+from ecgtransfer.source import Source
 
 Array = NDArray[Any]
 Job = Any
@@ -45,7 +46,7 @@ def pretrain(job: Job) -> None:
     """Stand in for a pre-training."""
     digest, rng = _digest_of(job), _generator(job)
     source, model = job.wildcards.source, job.wildcards.model
-    task = task_of(source)
+    task = Source.of(source).task
     splits = _read_splits(job.input.splits)
     values = join_records(job.params.datasets, job.input.values)
     columns = {"age": ["age_years"], "masked": []}.get(task, [str(name) for name in values if name != "record_id"])

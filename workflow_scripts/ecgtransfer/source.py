@@ -63,6 +63,15 @@ def _source_of(name: str) -> Source:
     return Source(corpus.removesuffix(_SHUFFLED_SUFFIX), task, corpus.endswith(_SHUFFLED_SUFFIX))
 
 
-def is_shuffled(name: str) -> bool:
-    """Tell whether a source or target of a name is a control."""
-    return Source.of(name).shuffled
+PRETRAINING = r"|@[1-9][0-9]*"
+"""Pattern of what paths say of a pre-training's number: nothing of the first, then ``@1``, ``@2``, ..."""
+
+
+def pretraining_tag(number: int) -> str:
+    """Return what paths say of the number of a pre-training, counted from 0."""
+    return f"@{number}" if number else ""
+
+
+def pretraining_number(tag: str) -> int:
+    """Return the number of the pre-training of whose path a tag is part."""
+    return int(tag.removeprefix("@") or 0)

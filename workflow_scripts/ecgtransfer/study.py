@@ -6,15 +6,8 @@ from typing import Any
 
 from ecgtransfer.arms import SCRATCH, Cell, arm_of
 from ecgtransfer.config.study import Study
-from ecgtransfer.prepare.corpora import (
-    JOINED_BY,
-    LABELS,
-    datasets_of,
-    is_shuffled,
-    task_of,
-    without_shuffling,
-    without_task,
-)
+from ecgtransfer.prepare.corpora import JOINED_BY, datasets_of
+from ecgtransfer.source import LABELS, Source
 
 
 def is_outside(study: Study, source: str) -> bool:
@@ -61,7 +54,7 @@ def transfers_of(study: Study) -> list[tuple[str, str]]:
     trained = trained_sources(study)
     return list(
         dict.fromkeys(
-            (without_task(source), target)
+            (Source.of(source).corpus, target)
             for target in study.transfer.targets
             for source in sources_of(study, target)
             if source in trained
@@ -92,7 +85,7 @@ def cells_of(study: Study) -> list[Cell]:
 
 def cells_at(study: Study, *fractions: float) -> list[Cell]:
     """Return the cells of some fractions, without those whose source has shuffled labels."""
-    return [cell for cell in cells_of(study) if cell.fraction in fractions and not is_shuffled(cell.source)]
+    return [cell for cell in cells_of(study) if cell.fraction in fractions and not Source.of(cell.source).shuffled]
 
 
 def zero_shots_of(study: Study) -> list[tuple[str, str, str]]:
@@ -102,13 +95,13 @@ def zero_shots_of(study: Study) -> list[tuple[str, str, str]]:
         (target, model, source)
         for target, model in product(transfer.targets, transfer.models)
         for source in sources_of(study, target, model)
-        if source in trained and task_of(source) == LABELS and not is_shuffled(source)
+        if source in trained and Source.of(source).task == LABELS and not Source.of(source).shuffled
     ]
 
 
 def corpora_of(study: Study) -> list[str]:
     """Return the corpora whose labels and splits the study needs, those of sources first, each once."""
-    return list(dict.fromkeys([*map(without_task, trained_sources(study)), *study.transfer.targets]))
+    return list(dict.fromkeys([*(Source.of(name).corpus for name in trained_sources(study)), *study.transfer.targets]))
 
 
 def studied_datasets(study: Study) -> list[str]:
@@ -119,7 +112,7 @@ def studied_datasets(study: Study) -> list[str]:
 
 def named_corpora(study: Study) -> dict[str, str]:
     """Return what the names of the section ``corpora`` stand for that the study uses."""
-    used = [name for corpus in corpora_of(study) for name in without_shuffling(corpus).split(JOINED_BY)]
+    used = [name for corpus in corpora_of(study) for name in Source.of(corpus).joined.split(JOINED_BY)]
     return {name: study.corpora[name] for name in dict.fromkeys(used) if name in study.corpora}
 
 
@@ -131,14 +124,14 @@ def drawn_datasets(study: Study) -> list[str]:
 
 def learns_labels(study: Study, corpus: str) -> bool:
     """Tell whether the labels of a corpus are learnt: not if it only serves as a source for another task."""
-    tasks = {task_of(source) for source in trained_sources(study) if without_task(source) == corpus}
+    tasks = {Source.of(source).task for source in trained_sources(study) if Source.of(source).corpus == corpus}
     return corpus in study.transfer.targets or LABELS in tasks
 
 
 def view_of(study: Study, corpus: str) -> str:
     """Return the name of the label view of a corpus, with labels shuffled or not; ``all`` where it has none."""
     labels = study.labels
-    return labels.views.get(without_shuffling(corpus), labels.view)
+    return labels.views.get(Source.of(corpus).joined, labels.view)
 
 
 def samples_per_lead(study: Study) -> int:

@@ -10,17 +10,9 @@ from ecgtransfer.config.mistakes import mistakes_of
 from ecgtransfer.config.preparing import Signals, Splits
 from ecgtransfer.config.study import Study, Transfer
 from ecgtransfer.errors import InputError, did_you_mean
-from ecgtransfer.prepare.corpora import (
-    JOINED_BY,
-    LABELS,
-    SUFFIXES,
-    datasets_of,
-    is_shuffled,
-    task_of,
-    without_shuffling,
-    without_task,
-)
+from ecgtransfer.prepare.corpora import JOINED_BY, datasets_of
 from ecgtransfer.prepare.formats.units import NO_UNIT
+from ecgtransfer.source import LABELS, SUFFIXES, Source
 from ecgtransfer.study import corpora_of, is_outside, leaks, sources_of, trained_sources
 
 _LONGEST_CORPUS = 200  # characters; with the way to transfer before it, it names a folder
@@ -123,7 +115,7 @@ def _wrong_views(study: Study, tables: list[str]) -> Iterator[str]:
         if view not in ("all", *tables):
             hint = did_you_mean(view, tables) or f"; there are all, {', '.join(tables)}"
             yield f"`labels.{key}`: '{view}' is no table in config/labels/views{hint}"
-    corpora = [without_shuffling(corpus) for corpus in corpora_of(study)]
+    corpora = [Source.of(corpus).joined for corpus in corpora_of(study)]
     for name in of_corpora:
         if name not in corpora:
             hint = did_you_mean(name, corpora)
@@ -154,7 +146,7 @@ def _wrong_names(study: Study, datasets: list[str], published: Collection[str]) 
 
 def _parts(corpus: str) -> list[str]:
     """Return the data sets, and the names of the section ``corpora``, that a corpus is made of."""
-    return without_shuffling(corpus).split(JOINED_BY)
+    return Source.of(corpus).joined.split(JOINED_BY)
 
 
 def _no_dataset(name: str, known: list[str]) -> str:
@@ -165,13 +157,13 @@ def _no_dataset(name: str, known: list[str]) -> str:
 def _wrong_suffixes(transfer: Transfer) -> Iterator[str]:
     for place in ("sources", "targets"):
         for corpus in getattr(transfer, place):
-            has_two = task_of(corpus) != LABELS and is_shuffled(without_task(corpus))
+            has_two = Source.of(corpus).task != LABELS and Source.of(corpus).shuffled
             if has_two or any(part.endswith(SUFFIXES) for part in _parts(corpus)):
                 yield (
                     f"`transfer.{place}`: '{corpus}' can end in one of {', '.join(SUFFIXES)}, and have none of them"
                     " before"
                 )
-            elif place == "targets" and task_of(corpus) != LABELS:
+            elif place == "targets" and Source.of(corpus).task != LABELS:
                 yield f"`transfer.targets`: '{corpus}' says what to pre-train for, which only a source can"
 
 
@@ -194,7 +186,7 @@ def _wrong_models(study: Study, models: Mapping[str, Collection[str]]) -> Iterat
             if option not in ("of", *allowed):
                 yield f"`models.{model}.{option}` is no option of this model; it has {', '.join(allowed)}"
         for source in trained_sources(study):
-            if task_of(source) == "age" and model in transfer.models and options.get("age_sex"):
+            if Source.of(source).task == "age" and model in transfer.models and options.get("age_sex"):
                 yield f"`models.{model}.age_sex` would tell the model what '{source}' asks of it; leave out one of both"
 
 
@@ -222,7 +214,7 @@ def _wrong_outside_weights(study: Study, datasets: list[str], models: Mapping[st
 def _wrong_plan(study: Study, published: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     transfer = study.transfer
     name_of: dict[frozenset[str], str] = {}
-    for corpus in dict.fromkeys(map(without_shuffling, corpora_of(study))):
+    for corpus in dict.fromkeys(Source.of(name).joined for name in corpora_of(study)):
         members = datasets_of(corpus, study.corpora)
         if len(set(members)) < len(members):
             yield f"`transfer`: '{corpus}' names a data set twice"

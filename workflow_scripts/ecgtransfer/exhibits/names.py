@@ -3,7 +3,7 @@
 from ecgtransfer.arms import SCRATCH, source_of, way_of
 from ecgtransfer.errors import printable
 from ecgtransfer.methods import method_of
-from ecgtransfer.prepare.corpora import LABELS, is_shuffled, task_of, without_shuffling
+from ecgtransfer.source import LABELS, Source
 
 ANSWERED_METRIC = "macro_auroc"
 """What sentences and figures speak of; the other metrics are in the tables."""
@@ -29,11 +29,11 @@ def series_name(arm: str) -> str:
     if arm == SCRATCH:
         return "from scratch"
     source = source_of(arm)
-    name = f"pre-trained on {without_shuffling(source)}"
-    if is_shuffled(source):
+    name = f"pre-trained on {Source.of(source).joined}"
+    if Source.of(source).shuffled:
         name += ", labels shuffled (control)"
-    elif task_of(source) != LABELS:
-        name += _TASK_NAMES[task_of(source)]
+    elif Source.of(source).task != LABELS:
+        name += _TASK_NAMES[Source.of(source).task]
     return name + way_name(arm)
 
 

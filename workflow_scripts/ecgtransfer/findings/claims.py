@@ -27,7 +27,7 @@ from ecgtransfer.exhibits.claim_rows import NOT_EXAMINED, claim_rows, say_nothin
 from ecgtransfer.exhibits.page_parts import Part
 from ecgtransfer.exhibits.style import BLUE, RED, SMALL, Style, bars, draw_points, nothing_to_show
 from ecgtransfer.exhibits.tables import Columns, count, interval, named_rows, table_of, value, word
-from ecgtransfer.prepare.corpora import LABELS, is_shuffled, task_of
+from ecgtransfer.source import LABELS, Source
 
 CLAIM_COLUMNS = ["claim", "study", "said", "measure", "estimate", "ci_low", "ci_high", "n_cells", "finding"]
 METRIC = "macro_auroc"
@@ -176,7 +176,7 @@ def claims(
 def _counts(arm: str) -> bool:
     """Tell whether an arm is what was published: fine-tuned from a source that was learnt by its true labels."""
     source = source_of(arm)
-    return way_of(arm) == FINETUNE and task_of(source) == LABELS and not is_shuffled(source)
+    return way_of(arm) == FINETUNE and Source.of(source).task == LABELS and not Source.of(source).shuffled
 
 
 def _declines(smallest: Sequence[Gain], largest: Sequence[Gain]) -> list[Gain]:

@@ -16,7 +16,7 @@ from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.compare.tables import TableForm
 from ecgtransfer.compare.verdicts import VERDICT_COLUMNS, verdicts
 from ecgtransfer.errors import InputError
-from ecgtransfer.prepare.corpora import is_shuffled
+from ecgtransfer.source import Source
 
 ALL_MODELS, ALL_SOURCES = "all models", "all sources"
 """What stands for the model and the source of a mean."""
@@ -69,7 +69,7 @@ def mean_runs(runs: Sequence[Run], way: str) -> list[Run]:
     """
     compared: defaultdict[tuple[str, float], list[tuple[Run, Run]]] = defaultdict(list)
     for run, scratch in pairs(runs):
-        if run.way == way and not is_shuffled(run.source):
+        if run.way == way and not Source.of(run.source).shuffled:
             compared[run.target, run.fraction].append((run, scratch))
     return [
         _mean([pair[place] for pair in members], arm)

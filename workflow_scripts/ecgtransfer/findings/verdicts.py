@@ -28,7 +28,7 @@ from ecgtransfer.exhibits.style import (
     nothing_to_show,
 )
 from ecgtransfer.exhibits.tables import Columns, Table, fraction, interval, source_and_way, table_of, value, word
-from ecgtransfer.prepare.corpora import is_shuffled
+from ecgtransfer.source import Source
 from ecgtransfer.statistics.inference import equivalence, holm, percentile_interval, resampled_mean, two_sided_p
 from ecgtransfer.statistics.resampling import replicate_draws
 
@@ -239,6 +239,7 @@ def on_page(tables: Mapping[str, pd.DataFrame]) -> Part:
 
 def verdict_table(verdicts: pd.DataFrame, metric: str) -> Table:
     """Return the rows of one metric, controls last; the last column is the verdict, which the page colours."""
-    rows = verdicts[verdicts["metric"] == metric].assign(control=lambda table: table["source"].map(is_shuffled))
+    rows = verdicts[verdicts["metric"] == metric]
+    rows = rows.assign(control=[Source.of(source).shuffled for source in rows["source"]])
     rows = rows.sort_values(["target", "model", "control", "source", "arm", "fraction"])
     return table_of(rows, _VERDICTS, n_words=3)

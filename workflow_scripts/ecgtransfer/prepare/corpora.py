@@ -1,11 +1,4 @@
-"""What a source or target is called, and how several data sets become one corpus.
-
-A corpus is one data set (``georgia``), several joined (``georgia+ningbo``), or either with its labels dealt out anew at
-random (``georgia-shuffled``): the negative control, from which nothing about the labels can be learnt. The name of a
-source can end in what is learnt from it in place of labels: ``-age`` or ``-intervals`` (regression), or ``-masked``
-(self-supervised). The config section ``corpora`` can give a name to what is joined (``hospitals``), which stands for it
-everywhere; only the config knows what it joins.
-"""
+"""How several data sets become one corpus: which those are, and what their tables and ids become."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,42 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from ecgtransfer.csv_tables import IDS, read_table
+from ecgtransfer.source import Source
 
 JOINED_BY = "+"
-SHUFFLED_SUFFIX = "-shuffled"
-LABELS = "labels"
-"""The task of a corpus whose name says none."""
-OTHER_TASKS = ("age", "intervals", "masked")
-SUFFIXES = (SHUFFLED_SUFFIX, *(f"-{task}" for task in OTHER_TASKS))
-"""What the names of data sets must not end in, as it says something of a corpus."""
 OF = ":"
 """Between a data set and an id of it, in a corpus of several."""
 
 
-def is_shuffled(corpus: str) -> bool:
-    """Tell whether a corpus is a negative control."""
-    return corpus.endswith(SHUFFLED_SUFFIX)
-
-
-def task_of(corpus: str) -> str:
-    """Return what is learnt from a corpus: ``labels``, ``age``, ``intervals`` or ``masked``."""
-    return next((task for task in OTHER_TASKS if corpus.endswith(f"-{task}")), LABELS)
-
-
-def without_task(corpus: str) -> str:
-    """Return the corpus whose labels and splits a source has: its name without the task, if it says one."""
-    task = task_of(corpus)
-    return corpus if task == LABELS else corpus.removesuffix(f"-{task}")
-
-
-def without_shuffling(corpus: str) -> str:
-    """Return the corpus whose signals a corpus has: its name without the task and without the shuffling of labels."""
-    return without_task(corpus).removesuffix(SHUFFLED_SUFFIX)
-
-
 def datasets_of(corpus: str, named: Mapping[str, str]) -> list[str]:
     """Return the names of the data sets of a corpus, in their order; `named` is the config section ``corpora``."""
-    parts = without_shuffling(corpus).split(JOINED_BY)
+    parts = Source.of(corpus).joined.split(JOINED_BY)
     return [dataset for part in parts for dataset in named.get(part, part).split(JOINED_BY)]
 
 

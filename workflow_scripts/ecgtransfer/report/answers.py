@@ -12,7 +12,7 @@ import pandas as pd
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES, series_name, way_name
 from ecgtransfer.exhibits.tables import interval, number
 from ecgtransfer.findings.headlines import ALL_MODELS
-from ecgtransfer.prepare.corpora import is_shuffled, without_shuffling
+from ecgtransfer.source import Source
 from ecgtransfer.statistics.inference import Verdict
 
 
@@ -43,7 +43,7 @@ def answers(verdicts: pd.DataFrame, savings: pd.DataFrame, margin: float) -> lis
     found = []
     for rows in _rows_by_comparison(verdicts):
         first = rows[0]
-        if not is_shuffled(first.source):
+        if not Source.of(first.source).shuffled:
             text = f"{_at_first(first, margin)} {_in_labels(first, worth)} {_beyond(rows, margin)}"
             found.append(Answer(first.target, first.verdict, " ".join(text.split())))
     return found
@@ -53,9 +53,9 @@ def controls(verdicts: pd.DataFrame) -> list[Control]:
     """Return whether each comparison whose source has shuffled labels stays without `helps` at every fraction."""
     found = []
     for rows in _rows_by_comparison(verdicts):
-        if not is_shuffled(rows[0].source):
+        if not Source.of(rows[0].source).shuffled:
             continue
-        labels = f"shuffled labels of {without_shuffling(rows[0].source)}{way_name(rows[0].arm)}"
+        labels = f"shuffled labels of {Source.of(rows[0].source).joined}{way_name(rows[0].arm)}"
         subject = f"{rows[0].model} pre-trained on {labels}"
         helped = [row for row in rows if row.verdict == "helps"]
         if helped:

@@ -9,7 +9,8 @@ import pandas as pd
 from ecgtransfer.config.study import Study
 from ecgtransfer.exhibits.names import ANSWERED_METRIC
 from ecgtransfer.exhibits.tables import number
-from ecgtransfer.prepare.corpora import datasets_of, is_shuffled
+from ecgtransfer.prepare.corpora import datasets_of
+from ecgtransfer.source import Source
 from ecgtransfer.statistics.resampling import patients_of_rarer_class
 from ecgtransfer.study import datasets_behind, is_outside, patients_unknown, trained_sources
 
@@ -129,7 +130,7 @@ def _small_tests(
 def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
     """Warn of models that nowhere get far above the 0.5 of guessing: what transfer does there says nothing."""
     rows = curves[curves["metric"] == ANSWERED_METRIC]
-    rows = rows[~rows["source"].map(is_shuffled)]
+    rows = rows[[not Source.of(source).shuffled for source in rows["source"]]]
     for (target, model), cell in rows.groupby(["target", "model"]):
         best = cell["score"].max()
         if best < NEAR_CHANCE:

@@ -17,12 +17,13 @@ from ecgtransfer.compare.scores import CHALLENGE_SCORE
 from ecgtransfer.config.study import Study
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES
 from ecgtransfer.methods import method_of
-from ecgtransfer.prepare.corpora import JOINED_BY, LABELS, datasets_of, task_of
+from ecgtransfer.prepare.corpora import JOINED_BY, datasets_of
 from ecgtransfer.report import tables
 from ecgtransfer.report.answers import answers, controls
 from ecgtransfer.report.cautions import cautions
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.sections import sections
+from ecgtransfer.source import LABELS, Source
 from ecgtransfer.study import (
     corpora_of,
     is_outside,
@@ -86,7 +87,7 @@ def render_page(template: str, results: StudyResults) -> str:
         targets=study.transfer.targets,
         ways=ways,
         meanings={way: method_of(way).meaning_here for way in ways},
-        tasks=[task for task in dict.fromkeys(map(task_of, trained)) if task != LABELS],
+        tasks=[task for task in dict.fromkeys(Source.of(name).task for name in trained) if task != LABELS],
         outside=[source for source in study.transfer.sources if is_outside(study, source)],
         joined=[corpus for corpus in corpora_of(study) if len(datasets_of(corpus, study.corpora)) > 1],
         named={name: joined.split(JOINED_BY) for name, joined in named_corpora(study).items()},

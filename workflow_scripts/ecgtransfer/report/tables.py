@@ -8,7 +8,7 @@ import pandas as pd
 
 from ecgtransfer.exhibits.names import one_line, series_name
 from ecgtransfer.exhibits.tables import Table
-from ecgtransfer.prepare.corpora import is_shuffled
+from ecgtransfer.source import Source
 from ecgtransfer.split.roles import ROLES
 from ecgtransfer.study import patients_unknown
 
@@ -85,7 +85,7 @@ def label_table(
     Corpora with shuffled labels are left out, having the counts of their originals. `names` says labels in full.
     """
     columns: dict[str, pd.Series] = {}
-    for corpus in (corpus for corpus in labels if not is_shuffled(corpus)):
+    for corpus in (corpus for corpus in labels if not Source.of(corpus).shuffled):
         by_record = labels[corpus].set_index("record_id")
         columns[corpus] = by_record.loc[splits[corpus]["record_id"]].sum()
         if corpus in targets:

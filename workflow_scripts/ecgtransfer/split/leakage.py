@@ -11,7 +11,8 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from ecgtransfer.prepare.corpora import OF, ids_in_corpus, without_shuffling
+from ecgtransfer.prepare.corpora import OF, ids_in_corpus
+from ecgtransfer.source import Source
 
 LEAKAGE_COLUMNS = [
     "kind", "scope", "corpus_a", "dataset_a", "record_a", "role_a", "corpus_b", "dataset_b", "record_b", "role_b",
@@ -59,9 +60,9 @@ def leakage(
     roles = {corpus: _Roles.of(corpus, joined[corpus], split, patients) for corpus, split in splits.items()}
     found = []
     for corpus, of_corpus in roles.items():
-        found += [_copies(of_corpus, duplicates[without_shuffling(corpus)]), _patients_in_roles(of_corpus)]
+        found += [_copies(of_corpus, duplicates[Source.of(corpus).joined]), _patients_in_roles(of_corpus)]
     for source, target in transfers:
-        pairs = overlaps[without_shuffling(source)]
+        pairs = overlaps[Source.of(source).joined]
         pairs = pairs[pairs["dataset_b"].isin(joined[target])]
         found += [
             _copies_in_target(roles[source], roles[target], pairs),
