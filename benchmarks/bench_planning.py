@@ -41,7 +41,7 @@ def _large_study() -> dict[str, Any]:
         "transfer": {
             "sources": sources,
             "targets": targets,
-            "arms": ["finetune"],
+            "methods": ["finetune"],
             "models": ["resnet1d18", "gru"],
             "fractions": [round(0.05 * i, 2) for i in range(1, 21)],
         },

@@ -90,7 +90,9 @@ def members_of(corpus):
 
 def joined_corpora(corpora=None):
     """Return corpora, by default all of the study, without the shuffling of labels and each once."""
-    return list(dict.fromkeys(Source.of(name).joined for name in corpora or corpora_of(STUDY)))
+    return list(
+        dict.fromkeys(Source.of(name).joined for name in corpora or corpora_of(STUDY))
+    )
 
 
 def joined_sources():
@@ -136,7 +138,7 @@ wildcard_constraints:
     target=any_of(STUDY.transfer.targets),
     model=any_of(STUDY.transfer.models),
     pretraining=PRETRAINING,
-    way=any_of(STUDY.transfer.arms),
+    method=any_of(STUDY.transfer.methods),
     arm=any_of(dict.fromkeys(cell.arm for cell in cells_of(STUDY))),
     fraction=any_of(map(str, STUDY.transfer.fractions)),
     finding=any_of(drawn_findings()),
@@ -160,7 +162,7 @@ def training_code_of(rule_name):
     def code(wildcards):
         model = registry_name(wildcards.model, model_options(wildcards))
         methods = modules_of_methods(
-            [wildcards.way] if "way" in wildcards.keys() else []
+            [wildcards.method] if "method" in wildcards.keys() else []
         )
         return code_fingerprint(
             SCRIPTS / f"{rule_name}.py", [REGISTRY[model].module, *methods]
@@ -173,7 +175,7 @@ def finding_code_of(rule_name, finding, function):
     """Return the fingerprint of a rule with what one function of a finding's module needs."""
     return code_fingerprint(
         SCRIPTS / f"{rule_name}.py",
-        [f"{ROOMS}.{finding}:{function}", *modules_of_methods(STUDY.transfer.arms)],
+        [f"{ROOMS}.{finding}:{function}", *modules_of_methods(STUDY.transfer.methods)],
     )
 
 
@@ -193,7 +195,7 @@ def page_code_of(rule_name):
         SCRIPTS / f"{rule_name}.py",
         [
             *(f"{ROOMS}.{finding}:on_page" for finding in speaking),
-            *modules_of_methods(STUDY.transfer.arms),
+            *modules_of_methods(STUDY.transfer.methods),
         ],
     )
 

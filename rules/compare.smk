@@ -37,7 +37,9 @@ rule collect_runs:
         resamples=of_every_cell(
             "<results>/scores/{target}/{model}/{arm}/{fraction}.resamples.npz"
         ),
-        facts=of_every_cell("<results>/runs/{target}/{model}/{arm}/{fraction}/run.json"),
+        metadata=of_every_cell(
+            "<results>/runs/{target}/{model}/{arm}/{fraction}/run.json"
+        ),
         histories=of_every_cell(
             "<results>/runs/{target}/{model}/{arm}/{fraction}/history.csv"
         ),
@@ -45,7 +47,7 @@ rule collect_runs:
         scores="<results>/collected/scores.csv",
         resamples="<results>/collected/resamples.npy",
         label_scores="<results>/collected/label_scores.csv",
-        facts="<results>/collected/runs.json",
+        metadata="<results>/collected/runs.json",
         histories="<results>/collected/histories.csv",
         record="<results>/provenance/collect_runs.json",
     log:

@@ -15,9 +15,9 @@ GIVEN_FILES = {
         **SCORES,
         "label_scores": "<results>/collected/label_scores.csv",
     },
-    "facts": {"facts": "<results>/collected/runs.json"},
+    "metadata": {"metadata": "<results>/collected/runs.json"},
     "histories": {"histories": "<results>/collected/histories.csv"},
-    "pretraining": {"pretraining": pretraining_facts()},
+    "pretraining": {"pretraining": pretraining_metadata()},
     "labels": {"labels": of_every_target("<results>/labels/{target}.csv")},
     "splits": {"splits": of_every_target("<results>/splits/{target}.csv")},
     "records": {
@@ -40,7 +40,7 @@ GIVEN_SETTINGS = {
         name: {name: config["compare"][name]}
         for name in ("confidence", "margin", "seed")
     },
-    "way": {"way": STUDY.transfer.arms[0]},
+    "method": {"method": STUDY.transfer.methods[0]},
     "families": {"families": families_of_models()},
     "joined": {"joined": sources_that_join()},
     "min_positives": {"min_positives": STUDY.score.min_positives},

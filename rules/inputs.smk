@@ -216,8 +216,8 @@ def notices_on_page():
     ]
 
 
-def pretraining_facts():
-    """Return the facts of every pre-training that some cell starts from."""
+def pretraining_metadata():
+    """Return the metadata of every pre-training that some cell starts from."""
     starts = [
         (cell.source, cell.model) for cell in cells_of(STUDY) if cell.arm != SCRATCH
     ]

@@ -118,7 +118,7 @@ rule report:
         labels=expand("<results>/labels/{corpus}.csv", corpus=corpora_of(STUDY)),
         splits=expand("<results>/splits/{corpus}.csv", corpus=corpora_of(STUDY)),
         runs="<results>/collected/runs.json",
-        pretraining=pretraining_facts(),
+        pretraining=pretraining_metadata(),
         snomed=of_workflow("config/labels/snomed.csv"),
         template=of_workflow("workflow_scripts/ecgtransfer/report/page.html.j2"),
         version=of_workflow("workflow_scripts/ecgtransfer/VERSION"),
@@ -146,7 +146,7 @@ rule report:
             for key, value in config.items()
             if key not in ("mirror", "mirrors")
         },
-        published=published_facts(),
+        published=published_metadata(),
         findings=FINDING_TABLES,
         figures=DRAWN_FINDINGS,
         drawn=drawn_datasets(STUDY),

@@ -113,15 +113,15 @@ def settings_of_pretraining(wildcards):
     return {**settings, "seed": settings["seed"] + number}
 
 
-def settings_of_way(wildcards):
-    """Return how an arm with transfer is trained: the section `finetune`, with what its way sets otherwise."""
-    added = added_by_way(wildcards)
+def settings_of_method(wildcards):
+    """Return how an arm with transfer is trained: the section `finetune`, with what its method sets otherwise."""
+    added = added_by_method(wildcards)
     return {key: added.get(key, value) for key, value in config["finetune"].items()}
 
 
-def added_by_way(wildcards):
-    """Return what the section `arms` says of a way to transfer."""
-    return config["arms"].get(method_of(wildcards.way).name, {})
+def added_by_method(wildcards):
+    """Return what the section `methods` says of a method of transfer."""
+    return config["methods"].get(method_of(wildcards.method).name, {})
 
 
 def threads_of_cells():
@@ -184,7 +184,7 @@ def families_of_models():
     }
 
 
-def published_facts():
+def published_metadata():
     """Return what the report says of each published data set; how it is fetched and read is left out."""
     keys = ("title", "version", "licence", "citation", "n_records", "patients")
     return {

@@ -15,7 +15,7 @@ rule pretrain:
     output:
         weights="<results>/pretrained/{source}/{model}{pretraining}/weights.safetensors",
         history="<results>/pretrained/{source}/{model}{pretraining}/history.csv",
-        facts="<results>/pretrained/{source}/{model}{pretraining}/run.json",
+        metadata="<results>/pretrained/{source}/{model}{pretraining}/run.json",
         record="<results>/provenance/pretrain/{source}/{model}{pretraining}.json",
     log:
         "<logs>/pretrain/{source}/{model}{pretraining}.log",
@@ -48,7 +48,7 @@ rule import_weights:
         names=outside_names,
     output:
         weights="<results>/pretrained/{outside}/{model}/weights.safetensors",
-        facts="<results>/pretrained/{outside}/{model}/run.json",
+        metadata="<results>/pretrained/{outside}/{model}/run.json",
         record="<results>/provenance/import_weights/{outside}/{model}.json",
     log:
         "<logs>/import_weights/{outside}/{model}.log",
@@ -78,7 +78,7 @@ rule scratch:
     output:
         predictions="<results>/runs/{target}/{model}/scratch/{fraction}/predictions.npz",
         history="<results>/runs/{target}/{model}/scratch/{fraction}/history.csv",
-        facts="<results>/runs/{target}/{model}/scratch/{fraction}/run.json",
+        metadata="<results>/runs/{target}/{model}/scratch/{fraction}/run.json",
         record="<results>/provenance/scratch/{target}/{model}/{fraction}.json",
     log:
         "<logs>/scratch/{target}/{model}/{fraction}.log",
@@ -113,14 +113,14 @@ rule finetune:
         records=of_age_and_sex("target"),
         weights=weights_of_source,
     output:
-        predictions="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/predictions.npz",
-        history="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/history.csv",
-        facts="<results>/runs/{target}/{model}/{way}-{source}/{fraction}/run.json",
-        record="<results>/provenance/finetune/{target}/{model}/{way}-{source}/{fraction}.json",
+        predictions="<results>/runs/{target}/{model}/{method}-{source}/{fraction}/predictions.npz",
+        history="<results>/runs/{target}/{model}/{method}-{source}/{fraction}/history.csv",
+        metadata="<results>/runs/{target}/{model}/{method}-{source}/{fraction}/run.json",
+        record="<results>/provenance/finetune/{target}/{model}/{method}-{source}/{fraction}.json",
     log:
-        "<logs>/finetune/{target}/{model}/{way}-{source}/{fraction}.log",
+        "<logs>/finetune/{target}/{model}/{method}-{source}/{fraction}.log",
     benchmark:
-        "<benchmarks>/finetune/{target}/{model}/{way}-{source}/{fraction}.tsv"
+        "<benchmarks>/finetune/{target}/{model}/{method}-{source}/{fraction}.tsv"
     group:
         "transfer-{source}-{model}"
     conda:
@@ -133,11 +133,11 @@ rule finetune:
     params:
         options=model_options,
         transfer=replicate_settings(),
-        settings=settings_of_way,
-        way_settings=added_by_way,
+        settings=settings_of_method,
+        method_settings=added_by_method,
         hardware=config["hardware"],
         sampling_rate_hz=config["signals"]["sampling_rate_hz"],
-        unfinished=unfinished("runs/{target}/{model}/{way}-{source}/{fraction}"),
+        unfinished=unfinished("runs/{target}/{model}/{method}-{source}/{fraction}"),
         code=training_code_of("finetune"),
     script:
         "../workflow_scripts/finetune.py"

@@ -10,4 +10,4 @@ with job(snakemake):
     files, out = snakemake.input, snakemake.output
     cells = [Cell(*key) for key in snakemake.params.cells]
     collect_scores(cells, files.scores, files.resamples, out.scores, out.resamples, out.label_scores)
-    collect_trainings(cells, files.facts, files.histories, out.facts, out.histories)
+    collect_trainings(cells, files.metadata, files.histories, out.metadata, out.histories)

@@ -1,4 +1,4 @@
-"""Rule `finetune`: train the replicates of a cell from the weights of a source, in one of the ways to transfer."""
+"""Rule `finetune`: train the replicates of a cell from the weights of a source, in one of the methods of transfer."""
 
 from ecgtransfer.job import Job, job
 from ecgtransfer.train.cells import CellTraining, run_cell
@@ -18,9 +18,9 @@ with job(snakemake), leased_devices(snakemake.resources.gpu):
         code=params.code,
         fraction=float(named.fraction),
         **params.transfer,
-        method=named.way,
-        method_settings=params.way_settings,
+        method=named.method,
+        method_settings=params.method_settings,
         weights=files.weights,
     )
     corpus = read_corpus(files.signals, files.labels, files.splits, params.sampling_rate_hz, files.records)
-    run_cell(cell, corpus, params.unfinished, snakemake.threads, out.predictions, out.history, out.facts)
+    run_cell(cell, corpus, params.unfinished, snakemake.threads, out.predictions, out.history, out.metadata)

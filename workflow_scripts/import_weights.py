@@ -11,8 +11,8 @@ snakemake: Job
 
 with job(snakemake):
     files, out, params, model = snakemake.input, snakemake.output, snakemake.params, snakemake.wildcards.model
-    tensors, facts = take_over(
+    tensors, metadata = take_over(
         Path(files.weights), files.names, model, params.options, params.n_samples, params.trained_on, params.code
     )
-    write_json(facts, out.facts)
+    write_json(metadata, out.metadata)
     save_tensors(tensors, model, [], out.weights)

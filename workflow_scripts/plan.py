@@ -12,8 +12,8 @@ from ecgtransfer.config.reading import read_config
 from ecgtransfer.config.study import Study
 from ecgtransfer.forecast import (
     data_table,
-    facts_in,
     hours_of,
+    metadata_in,
     mistake_in,
     past_speeds,
     plan_text,
@@ -48,7 +48,7 @@ def main(*given: str) -> None:
         n_own = records_of_own(study)
         paths = [path for pattern in RUNS for path in Path("results").glob(pattern)]
         paths.sort(key=lambda path: path.stat().st_mtime)
-        past = past_speeds(facts_in(paths))
+        past = past_speeds(metadata_in(paths))
     data = data_table(study, published, n_own)
     trainings = trainings_table(study, dict(zip(data["data set"], data["records"], strict=True)))
     models = study.transfer.models

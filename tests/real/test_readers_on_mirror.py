@@ -13,7 +13,7 @@ import wfdb
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
-from ecgtransfer.prepare.recordings import read_recording, recording_facts
+from ecgtransfer.prepare.recordings import read_recording, recording_metadata
 
 MIRROR = Path(__file__).parents[2].parent / "shared/mirror"
 FILES = MIRROR / "files"
@@ -58,8 +58,8 @@ def assert_equals_wfdb(header: Path, record: Path) -> None:
     np.testing.assert_array_equal(np.isnan(found), np.isnan(expected.p_signal.T), err_msg=str(header))
     steps = np.abs(found - expected.p_signal.T) * np.array(expected.adc_gain)[:, None]
     assert np.nanmax(steps) <= 0.5, header
-    facts = recording_facts(FILES, header.relative_to(FILES).as_posix())
-    assert facts[:2] == (expected.fs, expected.sig_len)
+    metadata = recording_metadata(FILES, header.relative_to(FILES).as_posix())
+    assert metadata[:2] == (expected.fs, expected.sig_len)
 
 
 def test_every_folder_is_compared() -> None:
@@ -101,7 +101,7 @@ def assert_equals(path: str, expected: npt.NDArray[np.floating]) -> None:
     found = read_recording(MIRROR, path, "mV", "|".join(LEADS))
     assert expected.dtype in (np.float16, np.float32)  # both fit into a float32, so nothing may be lost
     np.testing.assert_array_equal(found, expected)
-    assert recording_facts(MIRROR, path).n_samples == expected.shape[1]
+    assert recording_metadata(MIRROR, path).n_samples == expected.shape[1]
 
 
 def test_sph_equals_h5py() -> None:

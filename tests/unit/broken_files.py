@@ -21,7 +21,7 @@ from tiny_records import write_hdf5, write_record
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS, lead_columns
 from ecgtransfer.prepare.formats.wfdb_files import FORMATS, check_record, read_header
-from ecgtransfer.prepare.recordings import read_recording, recording_facts
+from ecgtransfer.prepare.recordings import read_recording, recording_metadata
 from ecgtransfer.prepare.records import DESCRIBED_COLUMNS, REJECTED_COLUMNS, describe_records
 
 N_SAMPLES = 25
@@ -83,7 +83,7 @@ def judge_wfdb(folder: Path) -> bool:
     try:
         header = read_header(path)
         check_record(header, path)
-        facts = recording_facts(folder, "r.hea")
+        metadata = recording_metadata(folder, "r.hea")
     except InputError as error:
         refused_properly(lambda: read_recording(folder, "r.hea"), str(error))
         return refusal(error)
@@ -93,8 +93,8 @@ def judge_wfdb(folder: Path) -> bool:
         if {lead.sample_format for lead in header.leads} <= set(FORMATS):
             raise Wrong(f"what check_record lets through is refused: {error}") from error
         return refusal(error)
-    if found.shape != (12, header.n_samples) or facts[:2] != (header.sampling_rate_hz, header.n_samples):
-        raise Wrong("shape and facts differ")
+    if found.shape != (12, header.n_samples) or metadata[:2] != (header.sampling_rate_hz, header.n_samples):
+        raise Wrong("shape and metadata differ")
     columns, signs = lead_columns(tuple(lead.name for lead in header.leads))
     by_wfdb = read_by_wfdb(folder, header, [column for column in columns if column >= 0])
     for lead, column, sign in zip(found, columns, signs, strict=True):
@@ -225,8 +225,8 @@ def judge_array(path: str, independent: Callable[[Path, str], npt.NDArray[Any]])
         expected = with_gaps(expected if expected.shape[0] == 12 else expected.T)
         with np.errstate(over="ignore"):
             same(found, np.where(np.abs(expected) > np.finfo(np.float32).max, np.nan, expected), 0)
-        if recording_facts(folder, path, ALL).n_samples != found.shape[1]:
-            raise Wrong("facts differ")
+        if recording_metadata(folder, path, ALL).n_samples != found.shape[1]:
+            raise Wrong("metadata differ")
         return True
 
     return judge

@@ -17,14 +17,16 @@ LARGEST = Study(
     ("code15+sph", "georgia", "mimic-iv-ecg-shuffled"),
     (0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0),
 )
-WAYS = Study(("ptb",), ("gru", "lstm"), ("georgia-intervals",), (0.1, 1.0), ("finetune", "probe", "partial:2", "svm"))
+EVERY_METHOD = Study(
+    ("ptb",), ("gru", "lstm"), ("georgia-intervals",), (0.1, 1.0), ("finetune", "probe", "partial:2", "svm")
+)
 LONG = Study(
     ("a-network-of-regional-hospitals-with-a-name-that-goes-on-and-on",),
     ("gru",),
     ("another-network-of-regional-hospitals-that-joined-later+georgia+ningbo",),
     (0.1, 1.0),
 )
-STUDIES = {"one cell": ONE, "some": SOME, "the largest": LARGEST, "several ways": WAYS, "long names": LONG}
+STUDIES = {"one cell": ONE, "some": SOME, "the largest": LARGEST, "several methods": EVERY_METHOD, "long names": LONG}
 
 TABLES = {
     "verdicts": ("verdicts",),

@@ -30,14 +30,14 @@ class Study:
     models: tuple[str, ...]
     sources: tuple[str, ...]
     fractions: tuple[float, ...]
-    ways: tuple[str, ...] = ("finetune",)
+    methods: tuple[str, ...] = ("finetune",)
     random: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
     def cells(self, scratch: bool) -> pd.DataFrame:
         """Return a row per cell, those from scratch too if asked for; with it, each table starts the draws anew."""
         self.random = np.random.default_rng(0)
         arms = [("", "scratch")] if scratch else []
-        arms += [(source, f"{way}-{source}") for way in self.ways for source in self.sources]
+        arms += [(source, f"{method}-{source}") for method in self.methods for source in self.sources]
         rows = [
             (target, source, model, arm, fraction, round(fraction * 1742 * (1 + number)))
             for number, target in enumerate(self.targets)
@@ -185,10 +185,10 @@ class Study:
         )
 
     def transferability_correlation(self) -> pd.DataFrame:
-        n_cells = len(self.cells(scratch=False)) // len(self.ways)
+        n_cells = len(self.cells(scratch=False)) // len(self.methods)
         measures = {"delta": -0.42, "transfer_auroc": 0.1, "transfer_weighted_f1": 0.2}
-        keys = itertools.product(self.ways, measures.items())
-        return as_read(pd.DataFrame([{"way": w, "measure": m, "spearman": v, "n": n_cells} for w, (m, v) in keys]))
+        keys = itertools.product(self.methods, measures.items())
+        return as_read(pd.DataFrame([{"method": w, "measure": m, "spearman": v, "n": n_cells} for w, (m, v) in keys]))
 
 
 _FOUND = [

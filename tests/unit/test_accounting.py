@@ -130,7 +130,7 @@ def test_stopwatch_on_a_gpu(monkeypatch):
     assert (watch.device_seconds, watch.joules) == (2.25, 2250)
 
 
-def test_facts_of_two_trainings(peak):
+def test_metadata_of_two_trainings(peak):
     epochs = [Epoch(2.0, 1.0, 10.0), Epoch(3.0, 1.5, 20.0), Epoch(5.0, 2.5, 30.0)]
     found = how_it_ran(CPU, epochs, 250, 2_000_000)
     assert found["wall_seconds"] == 10 and found["device_seconds"] == 5

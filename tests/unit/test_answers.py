@@ -109,11 +109,11 @@ def test_control_that_helps_anywhere_is_a_warning():
     assert "at 90 (0.096 [0.017, 0.188])" in control.text
 
 
-def test_sentences_say_the_way_where_not_all_layers_are_fine_tuned():
+def test_sentences_say_the_method_where_not_all_layers_are_fine_tuned():
     table = pd.concat(
-        verdict_rows(OPEN, source=source, way=way)
+        verdict_rows(OPEN, source=source, method=method)
         for source in ("hospital", "hospital-shuffled")
-        for way in ("finetune", "partial:2")
+        for method in ("finetune", "partial:2")
     )
     assert [
         found.text.split(" differs")[0].partition("gru ")[2] for found in answers(table, saving_rows(table), MARGIN)

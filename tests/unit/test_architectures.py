@@ -47,7 +47,7 @@ def pair(model, scratch, gains, scratch_noise=None, noise=None, **cell):
 
 
 def shares_of(runs):
-    facts = {
+    metadata = {
         Cell(each.target, each.model, each.arm, each.fraction): {
             "options": HEADS.get(each.model, {}),
             "replicates": [
@@ -59,7 +59,7 @@ def shares_of(runs):
         }
         for each in runs
     }
-    return transferred_shares(facts, FAMILIES)
+    return transferred_shares(metadata, FAMILIES)
 
 
 def compared(runs):

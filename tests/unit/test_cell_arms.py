@@ -17,10 +17,10 @@ from sklearn.svm import LinearSVC
 from tiny_cell import (
     GRU,
     LEARNT,
+    METHOD_SETTINGS,
     RESNET,
     SETTINGS,
     TINY,
-    WAY_SETTINGS,
     Fitted,
     Model,
     cell,
@@ -70,30 +70,34 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
     return noted_fits(monkeypatch)
 
 
-@pytest.mark.parametrize("way", FROZEN)
-def test_facts_count_what_was_taken_over_trained_and_frozen(target: CorpusFiles, weights: Path, way: str) -> None:
-    facts = cell(target, way, weights, AGE_SEX).facts
+@pytest.mark.parametrize("method", FROZEN)
+def test_metadata_count_what_was_taken_over_trained_and_frozen(target: CorpusFiles, weights: Path, method: str) -> None:
+    metadata = cell(target, method, weights, AGE_SEX).metadata
     sizes = {
         name: parameter.numel() for name, parameter in build_model("tiny", 12, 64, 2, AGE_SEX[1]).named_parameters()
     }
     everything, head = sum(sizes.values()), sizes["head.weight"] + sizes["head.bias"]
-    frozen = sum(size for name, size in sizes.items() if name.startswith(tuple(f"{layer}." for layer in FROZEN[way])))
-    assert facts["arm"] == way
-    assert facts["arm_settings"] == WAY_SETTINGS.get(way, {})
-    for said in facts["replicates"]:
+    frozen = sum(
+        size for name, size in sizes.items() if name.startswith(tuple(f"{layer}." for layer in FROZEN[method]))
+    )
+    assert metadata["method"] == method
+    assert metadata["method_settings"] == METHOD_SETTINGS.get(method, {})
+    for said in metadata["replicates"]:
         assert said["transferred_weights"] == everything - head
         assert said["new_weights"] == head
         assert said["frozen_weights"] == frozen
         assert said["trained_weights"] == everything - frozen
-        assert said["frozen_layers"] == FROZEN[way]
-    assert (facts["flops_per_sample"] is None) == (way not in ("finetune", "discriminative"))
-    json.dumps(facts, allow_nan=False)
+        assert said["frozen_layers"] == FROZEN[method]
+    assert (metadata["flops_per_sample"] is None) == (method not in ("finetune", "discriminative"))
+    json.dumps(metadata, allow_nan=False)
 
 
-@pytest.mark.parametrize("way", ["finetune", "discriminative", "gradual", "partial:1"])
-def test_exactly_the_intended_layers_move(target: CorpusFiles, weights: Path, fitted: list[Fitted], way: str) -> None:
+@pytest.mark.parametrize("method", ["finetune", "discriminative", "gradual", "partial:1"])
+def test_exactly_the_intended_layers_move(
+    target: CorpusFiles, weights: Path, fitted: list[Fitted], method: str
+) -> None:
     settings = replace(SETTINGS, epochs=4, patience=4, weight_decay=0.0)
-    cell(target, way, weights, settings=settings, replicates=1)
+    cell(target, method, weights, settings=settings, replicates=1)
     (call,) = fitted
     given = load_file(weights / "tiny.safetensors")
     for name, tensor in call.after.items():
@@ -101,7 +105,7 @@ def test_exactly_the_intended_layers_move(target: CorpusFiles, weights: Path, fi
             assert tensor.shape != given[name].shape and not torch.equal(tensor, call.before[name])
             continue
         assert torch.equal(call.before[name], given[name]), name
-        stays = name.startswith(tuple(f"{layer}." for layer in FROZEN[way]))
+        stays = name.startswith(tuple(f"{layer}." for layer in FROZEN[method]))
         assert torch.equal(tensor, given[name]) == stays, name
 
 
@@ -129,7 +133,7 @@ def test_all_layers_of_the_studys_models_move_when_fine_tuned(
     (call,) = fitted
     for name, tensor in call.after.items():
         assert not torch.equal(tensor, call.before[name]), name
-    said = result.facts["replicates"][0]
+    said = result.metadata["replicates"][0]
     assert said["new_weights"] == call.before["head.weight"].numel() + 2
     assert said["frozen_weights"] == 0
 
@@ -185,7 +189,7 @@ def test_a_probe_is_the_same_with_features_computed_anew(
         first, second = (result.predictions[f"{role}_probability"] for result in (kept, anew))
         np.testing.assert_allclose(first, second, atol=1e-5)
     np.testing.assert_allclose(kept.history[LEARNT], anew.history[LEARNT], atol=1e-5)
-    assert kept.facts["replicates"] == anew.facts["replicates"]
+    assert kept.metadata["replicates"] == anew.metadata["replicates"]
     for call in fitted[2:]:
         moved = {name for name, tensor in call.after.items() if not torch.equal(tensor, call.before[name])}
         assert moved == {"head.weight", "head.bias"}
@@ -215,7 +219,7 @@ def test_svm_is_scikit_learns_on_the_features_of_the_source(target: CorpusFiles,
             f1_at_half = f1_score(labels["valid"], decisions[0] > 0, average="weighted")
             scores[cost] = roc_auc_score(labels["valid"], decisions[0]), decisions[1], f1_at_half
         best = max((0.01, 1.0), key=lambda cost: scores[cost][0])
-        assert result.facts["replicates"][replicate]["cost"] == best
+        assert result.metadata["replicates"][replicate]["cost"] == best
         probability = result.predictions["test_probability"][replicate]
         np.testing.assert_allclose(probability, 1 / (1 + np.exp(-scores[best][1])), atol=1e-3)
         (row,) = result.history[result.history["replicate"] == replicate].to_dict("records")
@@ -227,18 +231,18 @@ def test_svm_is_scikit_learns_on_the_features_of_the_source(target: CorpusFiles,
 
 def test_gradual_is_trained_until_all_layers_have_joined(target: CorpusFiles, weights: Path) -> None:
     settings = replace(SETTINGS, epochs=20, patience=1, learning_rate=0.0)  # never better than in the first epoch
-    for way, n_epochs in {"finetune": 2, "gradual": 4}.items():  # head, neck, and two stages
-        history = cell(target, way, weights, PLAIN, settings).history
+    for method, n_epochs in {"finetune": 2, "gradual": 4}.items():  # head, neck, and two stages
+        history = cell(target, method, weights, PLAIN, settings).history
         assert history.groupby("replicate")["epoch"].max().tolist() == [n_epochs] * 2
 
 
 def test_crops_and_gradients_go_with_every_arm(target: CorpusFiles, weights: Path) -> None:
     settings = replace(SETTINGS, crop_s=1.25, optimizer="adam", schedule="one-cycle", positive_weight="balanced")
-    whole = {way: cell(target, way, weights) for way in FROZEN}
-    for way in FROZEN:
-        result = cell(target, way, weights, settings=settings)
-        assert result.predictions["test_probability"].shape == whole[way].predictions["test_probability"].shape
-        assert (result.predictions["test_probability"] != whole[way].predictions["test_probability"]).any()
+    whole = {method: cell(target, method, weights) for method in FROZEN}
+    for method in FROZEN:
+        result = cell(target, method, weights, settings=settings)
+        assert result.predictions["test_probability"].shape == whole[method].predictions["test_probability"].shape
+        assert (result.predictions["test_probability"] != whole[method].predictions["test_probability"]).any()
         assert pd.notna(result.predictions["test_probability"]).all()
 
 
@@ -246,5 +250,5 @@ def test_crops_and_gradients_go_with_every_arm(target: CorpusFiles, weights: Pat
 def test_weights_that_do_not_fit_are_one_clear_line(target: CorpusFiles, weights: Path, n_processes: int) -> None:
     with pytest.raises(InputError, match=r"plain\.safetensors: holds the weights of 'plain', expected 'tiny'$"):
         cell(target, "finetune", weights / "plain.safetensors", n_processes=n_processes)
-    with pytest.raises(InputError, match=r"^transfer\.arms: partial:3 freezes everything but the head"):
+    with pytest.raises(InputError, match=r"^transfer\.methods: partial:3 freezes everything but the head"):
         cell(target, "partial:3", weights, n_processes=n_processes)

@@ -24,7 +24,7 @@ torch.set_num_threads(1)
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
-WAYS = [None, "finetune", "probe", "svm", "gradual", "discriminative", "partial:1"]
+EVERY_METHOD = [None, "finetune", "probe", "svm", "gradual", "discriminative", "partial:1"]
 
 
 @pytest.fixture(scope="module")
@@ -96,17 +96,17 @@ def test_probabilities_are_those_of_the_trained_model(
             np.testing.assert_allclose(probability, 1 / (1 + np.exp(-logits)), atol=1e-6)
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("method", EVERY_METHOD)
 def test_same_bytes_twice_and_in_several_processes(
-    target: CorpusFiles, weights: Path, tmp_path: Path, way: str | None
+    target: CorpusFiles, weights: Path, tmp_path: Path, method: str | None
 ) -> None:
     """What came before, how many replicates there are and how many run at a time does not matter."""
     settings = replace(SETTINGS, positive_weight="balanced")
     results = []
     for attempt, (n_processes, replicates) in enumerate([(1, 3), (1, 3), (2, 3), (3, 3), (2, 2)]):
         torch.manual_seed(attempt)
-        source = weights if way else None
-        results.append(cell(target, way, source, settings=settings, n_processes=n_processes, replicates=replicates))
+        source = weights if method else None
+        results.append(cell(target, method, source, settings=settings, n_processes=n_processes, replicates=replicates))
         write_cell(results[-1], *(tmp_path / str(attempt) / name for name in ("p.npz", "history.csv", "run.json")))
     files = [(tmp_path / str(attempt) / "p.npz").read_bytes() for attempt in range(4)]
     assert files[0] == files[1] == files[2] == files[3]
@@ -114,8 +114,8 @@ def test_same_bytes_twice_and_in_several_processes(
     for history in histories[1:]:
         pd.testing.assert_frame_equal(histories[0], history, check_exact=True)
     for result in results[1:4]:
-        assert result.facts["replicates"] == results[0].facts["replicates"]
-    assert [result.facts["processes"] for result in results] == [1, 1, 2, 3, 2]
+        assert result.metadata["replicates"] == results[0].metadata["replicates"]
+    assert [result.metadata["processes"] for result in results] == [1, 1, 2, 3, 2]
     for role in ("test", "valid"):
         fewer, more = (result.predictions[f"{role}_probability"] for result in (results[4], results[0]))
         assert fewer.tobytes() == more[:2].tobytes()
@@ -129,9 +129,9 @@ def test_replicates_depend_on_the_seed(target: CorpusFiles) -> None:
 def test_arms_share_subsets_heads_and_order_of_batches(
     target: CorpusFiles, weights: Path, fitted: list[Fitted]
 ) -> None:
-    by_gradients = [way for way in WAYS if way != "svm"]
-    for way in by_gradients:
-        cell(target, way, weights if way else None)
+    by_gradients = [method for method in EVERY_METHOD if method != "svm"]
+    for method in by_gradients:
+        cell(target, method, weights if method else None)
     arms = [fitted[start : start + 2] for start in range(0, len(fitted), 2)]
     assert len(arms) == len(by_gradients)
     scratch = arms[0]
@@ -189,15 +189,15 @@ def with_other_labels(files: CorpusFiles, folder: Path, role: str, unknown: bool
     return replace(files, labels=folder / "labels.csv")
 
 
-@pytest.mark.parametrize("way", [None, "svm"])
+@pytest.mark.parametrize("method", [None, "svm"])
 def test_labels_of_test_records_change_nothing(
-    target: CorpusFiles, weights: Path, tmp_path: Path, way: str | None
+    target: CorpusFiles, weights: Path, tmp_path: Path, method: str | None
 ) -> None:
-    source = weights if way else None
-    reference = cell(target, way, source)
+    source = weights if method else None
+    reference = cell(target, method, source)
     for unknown in (False, True):
-        assert_same_predictions(reference, cell(with_other_labels(target, tmp_path, "test", unknown), way, source))
-    other = cell(with_other_labels(target, tmp_path, "train"), way, source)
+        assert_same_predictions(reference, cell(with_other_labels(target, tmp_path, "test", unknown), method, source))
+    other = cell(with_other_labels(target, tmp_path, "train"), method, source)
     assert (reference.predictions["test_probability"] != other.predictions["test_probability"]).any()
 
 
@@ -211,8 +211,8 @@ def test_validation_budget_and_full(target: CorpusFiles, fitted: list[Fitted]) -
         assert set(ids[used]) == allowed == set(fitted[replicate].task.valid.record_id)
         assert fitted[2 + replicate].task.valid.record_id.tolist() == ids.tolist()
         assert fitted[2 + replicate].task.train.record_id.tolist() == fitted[replicate].task.train.record_id.tolist()
-        assert budget.facts["replicates"][replicate]["n_valid"] == len(allowed) < len(ids)
-        assert full.facts["replicates"][replicate]["n_valid"] == len(ids)
+        assert budget.metadata["replicates"][replicate]["n_valid"] == len(allowed) < len(ids)
+        assert full.metadata["replicates"][replicate]["n_valid"] == len(ids)
     assert full.predictions["valid_used"].all()
     assert not np.array_equal(*budget.predictions["valid_used"])
 
@@ -225,18 +225,18 @@ def without_validation(files: CorpusFiles, folder: Path) -> CorpusFiles:
     return replace(files, splits=folder / "splits.csv")
 
 
-@pytest.mark.parametrize("way", [None, "svm"])
+@pytest.mark.parametrize("method", [None, "svm"])
 def test_without_validation_records_all_test_records_choose_the_epoch(
-    target: CorpusFiles, weights: Path, tmp_path: Path, fitted: list[Fitted], way: str | None
+    target: CorpusFiles, weights: Path, tmp_path: Path, fitted: list[Fitted], method: str | None
 ) -> None:
     files = without_validation(target, tmp_path)
-    result = cell(files, way, weights if way else None, fraction=0.2)
+    result = cell(files, method, weights if method else None, fraction=0.2)
     tested = result.predictions["test_record_id"].tolist()
     assert result.predictions["valid_record_id"].tolist() == tested
     assert result.predictions["valid_used"].all()
     np.testing.assert_array_equal(result.predictions["valid_probability"], result.predictions["test_probability"])
-    assert result.facts["validation"] == "test"
-    assert {replicate["n_valid"] for replicate in result.facts["replicates"]} == {len(tested)}
+    assert result.metadata["validation"] == "test"
+    assert {replicate["n_valid"] for replicate in result.metadata["replicates"]} == {len(tested)}
     for call in fitted:
         assert call.task.valid.record_id.tolist() == tested
         assert not set(call.task.train.record_id) & set(tested)
@@ -247,7 +247,7 @@ def test_the_epoch_is_chosen_by_the_score_that_the_settings_name(target: CorpusF
     result = cell(target, settings=settings)
     for number, rows in result.history.groupby("replicate"):
         best = rows.sort_values(["valid_weighted_f1", "valid_loss"], ascending=[False, True]).iloc[0]
-        assert result.facts["replicates"][number]["best_epoch"] == best["epoch"]
+        assert result.metadata["replicates"][number]["best_epoch"] == best["epoch"]
         seen = result.predictions["valid_used"][number]
         truth = target.open().labels.loc[result.predictions["valid_record_id"][seen]]
         answers = result.predictions["valid_probability"][number][seen] > 0.5
@@ -262,28 +262,28 @@ def test_too_small_a_fraction_is_one_clear_line(tmp_path: Path, n_processes: int
     splits[first_only].to_csv(files.splits, index=False)  # training patients of one record each
     with pytest.raises(InputError, match=r"^transfer\.fractions: 0\.2 of the training patients are 1 records, .*$"):
         cell(files, fraction=0.2, n_processes=n_processes)
-    assert cell(files, fraction=0.3, n_processes=n_processes).facts["replicates"][0]["n_train"] == 2
+    assert cell(files, fraction=0.3, n_processes=n_processes).metadata["replicates"][0]["n_train"] == 2
 
 
-def test_history_and_facts_say_what_was_run(target: CorpusFiles) -> None:
+def test_history_and_metadata_say_what_was_run(target: CorpusFiles) -> None:
     settings = replace(SETTINGS, epochs=4, patience=1)
     result = cell(target, settings=settings, validation="full", n_processes=2)
-    facts = result.facts
+    metadata = result.metadata
     expected = {
-        "model": "tiny", "options": {}, "arm": "scratch", "arm_settings": {}, "labels": ["fast", "tall"],
+        "model": "tiny", "options": {}, "method": "scratch", "method_settings": {}, "labels": ["fast", "tall"],
         "fraction": 0.5, "validation": "full", "seed": 7, "settings": asdict(settings), "deterministic": True,
         "code": "ab12", "processes": 2, "threads": 1,
     }  # fmt: skip
-    assert {name: facts[name] for name in expected} == expected
-    assert facts["versions"]["torch"] == torch.__version__
-    assert facts["wall_seconds"] == pytest.approx(result.history["seconds"].sum(), abs=0.001)
-    assert facts["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 64
-    json.dumps(facts, allow_nan=False)
+    assert {name: metadata[name] for name in expected} == expected
+    assert metadata["versions"]["torch"] == torch.__version__
+    assert metadata["wall_seconds"] == pytest.approx(result.history["seconds"].sum(), abs=0.001)
+    assert metadata["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 64
+    json.dumps(metadata, allow_nan=False)
     assert list(result.history)[: len(LEARNT)] == LEARNT
     assert sorted(result.history["replicate"].unique()) == [0, 1]
-    assert len(facts["replicates"]) == 2
+    assert len(metadata["replicates"]) == 2
     for replicate, rows in result.history.groupby("replicate"):
-        said = facts["replicates"][replicate]
+        said = metadata["replicates"][replicate]
         assert rows["epoch"].tolist() == list(range(1, len(rows) + 1))
         best = rows.sort_values(["valid_macro_auroc", "valid_loss"], ascending=[False, True]).iloc[0]
         assert said["best_epoch"] == best["epoch"]
@@ -304,8 +304,8 @@ def test_files_of_a_cell_are_readable_without_pickle(target: CorpusFiles, tmp_pa
             np.testing.assert_array_equal(archive[name], array)
     assert {member.date_time for member in zipfile.ZipFile(paths[0]).infolist()} == {(1980, 1, 1, 0, 0, 0)}
     pd.testing.assert_frame_equal(pd.read_csv(paths[1])[LEARNT], result.history[LEARNT])
-    assert json.loads(paths[2].read_text()) == result.facts
-    objects = CellResult({"labels": np.array([object()])}, result.history, result.facts)
+    assert json.loads(paths[2].read_text()) == result.metadata
+    objects = CellResult({"labels": np.array([object()])}, result.history, result.metadata)
     with pytest.raises(ValueError, match="allow_pickle"):
         write_cell(objects, *paths)
     with np.load(paths[0], allow_pickle=False) as archive:  # the file of before is whole
@@ -321,7 +321,7 @@ def test_run_writes_what_training_gives_and_leaves_no_state(target: CorpusFiles,
         for name, array in expected.predictions.items():
             assert archive[name].tobytes() == array.tobytes(), name
     pd.testing.assert_frame_equal(pd.read_csv(paths[1])[LEARNT], expected.history[LEARNT])
-    assert json.loads(paths[2].read_text())["replicates"] == expected.facts["replicates"]
+    assert json.loads(paths[2].read_text())["replicates"] == expected.metadata["replicates"]
 
 
 def test_state_serves_the_same_training_alone(
@@ -338,7 +338,7 @@ def test_state_serves_the_same_training_alone(
     monkeypatch.setattr(loop, "train_one_epoch", counting)
 
     def epochs_of(**others: Any) -> int:
-        given: dict[str, Any] = {"files": target, "way": "finetune", "weights": weights} | others
+        given: dict[str, Any] = {"files": target, "method": "finetune", "weights": weights} | others
         cell(folder=tmp_path / "state", **given)
         done = len(epochs)
         epochs.clear()
@@ -353,8 +353,8 @@ def test_state_serves_the_same_training_alone(
     assert epochs_of(weights=moved) == 0  # of the same weights
     (tmp_path / "labels").mkdir()
     others: list[dict[str, Any]] = [
-        {"code": "ab13"}, {"seed": 8}, {"model": PLAIN}, {"way": "discriminative"}, {"way": None, "weights": None},
-        {"fraction": 0.6}, {"settings": replace(SETTINGS, optimizer="adam")},
+        {"code": "ab13"}, {"seed": 8}, {"model": PLAIN}, {"method": "discriminative"},
+        {"method": None, "weights": None}, {"fraction": 0.6}, {"settings": replace(SETTINGS, optimizer="adam")},
         {"settings": replace(SETTINGS, choose_by="weighted_f1")},
         {"files": with_other_labels(target, tmp_path / "labels", "train")},
     ]  # fmt: skip
@@ -369,7 +369,7 @@ def test_gpu_gives_what_the_cpu_gives(target: CorpusFiles, weights: Path, monkey
     on_gpu = cell(target, "finetune", weights, settings=settings)
     monkeypatch.setattr(cells, "training_device", lambda: torch.device("cpu"))
     on_cpu = cell(target, "finetune", weights, settings=settings)
-    assert on_gpu.facts["device"] != on_cpu.facts["device"]
+    assert on_gpu.metadata["device"] != on_cpu.metadata["device"]
     np.testing.assert_allclose(
         on_gpu.predictions["test_probability"], on_cpu.predictions["test_probability"], atol=0.01
     )

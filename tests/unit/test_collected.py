@@ -10,8 +10,8 @@ from ecgtransfer.arms import Cell
 from ecgtransfer.compare.collected import (
     collect_scores,
     collect_trainings,
-    read_facts,
     read_histories,
+    read_metadata,
     read_runs,
 )
 from ecgtransfer.compare.scores import CHALLENGE_SCORE, LABEL_METRICS, MACRO_METRICS
@@ -109,13 +109,16 @@ def test_trainings_come_back_as_they_went(tmp_path):
         pd.DataFrame({"replicate": [0, 0], "epoch": [1, 2], "valid_loss": [0.1 + 0.2, np.nan], "joules": [None, None]}),
         pd.DataFrame({"replicate": [0], "epoch": [1], "valid_loss": [1 / 3], "joules": [2.5]}),
     ]
-    facts = [{"arm": "scratch", "wall_seconds": 0.1 + 0.2, "replicates": [{"n_train": 7}]}, {"arm": "x", "none": None}]
-    for number, (history, of_cell) in enumerate(zip(histories, facts, strict=True)):
+    metadata = [
+        {"arm": "scratch", "wall_seconds": 0.1 + 0.2, "replicates": [{"n_train": 7}]},
+        {"arm": "x", "none": None},
+    ]
+    for number, (history, of_cell) in enumerate(zip(histories, metadata, strict=True)):
         write_csv(history, tmp_path / f"{number}.csv")
         write_json(of_cell, tmp_path / f"{number}.json")
     paths = [[tmp_path / f"{number}.{form}" for number in range(2)] for form in ("json", "csv")]
     collect_trainings(CELLS[:2], *paths, tmp_path / "runs.json", tmp_path / "histories.csv")
-    assert read_facts(tmp_path / "runs.json") == dict(zip(CELLS, facts, strict=False))
+    assert read_metadata(tmp_path / "runs.json") == dict(zip(CELLS, metadata, strict=False))
     found = read_histories(tmp_path / "histories.csv")
     assert list(found) == CELLS[:2]
     for cell, path in zip(CELLS, paths[1], strict=False):

@@ -74,7 +74,7 @@ def test_missing_keys_are_named_once() -> None:
         ("limits", {"ptb-xl": 0}, "`limits.ptb-xl` is 0, expected at least 1"),
         ("signals/crop", "center", "`signals.crop` is 'center', expected one of start, centre; did you mean `centre`?"),
         ("transfer/validation", "all", "`transfer.validation` is 'all', expected one of budget, full"),
-        ("transfer/arms", [], "`transfer.arms` is [], expected at least 1 entry"),
+        ("transfer/methods", [], "`transfer.methods` is [], expected at least 1 entry"),
         ("models/gru", {"hed": "pool"}, "`hed` is not a key of `models.gru`; did you mean `head`?"),
         ("models/gru/age_sex", 1, "`models.gru.age_sex` is 1, expected true or false"),
         (
@@ -91,8 +91,10 @@ def test_missing_keys_are_named_once() -> None:
         ("finetune/crop_s", "all", "`finetune.crop_s` is 'all', expected a number or null"),
         ("pretrain/crop_s", 0, "`pretrain.crop_s` is 0, expected more than 0"),
         ("scratch/optimizer", "sgd", "`scratch.optimizer` is 'sgd', expected one of adamw, adam"),
-        ("arms/svm/costs", [1, 0], "`arms.svm.costs[1]` is 0, expected more than 0"),
-        ("arms/partial", {"k": 1}, "`partial` is not a key of `arms`"),
+        ("methods/svm/costs", [1, 0], "`methods.svm.costs[1]` is 0, expected more than 0"),
+        ("methods/partial", {"k": 1}, "`partial` is not a key of `methods`"),
+        ("arms", {"svm": {}}, "`arms` is now called `methods`"),
+        ("transfer/arms", ["finetune"], "`transfer.arms` is now called `transfer.methods`"),
         (
             "hardware/precision",
             "float16",
@@ -328,19 +330,19 @@ def test_without_a_band_pass_its_band_does_not_matter() -> None:
     assert mistakes_of(none) == []
 
 
-@pytest.mark.parametrize("way", ["finetune", "probe", "svm", "gradual", "discriminative", "partial:1", "partial:12"])
-def test_a_way_to_transfer(way: str) -> None:
-    assert mistakes_of(set_to("transfer/arms", ["finetune", way] if way != "finetune" else [way])) == []
-    assert way.partition(":")[0] in METHODS
+@pytest.mark.parametrize("method", ["finetune", "probe", "svm", "gradual", "discriminative", "partial:1", "partial:12"])
+def test_a_method_of_transfer(method: str) -> None:
+    assert mistakes_of(set_to("transfer/methods", ["finetune", method] if method != "finetune" else [method])) == []
+    assert method.partition(":")[0] in METHODS
 
 
 @pytest.mark.parametrize(
-    "way", ["partial", "partial:0", "partial:-1", "partial:1.5", "probe:1", "scratch", "probed", ""]
+    "method", ["partial", "partial:0", "partial:-1", "partial:1.5", "probe:1", "scratch", "probed", ""]
 )
-def test_what_is_no_way_to_transfer(way: str) -> None:
-    (mistake,) = mistakes_of(set_to("transfer/arms", ["finetune", way]))
+def test_what_is_no_method_of_transfer(method: str) -> None:
+    (mistake,) = mistakes_of(set_to("transfer/methods", ["finetune", method]))
     assert mistake.startswith(
-        f"`transfer.arms[1]` is '{way}', expected discriminative, finetune, gradual, partial:k (the lowest k"
+        f"`transfer.methods[1]` is '{method}', expected discriminative, finetune, gradual, partial:k (the lowest k"
     )
     assert "partial:k" in mistake
 

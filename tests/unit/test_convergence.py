@@ -31,9 +31,12 @@ def training(arm, *replicates, fraction=0.1, n_train=100, seconds=2.0, losses=No
         for number, scores in enumerate(replicates)
         for epoch, score in enumerate(scores, start=1)
     ]
-    facts = {"settings": SETTINGS, "replicates": [{"n_train": n_train + number} for number in range(len(replicates))]}
+    metadata = {
+        "settings": SETTINGS,
+        "replicates": [{"n_train": n_train + number} for number in range(len(replicates))],
+    }
     # Rows need not come in order.
-    return training_of(Cell("ptbxl", model, arm, fraction), pd.DataFrame(rows).iloc[::-1], facts)
+    return training_of(Cell("ptbxl", model, arm, fraction), pd.DataFrame(rows).iloc[::-1], metadata)
 
 
 def test_epochs_steps_and_seconds_to_99_percent_of_the_best_score_from_scratch():

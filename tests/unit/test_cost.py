@@ -12,7 +12,7 @@ from ecgtransfer.findings.costs import BREAK_EVEN_COLUMNS, COST_COLUMNS, break_e
 SCRATCH, FINETUNE = Cell("ptbxl", "gru", "scratch", 0.1), Cell("ptbxl", "gru", "finetune-cpsc", 0.1)
 
 
-def facts(wall=10.0, device=19.0, joules=50.0, n_replicates=None):
+def metadata(wall=10.0, device=19.0, joules=50.0, n_replicates=None):
     found = {
         "wall_seconds": wall,
         "device_seconds": device,
@@ -34,8 +34,8 @@ def seconds_to_the_goal(*cells, goal=0.8):
 
 
 def test_cells_and_pretrainings_stand_apart_with_what_they_cost():
-    cells = {SCRATCH: facts(n_replicates=3), FINETUNE: facts(wall=4.5, n_replicates=3)}
-    table = costs(cells, {("cpsc", "gru"): [facts(wall=100.0)]})
+    cells = {SCRATCH: metadata(n_replicates=3), FINETUNE: metadata(wall=4.5, n_replicates=3)}
+    table = costs(cells, {("cpsc", "gru"): [metadata(wall=100.0)]})
     assert list(table) == COST_COLUMNS
     assert table["stage"].tolist() == ["pretraining", "training", "training"]
     assert table["arm"].tolist() == ["", "scratch", "finetune-cpsc"]
@@ -47,13 +47,15 @@ def test_cells_and_pretrainings_stand_apart_with_what_they_cost():
 
 
 def test_replicates_of_a_pretraining_add_up():
-    table = costs({}, {("cpsc", "gru"): [facts(wall=100.0, joules=1.0), facts(wall=60.0, joules=2.0)]})
+    table = costs({}, {("cpsc", "gru"): [metadata(wall=100.0, joules=1.0), metadata(wall=60.0, joules=2.0)]})
     (row,) = table.to_dict("records")
     assert (row["n_trainings"], row["wall_seconds"], row["device_seconds"], row["joules"]) == (2, 160, 38, 3)
 
 
 def test_energy_that_is_not_known_is_empty_and_makes_the_sum_so():
-    table = costs({SCRATCH: facts(joules=None, n_replicates=1)}, {("cpsc", "gru"): [facts(), facts(joules=None)]})
+    table = costs(
+        {SCRATCH: metadata(joules=None, n_replicates=1)}, {("cpsc", "gru"): [metadata(), metadata(joules=None)]}
+    )
     assert table["joules"].isna().all()
 
 
@@ -70,7 +72,7 @@ def test_energy_that_is_not_known_is_empty_and_makes_the_sum_so():
     ],
 )
 def test_a_pretraining_has_paid_for_itself_after_so_many_targets(scratch, transfer, expected):
-    table = break_even(seconds_to_the_goal([(scratch, transfer)]), {("cpsc", "gru"): [facts(wall=100.0)]}, 0.95)
+    table = break_even(seconds_to_the_goal([(scratch, transfer)]), {("cpsc", "gru"): [metadata(wall=100.0)]}, 0.95)
     assert list(table) == BREAK_EVEN_COLUMNS
     (row,) = table.to_dict("records")
     assert row["pretraining_seconds"] == 100
@@ -82,14 +84,16 @@ def test_a_pretraining_has_paid_for_itself_after_so_many_targets(scratch, transf
 def test_the_interval_of_what_is_saved_bounds_the_number_of_targets():
     saved = [18.0, 20.0, 25.0, 17.0]
     low, high = stats.ttest_1samp(saved, 0).confidence_interval(0.9)
-    table = break_even(seconds_to_the_goal([(30, 30 - each) for each in saved]), {("cpsc", "gru"): [facts(100.0)]}, 0.9)
+    table = break_even(
+        seconds_to_the_goal([(30, 30 - each) for each in saved]), {("cpsc", "gru"): [metadata(100.0)]}, 0.9
+    )
     (row,) = table.to_dict("records")
     assert (row["saved_seconds"], row["ci_low"], row["ci_high"]) == pytest.approx((20, low, high), abs=1e-6)
     assert (row["n_targets"], row["n_targets_low"], row["n_targets_high"]) == (5, *np.ceil([100 / high, 100 / low]))
 
 
 def test_a_saving_that_is_not_certain_has_no_upper_number_of_targets():
-    table = break_even(seconds_to_the_goal([(30, 10), (10, 12)]), {("cpsc", "gru"): [facts(wall=100.0)]}, 0.95)
+    table = break_even(seconds_to_the_goal([(30, 10), (10, 12)]), {("cpsc", "gru"): [metadata(wall=100.0)]}, 0.95)
     (row,) = table.to_dict("records")
     assert row["ci_low"] < 0
     assert (row["break_even"], row["n_targets"]) == ("after", 12)
@@ -99,18 +103,18 @@ def test_a_saving_that_is_not_certain_has_no_upper_number_of_targets():
 
 def test_one_replicate_that_does_not_get_there_makes_the_saving_unknown_and_the_answer_never():
     cell = [(30.0, 10.0), (30.0, math.nan)]
-    (row,) = break_even(seconds_to_the_goal(cell), {("cpsc", "gru"): [facts()]}, 0.95).to_dict("records")
+    (row,) = break_even(seconds_to_the_goal(cell), {("cpsc", "gru"): [metadata()]}, 0.95).to_dict("records")
     assert row["break_even"] == "never"
     assert math.isnan(row["saved_seconds"])
 
 
 def test_without_a_goal_nothing_is_known():
     rows = seconds_to_the_goal([(math.nan, math.nan)], goal=math.nan)
-    assert break_even(rows, {("cpsc", "gru"): [facts()]}, 0.95)["break_even"].tolist() == ["unknown"]
+    assert break_even(rows, {("cpsc", "gru"): [metadata()]}, 0.95)["break_even"].tolist() == ["unknown"]
 
 
 def test_of_several_pretrainings_one_is_needed():
-    price = {("cpsc", "gru"): [facts(wall=100.0), facts(wall=60.0)]}
+    price = {("cpsc", "gru"): [metadata(wall=100.0), metadata(wall=60.0)]}
     assert break_even(seconds_to_the_goal([(30, 10)]), price, 0.95)["n_targets"].tolist() == [4]
 
 
@@ -123,7 +127,7 @@ def test_weights_from_outside_have_an_unknown_price_unless_they_save_nothing():
 
 def test_cells_are_in_a_fixed_order():
     rows = seconds_to_the_goal([(30, 10)], [(20, 10)], [(15, 10)])
-    price = {("cpsc", "gru"): [facts()]}
+    price = {("cpsc", "gru"): [metadata()]}
     pd.testing.assert_frame_equal(break_even(rows.iloc[::-1], price, 0.95), break_even(rows, price, 0.95))
     assert break_even(rows, price, 0.95)["fraction"].tolist() == [0.1, 0.2, 0.3]
 

@@ -12,7 +12,7 @@ from ecgtransfer.findings.curves import draw
 
 ARMS = ("scratch", "finetune-cpsc", "finetune-sim-hospital", "finetune-sim-hospital-shuffled")
 COUNTS = (174, 522, 1742, 17418)
-WAYS = ("finetune", "probe", "svm", "gradual", "discriminative", "partial:2")
+EVERY_METHOD = ("finetune", "probe", "svm", "gradual", "discriminative", "partial:2")
 LONG = "a-network-of-regional-hospitals-with-a-name-that-goes-on-and-on"
 
 
@@ -41,7 +41,9 @@ CASES = {
     "one fraction": curves(targets=("ptbxl",), models=("gru",), counts=(17418,)),
     "seven models": curves(targets=("ptb",), models=tuple(f"model{number}" for number in range(7)), arms=ARMS[:2]),
     "long names": curves(targets=(LONG,), models=("resnet1d",), arms=(*ARMS[:2], f"finetune-{LONG}-shuffled")),
-    "six ways": curves(targets=("ptbxl",), arms=("scratch", *(f"{way}-sim-hospital-intervals" for way in WAYS))),
+    "six methods": curves(
+        targets=("ptbxl",), arms=("scratch", *(f"{method}-sim-hospital-intervals" for method in EVERY_METHOD))
+    ),
     "crowded counts": curves(models=("gru", "lstm", "cnn"), counts=(10000, 11000, 12500, 14000, 17418)),
 }
 
@@ -103,10 +105,10 @@ def test_points_and_intervals_are_those_of_the_table_and_stay_near_their_tick():
         np.testing.assert_allclose(ends, rows[["ci_low", "ci_high"]])
 
 
-FOUR_WAYS = ("scratch", *(f"{way}-cpsc" for way in WAYS[:4]))
+FOUR_METHODS = ("scratch", *(f"{method}-cpsc" for method in EVERY_METHOD[:4]))
 
 
-@pytest.mark.parametrize("arms", [ARMS, FOUR_WAYS], ids=["three sources", "four ways"])
+@pytest.mark.parametrize("arms", [ARMS, FOUR_METHODS], ids=["three sources", "four methods"])
 def test_series_differ_in_colour_marker_and_line_and_scratch_is_black_with_open_circles(arms):
     axes = draw(curves(arms=arms)).axes[0]
     lines = [container.lines[0] for container in axes.containers]

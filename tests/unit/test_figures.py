@@ -5,7 +5,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from drawn_figures import LARGEST, ONE, SOME, WAYS, draw
+from drawn_figures import EVERY_METHOD, LARGEST, ONE, SOME, draw
 from finding_tables import CLAIMS, MARGIN, Study, parity
 
 from ecgtransfer.exhibits.forest import MOST_ROWS
@@ -251,14 +251,14 @@ def test_costs_alone_need_no_break_even():
     assert axes.get_title() == "spent"
 
 
-def test_transferability_has_a_panel_per_way_with_its_correlation():
-    table = WAYS.transferability()
-    figure = draw("transferability", table, WAYS.transferability_correlation())
+def test_transferability_has_a_panel_per_method_with_its_correlation():
+    table = EVERY_METHOD.transferability()
+    figure = draw("transferability", table, EVERY_METHOD.transferability_correlation())
     for axes in figure.axes:
-        way, correlation = axes.get_title().replace("\n", ", ").split(", ")
+        method, correlation = axes.get_title().replace("\n", ", ").split(", ")
         assert correlation == "Spearman -0.42 over 4 cells"
         assert axes.get_ylim() == figure.axes[0].get_ylim()
-        rows = table[table["arm"].str.startswith(f"{way}-")]
+        rows = table[table["arm"].str.startswith(f"{method}-")]
         drawn = np.concatenate([line.get_xydata() for line in axes.lines[1:]])
         np.testing.assert_allclose(np.sort(drawn, 0), np.sort(rows[["melep", "delta"]], 0))
     assert len(figure.axes) == 4

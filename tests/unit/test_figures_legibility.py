@@ -35,7 +35,9 @@ def test_no_text_is_cut_or_on_another_or_too_small_on_the_page(finding, study):
     assert not len(first), [(texts[a].get_text(), texts[b].get_text()) for a, b in zip(first, second, strict=True)]
 
 
-@pytest.mark.parametrize(("finding", "study"), list(itertools.product(TABLES, ["some", "the largest", "several ways"])))
+@pytest.mark.parametrize(
+    ("finding", "study"), list(itertools.product(TABLES, ["some", "the largest", "several methods"]))
+)
 def test_series_differ_in_more_than_colour(finding, study):
     handles = [handle for legend in drawn(finding, study).legends for handle in legend.legend_handles]
     looks = []

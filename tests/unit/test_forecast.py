@@ -68,7 +68,7 @@ def test_trainings() -> None:
     """Of 100 records 80 train, 10 validate and 10 test; those that are predicted count a third."""
     study = study_with(
         transfer={
-            "sources": ["big", "big-masked"], "targets": ["small"], "models": ["gru"], "arms": ["finetune", "probe"],
+            "sources": ["big", "big-masked"], "targets": ["small"], "models": ["gru"], "methods": ["finetune", "probe"],
             "fractions": [0.5, 1.0], "replicates": 3,
         },
         pretrain={"epochs": 2, "min_steps": 0},

@@ -104,14 +104,14 @@ def by_kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_the_switch_reaches_cells(files: CorpusFiles, kernels: str, by_kernel: list[str]) -> None:
     result = cell(files, model=GRU, settings=replace(SETTINGS, kernels=kernels))
     assert bool(by_kernel) == (kernels == "fast")
-    assert result.facts["settings"]["kernels"] == kernels
+    assert result.metadata["settings"]["kernels"] == kernels
 
 
 @either
 def test_the_switch_reaches_pretraining(files: CorpusFiles, kernels: str, by_kernel: list[str], tmp_path: Path) -> None:
     settings = replace(SETTINGS, kernels=kernels)
     plan = Pretraining("labels", *GRU, settings, seed=1, deterministic=True, code="ab12")
-    assert pretrain(plan, files.open(), tmp_path).facts["settings"]["kernels"] == kernels
+    assert pretrain(plan, files.open(), tmp_path).metadata["settings"]["kernels"] == kernels
     assert bool(by_kernel) == (kernels == "fast")
 
 

@@ -318,19 +318,21 @@ def test_settings_of_a_method_are_checked() -> None:
     ],
 )
 def test_what_is_no_method_is_one_clear_line(text: str, message: str) -> None:
-    with pytest.raises(InputError, match=rf"^transfer\.arms: .*{message}"):
+    with pytest.raises(InputError, match=rf"^transfer\.methods: .*{message}"):
         method_of(text)
 
 
 @pytest.mark.parametrize("k", [4, 5, 100])
 def test_partial_leaves_a_group_below_the_head(k: int) -> None:
-    message = rf"^transfer\.arms: partial:{k} freezes everything but the head, as the model has 4 layer groups; .*probe"
+    message = (
+        rf"^transfer\.methods: partial:{k} freezes everything but the head, as the model has 4 layer groups; .*probe"
+    )
     with pytest.raises(InputError, match=message):
         method_of(f"partial:{k}").plan(toy_model())
 
 
 def test_study_can_read_the_methods_without_torch() -> None:
-    code = "import sys; from ecgtransfer.methods import spellings; spellings(); sys.exit('torch' in sys.modules)"
+    code = "import sys; from ecgtransfer.arms import spellings; spellings(); sys.exit('torch' in sys.modules)"
     assert (
         subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": "workflow_scripts"}, check=False).returncode
         == 0

@@ -16,11 +16,11 @@ from ecgtransfer.methods import METHODS
         ("gradual-a+b-masked", "pre-trained on a+b, masked patches, unfrozen from the top (gradual)"),
     ],
 )
-def test_a_series_says_source_task_and_way(arm, name):
+def test_a_series_says_source_task_and_method(arm, name):
     assert series_name(arm) == name
 
 
 def test_every_series_has_another_name():
     sources = ("a", "a-shuffled", "a-age", "a-intervals", "a-masked", "b")
-    arms = [f"{way}-{source}" for way in ({*METHODS, "partial:3"} - {"partial"}) for source in sources]
+    arms = [f"{method}-{source}" for method in ({*METHODS, "partial:3"} - {"partial"}) for source in sources]
     assert len({series_name(arm) for arm in arms}) == len(arms)

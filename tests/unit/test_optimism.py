@@ -20,13 +20,13 @@ def history(*replicates):
     return pd.DataFrame(rows).iloc[::-1]
 
 
-def facts(*best_epochs, validation="test"):
+def metadata(*best_epochs, validation="test"):
     return {"validation": validation, "replicates": [{"best_epoch": epoch} for epoch in best_epochs]}
 
 
 def test_the_chosen_epoch_is_laid_beside_the_last_with_students_interval():
     scores = history([0.6, 0.9, 0.8], [0.9, 0.7], [0.7, 0.75, 0.85])
-    table = optimism({CELL: scores}, {CELL: facts(2, 1, 3)}, 0.9)
+    table = optimism({CELL: scores}, {CELL: metadata(2, 1, 3)}, 0.9)
     assert list(table) == OPTIMISM_COLUMNS
     assert table["metric"].tolist() == ["macro_auroc", "weighted_f1"]
     gaps = np.array([0.1, 0.2, 0.0])
@@ -40,7 +40,7 @@ def test_the_chosen_epoch_is_laid_beside_the_last_with_students_interval():
 
 
 def test_one_replicate_has_no_interval():
-    table = optimism({CELL: history([0.6, 0.9, 0.8])}, {CELL: facts(2)}, 0.95)
+    table = optimism({CELL: history([0.6, 0.9, 0.8])}, {CELL: metadata(2)}, 0.95)
     assert table["optimism"].tolist() == pytest.approx([0.1, 0.05])
     assert table[["ci_low", "ci_high"]].isna().all(axis=None)
 
@@ -49,14 +49,14 @@ def test_one_replicate_has_no_interval():
 def test_cells_that_chose_on_validation_records_are_left_out(validation):
     clean = Cell("ptb", "gru", "scratch", 0.1)
     scores = {clean: history([0.6, 0.9]), CELL: history([0.6, 0.9])}
-    table = optimism(scores, {clean: facts(2, validation=validation), CELL: facts(2)}, 0.95)
+    table = optimism(scores, {clean: metadata(2, validation=validation), CELL: metadata(2)}, 0.95)
     assert set(table["arm"]) == {"finetune-cpsc"}
-    empty = optimism(scores, {clean: facts(2, validation=validation)}, 0.95)
+    empty = optimism(scores, {clean: metadata(2, validation=validation)}, 0.95)
     assert list(empty) == OPTIMISM_COLUMNS
     assert empty.empty
 
 
 def test_an_epoch_that_is_missing_is_named():
     with pytest.raises(InputError, match=r"ptb/gru/finetune-cpsc/0\.1: epoch 3 of replicate 1") as caught:
-        optimism({CELL: history([0.6, 0.9], [0.6, 0.9])}, {CELL: facts(1, 3)}, 0.95)
+        optimism({CELL: history([0.6, 0.9], [0.6, 0.9])}, {CELL: metadata(1, 3)}, 0.95)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""A source that was trained elsewhere: its weights under our names, and the facts of its ``run.json``."""
+"""A source that was trained elsewhere: its weights under our names, and the metadata of its ``run.json``."""
 
 import hashlib
 import json
@@ -16,7 +16,7 @@ from ecgtransfer.train.registry import build_model
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
 
-def test_weights_and_facts(tmp_path: Path) -> None:
+def test_weights_and_metadata(tmp_path: Path) -> None:
     torch.manual_seed(3)
     theirs = build_model(TINY[0], 12, 64, 5, TINY[1]).state_dict()
     first = next(iter(theirs))
@@ -25,11 +25,11 @@ def test_weights_and_facts(tmp_path: Path) -> None:
     )
     (tmp_path / "names.csv").write_text(f"theirs,ours\nconv,{first}\n")
     given = (*TINY, 64, ["georgia"], "ab12")
-    tensors, facts = take_over(tmp_path / "w.safetensors", tmp_path / "names.csv", *given)
+    tensors, metadata = take_over(tmp_path / "w.safetensors", tmp_path / "names.csv", *given)
     body = {name: tensor for name, tensor in theirs.items() if not name.startswith("head.")}
     assert list(tensors) == list(body)
     assert all(torch.equal(tensor, body[name]) for name, tensor in tensors.items())
-    assert json.loads(json.dumps(facts)) == {
+    assert json.loads(json.dumps(metadata)) == {
         "task": "outside", "model": TINY[0], "options": TINY[1], "trained_on": ["georgia"], "file": "w.safetensors",
         "sha256": hashlib.sha256((tmp_path / "w.safetensors").read_bytes()).hexdigest(),
         "weights": sum(tensor.numel() for tensor in body.values()), "code": "ab12",

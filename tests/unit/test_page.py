@@ -116,34 +116,34 @@ def test_failed_control_is_marked(results):
     assert "WARNING, control: gru" in page
 
 
-def with_several_ways(results):
-    """Return results with two more ways: a probe that hurts at first and a support vector machine."""
+def with_several_methods(results):
+    """Return results with two more methods: a probe that hurts at first and a support vector machine."""
     config = results.study.as_config()
-    config["transfer"]["arms"] = ["finetune", "probe", "svm"]
+    config["transfer"]["methods"] = ["finetune", "probe", "svm"]
     more = [
-        verdict_rows(*intervals, source=source, target="ptb-xl", metric=metric, way=way)
+        verdict_rows(*intervals, source=source, target="ptb-xl", metric=metric, method=method)
         for metric in METRICS
-        for way, intervals in {"probe": (HURTS, OPEN, OPEN), "svm": (OPEN, OPEN, OPEN)}.items()
+        for method, intervals in {"probe": (HURTS, OPEN, OPEN), "svm": (OPEN, OPEN, OPEN)}.items()
         for source in ("georgia", "georgia-shuffled")
     ]
     verdicts = pd.concat([results.findings["verdicts"], *more])
     return replace(results, study=Study.of(config), findings=results.findings | {"verdicts": verdicts})
 
 
-def test_answers_are_about_the_first_way_and_verdicts_about_all(results):
-    reader = Reader(render_page(TEMPLATE, with_several_ways(results)))
+def test_answers_are_about_the_first_method_and_verdicts_about_all(results):
+    reader = Reader(render_page(TEMPLATE, with_several_methods(results)))
     opening, _, _ = reader.text.partition("The figure shows")
     assert opening.count("labelled recordings of ptb-xl") == 1
     assert "gains 0.096" in opening
     assert "The sentences say what finetune brings; probe, svm stand under Verdicts" in opening
-    assert opening.count("Control: gru") == 3  # they must hold in every way
+    assert opening.count("Control: gru") == 3  # they must hold with every method
     named = {row[2] for row in reader.rows if row[:2] == ["ptb-xl", "gru"]}
     assert {"georgia", "georgia (probe)", "georgia-shuffled (svm)"} <= named
     assert "probe: the weights taken over stay as they are" in reader.text
     assert "are trained further, lower layers" not in reader.text
 
 
-def test_one_way_needs_no_hint_at_others(page):
+def test_one_method_needs_no_hint_at_others(page):
     text = Reader(page).text
     assert "The sentences say" not in text
     assert "finetune: all weights are trained further." in text
@@ -152,7 +152,7 @@ def test_one_way_needs_no_hint_at_others(page):
 
 def test_partial_says_how_many_groups_are_frozen(results):
     config = results.study.as_config()
-    config["transfer"]["arms"] = ["finetune", "partial:3"]
+    config["transfer"]["methods"] = ["finetune", "partial:3"]
     text = Reader(render_page(TEMPLATE, replace(results, study=Study.of(config)))).text
     assert "partial:3: the lowest 3 groups of layers stay as they are, all others are trained further." in text
 

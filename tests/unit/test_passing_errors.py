@@ -27,7 +27,7 @@ from ecgtransfer.file_names import found_beside, is_file, is_folder, names_in
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.formats.wfdb_headers import signal_files
 from ecgtransfer.prepare.plausibility import doubts_about
-from ecgtransfer.prepare.recordings import read_recording, recording_facts
+from ecgtransfer.prepare.recordings import read_recording, recording_metadata
 from ecgtransfer.prepare.records import describe_records
 from ecgtransfer.prepare.signals import prepare_signals
 from ecgtransfer.provenance.digests import Digests
@@ -177,7 +177,7 @@ def test_hdf5_file_that_another_program_writes(tmp_path: Path) -> None:
         r"2\.h5: cannot be read just now \(another program has it open for writing\); end that program, or set "
         "HDF5_USE_FILE_LOCKING=FALSE, then run again$"
     )
-    recording_facts(tmp_path / "ward", "3.h5")  # what was open before is closed
+    recording_metadata(tmp_path / "ward", "3.h5")  # what was open before is closed
     with held_by_a_writer(tmp_path / "ward/2.h5"):
         with pytest.raises(NotJustNow, match=said):
             describe_records(entry, tmp_path / "ward", paths)

@@ -13,7 +13,7 @@ from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.formats.wfdb_files import check_record, read_header, read_signal
-from ecgtransfer.prepare.recordings import read_recording, recording_facts
+from ecgtransfer.prepare.recordings import read_recording, recording_metadata
 
 HTML = "is an HTML page (a sign-in or error page in place of the file); download it again"
 XML = "is XML (an error message of a server in place of the file?); download it again"
@@ -38,7 +38,7 @@ def test_in_place_of_an_array(tmp_path: Path, suffix: str, content: bytes, said:
     (tmp_path / path).write_bytes(content)
     for name in (path, f"{path}#ecg", f"{path}#ecg[3]"):
         assert message_of(lambda name=name: read_recording(tmp_path, name, "mV", ALL)) == f"{tmp_path}/{name}: {said}"
-        assert message_of(lambda name=name: recording_facts(tmp_path, name)) == f"{tmp_path}/{name}: {said}"
+        assert message_of(lambda name=name: recording_metadata(tmp_path, name)) == f"{tmp_path}/{name}: {said}"
 
 
 @pytest.mark.parametrize("leads", [{}, {"leads": list(LEADS)}], ids=["no leads", "leads"])

@@ -3,7 +3,7 @@
 import pytest
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.forecast import facts_in, mistake_in, records_of_own
+from ecgtransfer.forecast import metadata_in, mistake_in, records_of_own
 
 NOISE = "Using workflow specific profile x\nConfig file config/config.yaml is extended by additional config.\n"
 MISSING = """MissingInputException in rule harmonize_labels in file "rules/prepare.smk", line 68:
@@ -33,12 +33,12 @@ def test_the_line_that_helps_is_printed(printed, said):
     assert mistake_in((NOISE if printed else "") + printed) == said
 
 
-def test_damaged_facts_of_past_runs_are_left_out(tmp_path):
+def test_damaged_metadata_of_past_runs_are_left_out(tmp_path):
     good = '{"model": "gru", "device": "cpu"}'
     for name, text in {"a": "", "b": "[]", "c": '{"model": "gru"', "d": "{}", "e": good}.items():
         (tmp_path / name).write_text(text)
     paths = [*sorted(tmp_path.iterdir()), tmp_path / "gone", tmp_path]
-    assert list(facts_in(paths)) == [{"model": "gru", "device": "cpu"}]
+    assert list(metadata_in(paths)) == [{"model": "gru", "device": "cpu"}]
 
 
 HEADER, ROWS = "record,file,patient,labels\n", ["1,a.npy,Müller,AF|LVH\n", "2,b.npy,x,\n", '3,c.npy,y,"AF\nLVH"\n']

@@ -19,7 +19,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare import recordings
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
-from ecgtransfer.prepare.recordings import RecordingFacts, read_recording, recording_facts
+from ecgtransfer.prepare.recordings import RecordingMetadata, read_recording, recording_metadata
 
 N_SAMPLES = 50
 ALL = "|".join(LEADS)
@@ -99,7 +99,7 @@ def test_one_recording(tmp_path: Path, write: Writer, leads_first: bool, unit: s
     found = read_recording(tmp_path, path, unit, ALL)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected * factor, rtol=1e-6)
-    assert recording_facts(tmp_path, path) == RecordingFacts(None, N_SAMPLES, 12)
+    assert recording_metadata(tmp_path, path) == RecordingMetadata(None, N_SAMPLES, 12)
 
 
 @pytest.mark.parametrize("write", MANY_WRITERS)
@@ -110,7 +110,7 @@ def test_a_row_of_many(tmp_path: Path, write: Writer, leads_first: bool) -> None
     out = np.zeros((12, N_SAMPLES), np.float32)
     assert read_recording(tmp_path, f"{path}[2]", "V", ALL, out) is out
     np.testing.assert_allclose(out, many[2] * 1000, rtol=1e-6)
-    assert recording_facts(tmp_path, f"{path}[0]", ALL) == RecordingFacts(None, N_SAMPLES, 12, n_rows=3)
+    assert recording_metadata(tmp_path, f"{path}[0]", ALL) == RecordingMetadata(None, N_SAMPLES, 12, n_rows=3)
     read = lambda row: message_of(lambda: read_recording(tmp_path, path + row, "V", ALL))  # noqa: E731
     assert "row 3 is not there, it has 3" in read("[3]")
     assert "name a row" in read("")
@@ -190,7 +190,7 @@ def test_csv_with_names(tmp_path: Path, text: str, missing: list[tuple[int, int]
         expected[place] = np.nan
     leads = "I|II|V1" if " mV" in text else ""
     np.testing.assert_array_equal(read_recording(tmp_path, "r.csv", "mV", leads), expected.T)
-    assert recording_facts(tmp_path, "r.csv", leads) == RecordingFacts(None, 2, 3)
+    assert recording_metadata(tmp_path, "r.csv", leads) == RecordingMetadata(None, 2, 3)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
@@ -225,7 +225,7 @@ def test_csv_with_the_names_of_r(tmp_path: Path, n_leads: int) -> None:
         expected = array[leads.index(lead)] if lead in leads else np.full(N_SAMPLES, np.nan)
         np.testing.assert_allclose(row, expected, rtol=1e-6)
     told = f"the columns are called V1 to V{n_leads}, as R calls columns without names; name the leads with `leads`"
-    for call in (read_recording, recording_facts):
+    for call in (read_recording, recording_metadata):
         arguments = (tmp_path, "r.csv", "mV") if call is read_recording else (tmp_path, "r.csv")
         assert message_of(lambda call=call, said=arguments: call(*said)) == f"{tmp_path}/r.csv: {told}"
     table = "record,file,labels\na,r.csv,426783006\n"
@@ -298,7 +298,7 @@ def test_an_array_must_be_named_where_there_are_several(tmp_path: Path, write: W
 def test_as_many_samples_as_leads_is_ambiguous(tmp_path: Path) -> None:
     path = write_npy(tmp_path, np.zeros((12, 12)))
     assert "does not say which axis" in message_of(lambda: read_recording(tmp_path, path, "mV", ALL))
-    assert "does not say which axis" in message_of(lambda: recording_facts(tmp_path, path))
+    assert "does not say which axis" in message_of(lambda: recording_metadata(tmp_path, path))
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_as_many_samples_as_leads_is_ambiguous(tmp_path: Path) -> None:
 )
 def test_paths_that_are_refused(tmp_path: Path, path: str) -> None:
     assert message_of(lambda: read_recording(tmp_path, path, "mV", ALL)).startswith(f"{path}: is no")
-    assert message_of(lambda: recording_facts(tmp_path, path, ALL)).startswith(f"{path}: is no")
+    assert message_of(lambda: recording_metadata(tmp_path, path, ALL)).startswith(f"{path}: is no")
 
 
 def test_a_pickle_is_not_opened(tmp_path: Path) -> None:

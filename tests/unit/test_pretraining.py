@@ -114,7 +114,7 @@ def test_uses_all_records_but_those_that_validate(files: CorpusFiles, fitted: li
     history = result.history
     assert history["epoch"].tolist() == [1, 2, 3]
     best = history.sort_values(["valid_macro_auroc", "valid_loss"], ascending=[False, True]).iloc[0]
-    assert result.facts["best_epoch"] == best["epoch"]
+    assert result.metadata["best_epoch"] == best["epoch"]
 
 
 def test_without_validation_records_test_records_choose_the_epoch(
@@ -123,29 +123,29 @@ def test_without_validation_records_test_records_choose_the_epoch(
     splits = pd.read_csv(files.splits)
     splits["role"] = splits["role"].replace("valid", "train")
     splits.to_csv(tmp_path / "splits.csv", index=False)
-    facts = run(replace(files, splits=tmp_path / "splits.csv").open()).facts
+    metadata = run(replace(files, splits=tmp_path / "splits.csv").open()).metadata
     (call,) = fitted
     assert call.task.train.record_id.tolist() == splits.loc[splits["role"] == "train", "record_id"].tolist()
     assert call.task.valid.record_id.tolist() == splits.loc[splits["role"] == "test", "record_id"].tolist()
-    assert facts["validation"] == "test"
-    assert run(files.open()).facts["validation"] == "full"
+    assert metadata["validation"] == "test"
+    assert run(files.open()).metadata["validation"] == "full"
 
 
-def test_facts_say_what_was_run(files: CorpusFiles) -> None:
+def test_metadata_say_what_was_run(files: CorpusFiles) -> None:
     corpus = files.open()
-    facts = run(corpus, deterministic=False).facts
+    metadata = run(corpus, deterministic=False).metadata
     expected = {
         "task": "labels", "model": "tiny", "options": {}, "labels": ["fast", "tall", "other"], "seed": 7,
         "settings": asdict(SETTINGS), "deterministic": False, "code": "ab12", "processes": 1, "threads": 1,
         "n_train": len(corpus.outside_role("valid")), "n_valid": len(corpus.in_role("valid")),
     }  # fmt: skip
-    assert {name: facts[name] for name in expected} == expected
+    assert {name: metadata[name] for name in expected} == expected
     model = build_model("tiny", 12, 64, 3)
-    assert facts["weights"] == sum(parameter.numel() for parameter in model.parameters())
-    assert facts["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 64  # forward, and twice as much backward
-    assert facts["samples_per_second"] == pytest.approx(3 * facts["n_train"] / facts["wall_seconds"], rel=0.1)
-    assert facts["versions"]["torch"] == torch.__version__
-    json.dumps(facts, allow_nan=False)
+    assert metadata["weights"] == sum(parameter.numel() for parameter in model.parameters())
+    assert metadata["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 64  # forward, and twice as much backward
+    assert metadata["samples_per_second"] == pytest.approx(3 * metadata["n_train"] / metadata["wall_seconds"], rel=0.1)
+    assert metadata["versions"]["torch"] == torch.__version__
+    json.dumps(metadata, allow_nan=False)
 
 
 def test_patients_of_a_target_are_left_out(files: CorpusFiles, fitted: list[Fitted]) -> None:
@@ -202,7 +202,7 @@ def test_several_sources_with_labels_of_their_own(
     assert valid.labels.isnan().any()
     assert result.history[LEARNT[:3]].notna().all(axis=None)
     assert result.history["valid_macro_auroc"].max() > 0.55
-    assert result.facts["labels"] == ["fast", "tall", "other"]
+    assert result.metadata["labels"] == ["fast", "tall", "other"]
 
 
 @pytest.mark.parametrize("task", ["age", "intervals"])
@@ -212,7 +212,7 @@ def test_measured_values_are_standardised_by_those_that_train(
     corpus = files.open(task)
     result = run(corpus, task, settings=replace(SETTINGS, epochs=20, patience=20, learning_rate=0.01))
     names = {"age": ["age_years"], "intervals": INTERVALS}[task]
-    assert result.facts["labels"] == names
+    assert result.metadata["labels"] == names
     (call,) = fitted
     assert isinstance(call.task.objective, Regression)
     values = corpus.labels.loc[call.task.train.record_id.tolist()]
@@ -222,14 +222,14 @@ def test_measured_values_are_standardised_by_those_that_train(
         np.testing.assert_allclose(examples.labels, expected, atol=1e-5)  # NaN where NaN
         assert expected.isna().any(axis=None)
     for name in names:
-        assert result.facts["value_mean"][name] == pytest.approx(mean[name], rel=1e-5)
-        assert result.facts["value_deviation"][name] == pytest.approx(deviation[name], rel=1e-5)
+        assert result.metadata["value_mean"][name] == pytest.approx(mean[name], rel=1e-5)
+        assert result.metadata["value_deviation"][name] == pytest.approx(deviation[name], rel=1e-5)
     assert result.history["valid_macro_auroc"].isna().all()
     best = result.history["valid_loss"].idxmin()
-    assert result.facts["best_epoch"] == best + 1
+    assert result.metadata["best_epoch"] == best + 1
     nothing_learnt = call.task.objective.cell_losses(torch.zeros_like(call.task.valid.labels), call.task.valid.labels)
     assert result.history["valid_loss"][best] < 0.6 * nothing_learnt.mean()
-    json.dumps(result.facts, allow_nan=False)
+    json.dumps(result.metadata, allow_nan=False)
 
 
 def test_values_that_cannot_be_learnt_are_one_clear_line(files: CorpusFiles) -> None:
@@ -258,11 +258,11 @@ def test_hidden_patches_are_learnt_without_labels(files: CorpusFiles, fitted: li
     assert call.model.model is result.model
     assert call.model.patch_samples == 6  # 0.2 s at 32 Hz
     assert call.task.train.labels.shape[1] == 0
-    assert result.facts["labels"] == []
+    assert result.metadata["labels"] == []
     assert result.history["valid_macro_auroc"].isna().all()
     losses = result.history["valid_loss"]
     assert losses.min() < 0.9 * losses[0]
-    assert result.facts["best_epoch"] == losses.idxmin() + 1
+    assert result.metadata["best_epoch"] == losses.idxmin() + 1
     for name, tensor in result.model.state_dict().items():
         assert torch.equal(tensor, call.start[f"model.{name}"]) == name.startswith(("neck.", "head.")), name
 
@@ -301,7 +301,7 @@ def test_crops_are_what_the_model_is_built_for(
     result = run(files.open(), settings=replace(SETTINGS, crop_s=1.25))
     assert lengths == [40]
     assert fitted[0].task.crop_samples == 40
-    assert result.facts["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 40
+    assert result.metadata["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 40
 
 
 @pytest.mark.parametrize("model", [RESNET, GRU], ids=lambda model: model[0])
@@ -320,12 +320,12 @@ def test_two_processes_leave_what_one_does(files: CorpusFiles) -> None:
     for name, tensor in alone.model.state_dict().items():
         torch.testing.assert_close(together.model.state_dict()[name], tensor, atol=1e-5, rtol=0, msg=name)
     np.testing.assert_allclose(together.history[LEARNT], alone.history[LEARNT], atol=1e-5)
-    assert together.facts["processes"] == 2
+    assert together.metadata["processes"] == 2
     measured = {"processes", "wall_seconds", "device_seconds", "samples_per_second", "fraction_of_peak",
                 "peak_memory_bytes", "energy_joules"}  # fmt: skip
-    assert alone.facts.keys() == together.facts.keys()
-    for name in alone.facts.keys() - measured:
-        assert alone.facts[name] == together.facts[name], name
+    assert alone.metadata.keys() == together.metadata.keys()
+    for name in alone.metadata.keys() - measured:
+        assert alone.metadata[name] == together.metadata[name], name
     again = run(corpus, model=PLAIN, n_processes=2)
     assert bytes_of(again.model) == bytes_of(together.model)
 
@@ -334,9 +334,9 @@ def test_no_more_processes_than_have_two_records_of_every_batch(files: CorpusFil
     """Batch normalisation of features cannot compare a record with itself."""
     corpus, settings = files.open(), replace(SETTINGS, epochs=1, batch_size=3)
     few = run(corpus, settings=settings, n_processes=2)
-    assert few.facts["processes"] == 1
+    assert few.metadata["processes"] == 1
     assert bytes_of(few.model) == bytes_of(run(corpus, settings=settings).model)
-    assert run(corpus, settings=replace(settings, batch_size=5), n_processes=3).facts["processes"] == 2
+    assert run(corpus, settings=replace(settings, batch_size=5), n_processes=3).metadata["processes"] == 2
 
 
 @pytest.mark.parametrize("n_processes", [1, 2])
@@ -405,9 +405,9 @@ def test_files_are_written_and_no_state_is_left(files: CorpusFiles, tmp_path: Pa
     paths = [tmp_path / name for name in ("weights.safetensors", "history.csv", "run.json")]
     run_pretraining(asked_for(task), corpus, {"source": "here"}, unfinished, 0, *paths)
     assert not unfinished.exists()
-    facts = json.loads(paths[2].read_text())
-    assert list(facts)[:2] == ["source", "task"] and facts["source"] == "here"
-    assert facts["best_epoch"] == expected.facts["best_epoch"] and facts["processes"] == 1
+    metadata = json.loads(paths[2].read_text())
+    assert list(metadata)[:2] == ["source", "task"] and metadata["source"] == "here"
+    assert metadata["best_epoch"] == expected.metadata["best_epoch"] and metadata["processes"] == 1
     assert pd.read_csv(paths[1])["epoch"].tolist() == [1, 2, 3]
     tensors = load_file(paths[0])
     weights = expected.model.state_dict()
@@ -422,5 +422,5 @@ def test_gpu_gives_what_the_cpu_gives(files: CorpusFiles, monkeypatch: pytest.Mo
     on_gpu = run(files.open(), model=PLAIN, settings=settings)
     monkeypatch.setattr(pretraining, "training_device", lambda: torch.device("cpu"))
     on_cpu = run(files.open(), model=PLAIN, settings=settings)
-    assert on_gpu.facts["device"] != on_cpu.facts["device"]
+    assert on_gpu.metadata["device"] != on_cpu.metadata["device"]
     np.testing.assert_allclose(on_gpu.history[LEARNT], on_cpu.history[LEARNT], atol=0.01)

@@ -36,7 +36,7 @@ TENSORS = {
     "c": torch.empty(0, 3),
     "d": torch.tensor([True, False]),
 }
-FACTS = {"history": [{"epoch": 1, "loss": 0.1 + 0.2, "score": math.nan, "joules": None}]}
+METADATA = {"history": [{"epoch": 1, "loss": 0.1 + 0.2, "score": math.nan, "joules": None}]}
 
 
 @pytest.fixture
@@ -49,14 +49,14 @@ def test_what_is_loaded_is_what_was_saved_last(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "state"
     assert UnfinishedTraining(path, "key").load() is None
     UnfinishedTraining(path, "key").save({}, {"history": []})
-    UnfinishedTraining(path, "key").save(TENSORS, FACTS)
+    UnfinishedTraining(path, "key").save(TENSORS, METADATA)
     loaded = UnfinishedTraining(path, "key").load()
     assert loaded is not None
-    tensors, facts = loaded
+    tensors, metadata = loaded
     assert tensors.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
         assert tensors[name].dtype == tensor.dtype and torch.equal(tensors[name], tensor)
-    assert repr(facts) == repr(FACTS)  # NaN included
+    assert repr(metadata) == repr(METADATA)  # NaN included
     assert [file.name for file in path.parent.iterdir()] == ["state"]
     with safe_open(path, framework="np") as file:  # tensors and text, no Python objects
         assert set(file.keys()) == set(TENSORS)
@@ -67,19 +67,19 @@ def test_what_is_loaded_is_what_was_saved_last(tmp_path: Path) -> None:
 
 def test_without_a_file_nothing_is_kept() -> None:
     nowhere = UnfinishedTraining(None)
-    nowhere.save(TENSORS, FACTS, last=True)
+    nowhere.save(TENSORS, METADATA, last=True)
     assert nowhere.load() is None
 
 
 def test_state_of_another_training_is_not_used(tmp_path: Path) -> None:
-    UnfinishedTraining(tmp_path / "state", "key").save(TENSORS, FACTS)
+    UnfinishedTraining(tmp_path / "state", "key").save(TENSORS, METADATA)
     for key in ("other", ""):
         assert UnfinishedTraining(tmp_path / "state", key).load() is None
 
 
 def test_damaged_files_are_not_used(tmp_path: Path) -> None:
     path = tmp_path / "state"
-    UnfinishedTraining(path, "key").save(TENSORS, FACTS)
+    UnfinishedTraining(path, "key").save(TENSORS, METADATA)
     whole = path.read_bytes()
     foreign = b'{"__metadata__":{"ecgtransfer":"}"}}'
     broken = [whole[:n] for n in range(0, len(whole), 7)]
@@ -115,23 +115,23 @@ def test_saving_takes_a_small_share_of_the_time(tmp_path: Path, monkeypatch: pyt
 
 
 def test_every_part_of_a_training_changes_its_key() -> None:
-    facts, tensors = {"rate": 0.1, "code": "ab"}, {"x": np.arange(4), "y": torch.zeros(2, 3)}
+    metadata, tensors = {"rate": 0.1, "code": "ab"}, {"x": np.arange(4), "y": torch.zeros(2, 3)}
     others = [
-        ({**facts, "rate": 0.2}, tensors),
-        ({**facts, "code": "ac"}, tensors),
-        ({**facts, "more": None}, tensors),
-        (facts, {**tensors, "x": np.array([0, 1, 2, 4])}),
-        (facts, {**tensors, "x": np.arange(4, dtype=np.int32)}),
-        (facts, {**tensors, "y": torch.zeros(3, 2)}),
-        (facts, {**tensors, "y": torch.zeros(2, 3) + torch.nan}),
-        (facts, {"x": tensors["x"], "z": tensors["y"]}),
-        (facts, {"x": tensors["x"]}),
-        (facts, {**tensors, "ids": np.array(["r1", "r2"])}),
-        (facts, {**tensors, "ids": np.array(["r1", "r3"])}),
+        ({**metadata, "rate": 0.2}, tensors),
+        ({**metadata, "code": "ac"}, tensors),
+        ({**metadata, "more": None}, tensors),
+        (metadata, {**tensors, "x": np.array([0, 1, 2, 4])}),
+        (metadata, {**tensors, "x": np.arange(4, dtype=np.int32)}),
+        (metadata, {**tensors, "y": torch.zeros(3, 2)}),
+        (metadata, {**tensors, "y": torch.zeros(2, 3) + torch.nan}),
+        (metadata, {"x": tensors["x"], "z": tensors["y"]}),
+        (metadata, {"x": tensors["x"]}),
+        (metadata, {**tensors, "ids": np.array(["r1", "r2"])}),
+        (metadata, {**tensors, "ids": np.array(["r1", "r3"])}),
     ]
-    keys = [training_key(*other) for other in [(facts, tensors), *others]]
+    keys = [training_key(*other) for other in [(metadata, tensors), *others]]
     assert len(set(keys)) == len(keys)
-    same = training_key(dict(reversed(facts.items())), {"y": np.zeros((2, 3), np.float32), "x": torch.arange(4)})
+    same = training_key(dict(reversed(metadata.items())), {"y": np.zeros((2, 3), np.float32), "x": torch.arange(4)})
     assert same == keys[0]
     assert training_key({}, {"t": torch.arange(6).view(2, 3).t()}) == training_key(
         {}, {"t": np.arange(6).reshape(2, 3).T}
@@ -157,9 +157,9 @@ class Interrupted(UnfinishedTraining):
         super().__init__(path, "key")
         self.after = after
 
-    def save(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], last: bool = False) -> None:
-        super().save(tensors, facts, last)
-        if len(facts["history"]) == self.after:
+    def save(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], last: bool = False) -> None:
+        super().save(tensors, metadata, last)
+        if len(metadata["history"]) == self.after:
             raise Killed
 
 

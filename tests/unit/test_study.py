@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from ecgtransfer.arms import SCRATCH, Cell, arm_of, source_of, way_of
+from ecgtransfer.arms import SCRATCH, Cell, arm_of, method_name_of, source_of
 from ecgtransfer.config.preparing import Splits
 from ecgtransfer.config.study import Study
 from ecgtransfer.study import (
@@ -34,7 +34,7 @@ PLAN = study_of("""
 transfer:
   sources: [a+b, c, c-shuffled]
   targets: [a, c, d-shuffled]
-  arms: [finetune]
+  methods: [finetune]
   models: [m, n]
   fractions: [1.0, 0.1]
 """)
@@ -45,7 +45,7 @@ outside_weights:
 transfer:
   sources: [a-age, w, a-masked, a]
   targets: [b, c]
-  arms: [probe, "partial:2"]
+  methods: [probe, "partial:2"]
   models: [m, n]
   fractions: [0.5]
 """)
@@ -126,31 +126,34 @@ def test_a_name_stands_for_the_data_sets_that_it_joins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("way", "source"),
+    ("method", "source"),
     [("finetune", "sim-hospital-shuffled"), ("partial:2", "georgia+ningbo"), ("svm", "cpsc2018-extra-age")],
 )
-def test_an_arm_says_way_and_source(way: str, source: str) -> None:
-    arm = arm_of(way, source)
-    assert arm == f"{way}-{source}"
-    assert (way_of(arm), source_of(arm)) == (way, source)
+def test_an_arm_says_method_and_source(method: str, source: str) -> None:
+    arm = arm_of(method, source)
+    assert arm == f"{method}-{source}"
+    assert (method_name_of(arm), source_of(arm)) == (method, source)
     cell = Cell("t", "m", arm, 0.5)
-    assert (cell.way, cell.source) == (way, source)
+    assert (cell.method, cell.source) == (method, source)
 
 
-def test_from_scratch_there_is_neither_way_nor_source() -> None:
+def test_from_scratch_there_is_neither_method_nor_source() -> None:
     cell = Cell("t", "m", SCRATCH, 0.5)
-    assert cell.way == cell.source == ""
+    assert cell.method == cell.source == ""
     assert list(vars(cell)) == ["target", "model", "arm", "fraction"]  # what paths are made of
 
 
-def test_arms_are_ways_by_sources_in_the_order_of_the_config() -> None:
+def test_arms_are_methods_by_sources_in_the_order_of_the_config() -> None:
     def arms(target: str, model: str) -> list[str]:
         return [cell.arm for cell in cells_of(WAYS_AND_OUTSIDE) if (cell.target, cell.model) == (target, model)]
 
     with_outside, without = ["a-age", "w", "a-masked", "a"], ["a-age", "a-masked", "a"]
-    ways = ("probe", "partial:2")
-    assert arms("b", "m") == ["scratch", *(f"{way}-{source}" for way in ways for source in with_outside)]
-    assert arms("b", "n") == ["scratch", *(f"{way}-{source}" for way in ways for source in without)]  # no file for n
+    methods = ("probe", "partial:2")
+    assert arms("b", "m") == ["scratch", *(f"{method}-{source}" for method in methods for source in with_outside)]
+    assert arms("b", "n") == [
+        "scratch",
+        *(f"{method}-{source}" for method in methods for source in without),
+    ]  # no file for n
     assert arms("c", "m") == arms("c", "n") == arms("b", "n")  # w has seen c
 
 

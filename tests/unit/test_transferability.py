@@ -107,11 +107,11 @@ def test_a_training_record_without_prediction_is_named():
 
 
 def verdicts():
-    """Verdicts of two sources and two ways at three fractions, in two metrics."""
+    """Verdicts of two sources and two methods at three fractions, in two metrics."""
     return pd.concat(
-        verdict_rows(*((gain, gain - 0.01, gain + 0.01) for gain in gains), source=source, metric=metric, way=way)
+        verdict_rows(*((gain, gain - 0.01, gain + 0.01) for gain in gains), source=source, metric=metric, method=method)
         for metric in ("macro_auroc", "weighted_f1")
-        for way in ("finetune", "probe")
+        for method in ("finetune", "probe")
         for source, gains in {"hospital": (0.09, 0.05, 0.01), "ward": (0.02, 0.01, -0.03)}.items()
     )
 
@@ -137,12 +137,12 @@ def test_melep_stands_beside_what_transfer_reached_and_gained():
         transferability({Cell("clinic", "gru", "finetune-other", 0.3): [0.1]}, said)
 
 
-def test_the_correlation_of_every_way_is_spearmans():
+def test_the_correlation_of_every_method_is_spearmans():
     generator = np.random.default_rng(0)
     said = verdicts()
     cells = {
-        Cell("clinic", "gru", f"{way}-{source}", fraction): [round(generator.random(), 1)]
-        for way in ("finetune", "probe")
+        Cell("clinic", "gru", f"{method}-{source}", fraction): [round(generator.random(), 1)]
+        for method in ("finetune", "probe")
         for source in ("hospital", "ward")
         for fraction in (0.1, 0.3, 1.0)
     }
@@ -151,8 +151,8 @@ def test_the_correlation_of_every_way_is_spearmans():
     assert list(found) == TRANSFERABILITY_CORRELATION_COLUMNS
     assert len(found) == 6
     for row in found.itertuples():
-        of_way = table[table["arm"].str.startswith(row.way)]
-        assert row.spearman == pytest.approx(stats.spearmanr(of_way["melep"], of_way[row.measure])[0], abs=1e-6)
+        of_method = table[table["arm"].str.startswith(row.method)]
+        assert row.spearman == pytest.approx(stats.spearmanr(of_method["melep"], of_method[row.measure])[0], abs=1e-6)
         assert row.n == 6
 
 

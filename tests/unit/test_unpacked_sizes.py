@@ -11,7 +11,7 @@ import scipy.io
 from test_prepare_recordings import ALL, message_of
 
 from ecgtransfer.prepare.formats import memory
-from ecgtransfer.prepare.recordings import read_recording, recording_facts
+from ecgtransfer.prepare.recordings import read_recording, recording_metadata
 
 N_SAMPLES = 10_000
 ZEROS = np.zeros((12, N_SAMPLES))
@@ -62,7 +62,7 @@ def test_what_takes_too_much_memory_is_refused(
     path = write(tmp_path)
     assert not read_recording(tmp_path, path, "mV", ALL).any()
     monkeypatch.setattr(memory, "LARGEST", LIMIT)
-    for call in (lambda: read_recording(tmp_path, path, "mV", ALL), lambda: recording_facts(tmp_path, path, ALL)):
+    for call in (lambda: read_recording(tmp_path, path, "mV", ALL), lambda: recording_metadata(tmp_path, path, ALL)):
         assert "takes 0.00 GB of memory, more than 0.00 GB; " in message_of(call)
 
 
@@ -70,7 +70,7 @@ def test_a_bomb_is_named_with_its_size(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "r.npz", ecg=np.zeros((400, 12, 6000)))
     assert (tmp_path / "r.npz").stat().st_size < 1e6
     path = "r.npz#ecg[0]"
-    for call in (lambda: read_recording(tmp_path, path, "mV", ALL), lambda: recording_facts(tmp_path, path, ALL)):
+    for call in (lambda: read_recording(tmp_path, path, "mV", ALL), lambda: recording_metadata(tmp_path, path, ALL)):
         assert message_of(call) == (
             f"{tmp_path}/{path}: array 'ecg' takes 0.23 GB of memory, more than 0.13 GB; save it as .npy or HDF5,"
             " which are read recording by recording"

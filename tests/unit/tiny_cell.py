@@ -22,7 +22,7 @@ from ecgtransfer.train.state import UnfinishedTraining
 from ecgtransfer.train.weights import save_weights
 
 SETTINGS = TrainingSettings(epochs=2, min_steps=0, patience=2, batch_size=8, learning_rate=0.003, weight_decay=0.01)
-WAY_SETTINGS: Mapping[str, Mapping[str, Any]] = {
+METHOD_SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "gradual": {"epochs_per_group": 1},
     "discriminative": {"rate_ratio": 2.6},
     "svm": {"costs": [0.01, 1.0]},
@@ -56,7 +56,7 @@ def weights_of(model: Model, folder: Path) -> Path:
 
 
 def asked_for(
-    way: str | None = None,
+    method: str | None = None,
     weights: Path | list[Path] | None = None,
     model: Model = TINY,
     settings: TrainingSettings = SETTINGS,
@@ -69,8 +69,8 @@ def asked_for(
         model=model[0],
         options=model[1],
         settings=settings,
-        method=way or "",
-        method_settings=WAY_SETTINGS.get(way or "", {}),
+        method=method or "",
+        method_settings=METHOD_SETTINGS.get(method or "", {}),
         weights=[weights_of(model, start) if start.is_dir() else start for start in starts],
         **(given | others),
     )
@@ -78,7 +78,7 @@ def asked_for(
 
 def cell(
     files: CorpusFiles,
-    way: str | None = None,
+    method: str | None = None,
     weights: Path | list[Path] | None = None,
     model: Model = TINY,
     settings: TrainingSettings = SETTINGS,
@@ -87,7 +87,7 @@ def cell(
     **others: Any,
 ) -> CellResult:
     """Train what `asked_for` returns. Without `folder` no state is left behind."""
-    training = asked_for(way, weights, model, settings, **others)
+    training = asked_for(method, weights, model, settings, **others)
     corpus = files.open(age_sex=model[1].get("age_sex", False))
     with TemporaryDirectory() as temporary:
         return train_cell(training, corpus, folder or temporary, n_processes)

@@ -99,7 +99,7 @@ def make_results(source="georgia", target="ptb-xl", replicates=6, n_patients=400
     arms = ["scratch", f"finetune-{source}", f"finetune-{source}-shuffled"]
     cells = [(target, "gru", arm, fraction) for arm in arms for fraction in N_TRAIN]
     run = {"n_train": 30, "n_train_patients": 23, "n_valid": 9, "transferred_weights": 30, "new_weights": 10}
-    facts = {"model": "gru", "wall_seconds": 10.0, "device": "cpu", "threads": 1, "versions": {"torch": "2"}}
+    metadata = {"model": "gru", "wall_seconds": 10.0, "device": "cpu", "threads": 1, "versions": {"torch": "2"}}
     curves = pd.DataFrame(
         {
             "target": target,
@@ -155,8 +155,8 @@ def make_results(source="georgia", target="ptb-xl", replicates=6, n_patients=400
         labels={source: labels, f"{source}-shuffled": labels, target: labels},
         splits={source: splits, f"{source}-shuffled": splits, target: splits},
         cells=cells,
-        runs=[facts | {"replicates": [run] * replicates} for _ in cells],
-        pretraining=[facts | {"task": "labels", "source": name} for name in (source, f"{source}-shuffled")],
+        runs=[metadata | {"replicates": [run] * replicates} for _ in cells],
+        pretraining=[metadata | {"task": "labels", "source": name} for name in (source, f"{source}-shuffled")],
         versions={"Python": "3.11.9"},
     )
 

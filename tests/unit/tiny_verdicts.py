@@ -11,14 +11,14 @@ N_TRAIN = {0.1: 30, 0.3: 90, 1.0: 1296}
 HELPS, HURTS, SAME, OPEN = (0.096, 0.017, 0.188), (-0.05, -0.08, -0.02), (0.002, -0.004, 0.008), (0.008, -0.02, 0.027)
 
 
-def verdict_rows(*intervals, source="hospital", target="clinic", model="gru", metric="macro_auroc", way="finetune"):
+def verdict_rows(*intervals, source="hospital", target="clinic", model="gru", metric="macro_auroc", method="finetune"):
     """Return rows of a verdicts table: one per fraction, from (delta, low, high)."""
     rows = [
         {
             "target": target,
             "source": source,
             "model": model,
-            "arm": f"{way}-{source}",
+            "arm": f"{method}-{source}",
             "fraction": fraction,
             "n_train": n_train,
             "metric": metric,

@@ -54,7 +54,7 @@ def pretrain(job: Job) -> None:
     settings = dict(job.params.settings)
     seed = settings.pop("seed")
     history = _history(rng)
-    facts = {
+    metadata = {
         "source": source,
         "left_out_as_in_a_target": len(read_table(job.input.overlaps)),
         "task": task,
@@ -74,14 +74,14 @@ def pretrain(job: Job) -> None:
         **_how_it_ran(history),
     }
     write_csv(history, job.output.history)
-    write_json(facts, job.output.facts)
+    write_json(metadata, job.output.metadata)
     _write_weights(digest, model, columns, job.output.weights)
 
 
 def import_weights(job: Job) -> None:
     """Stand in for taking over weights from outside."""
     path, model = Path(job.input.weights), job.wildcards.model
-    facts = {
+    metadata = {
         "task": "outside",
         "model": model,
         "options": dict(job.params.options),
@@ -91,7 +91,7 @@ def import_weights(job: Job) -> None:
         "weights": 1000,
         "code": job.params.code,
     }
-    write_json(facts, job.output.facts)
+    write_json(metadata, job.output.metadata)
     _write_weights(_digest_of(job), model, [], job.output.weights)
 
 
@@ -104,7 +104,7 @@ def finetune(job: Job) -> None:
     """Stand in for a cell that starts from the weights of a source."""
     for path in job.input.weights:
         _labels_in_weights(path, job.wildcards.model)
-    _train_cell(job, job.wildcards.way, {"transferred_weights": 900, "new_weights": 100})
+    _train_cell(job, job.wildcards.method, {"transferred_weights": 900, "new_weights": 100})
 
 
 def predict_with_source(job: Job) -> None:
@@ -167,7 +167,7 @@ def _generator(job: Job) -> np.random.Generator:
 
 
 def _train_cell(job: Job, arm: str, taken_over: Mapping[str, int]) -> None:
-    """Write predictions, history and facts of a cell, in the form of ecgtransfer.train.cells."""
+    """Write predictions, history and metadata of a cell, in the form of ecgtransfer.train.cells."""
     rng, transfer = _generator(job), job.params.transfer
     labels, splits = _read_labels(job.input.labels), _read_splits(job.input.splits)
     fraction = float(job.wildcards.fraction)
@@ -196,11 +196,11 @@ def _train_cell(job: Job, arm: str, taken_over: Mapping[str, int]) -> None:
             }
         )
     history = pd.concat(histories)[["replicate", *histories[0].columns[:-1]]]
-    facts = {
+    metadata = {
         "model": job.wildcards.model,
         "options": dict(job.params.options),
-        "arm": arm,
-        "arm_settings": dict(job.params.get("way_settings") or {}),
+        "method": arm,
+        "method_settings": dict(job.params.get("method_settings") or {}),
         "labels": labels.columns.tolist(),
         "fraction": fraction,
         "validation": "test" if validates == "test" else transfer["validation"],
@@ -225,7 +225,7 @@ def _train_cell(job: Job, arm: str, taken_over: Mapping[str, int]) -> None:
     }
     write_arrays(arrays, job.output.predictions)
     write_csv(history, job.output.history)
-    write_json(facts, job.output.facts)
+    write_json(metadata, job.output.metadata)
 
 
 def _read_labels(path: str) -> pd.DataFrame:
@@ -289,12 +289,12 @@ def _labels_in_weights(path: str, model: str) -> list[str]:
     """Return the labels that weights predict; InputError if the file is damaged or of another model."""
     try:
         with safe_open(path, framework="np") as file:
-            facts = json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
+            metadata = json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: is not a readable safetensors file ({error}); delete it") from error
-    if facts.get("model") != model:
-        raise InputError(f"{path}: holds the weights of '{facts.get('model')}', expected '{model}'")
-    labels: list[str] = facts["labels"]
+    if metadata.get("model") != model:
+        raise InputError(f"{path}: holds the weights of '{metadata.get('model')}', expected '{model}'")
+    labels: list[str] = metadata["labels"]
     return labels
 
 

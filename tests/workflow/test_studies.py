@@ -13,7 +13,7 @@ CELLS = {
     "regression2025": 75,
     "features-svm2025": 48,
 }
-"""Targets x models x fractions x (scratch and every way with every source that shares no data set)."""
+"""Targets x models x fractions x (scratch and every method with every source that shares no data set)."""
 SMALL = REPOSITORY / "config/studies/small"
 
 

@@ -1,18 +1,18 @@
-"""The cells of a study, and what their arms are called: ``scratch``, or a way to transfer and its source."""
+"""The cells of a study, and what their arms are called: ``scratch``, or a method of transfer and its source."""
 
 from dataclasses import dataclass
 
 SCRATCH = "scratch"
 FINETUNE = "finetune"
-_BETWEEN = "-"  # the first one of a name: ways have none
+_BETWEEN = "-"  # the first one of a name: methods have none
 
 
-def arm_of(way: str, source: str) -> str:
-    """Return the name of the arm that starts from a source in some way."""
-    return f"{way}{_BETWEEN}{source}"
+def arm_of(method: str, source: str) -> str:
+    """Return the name of the arm that starts from a source by a method."""
+    return f"{method}{_BETWEEN}{source}"
 
 
-def way_of(arm: str) -> str:
+def method_name_of(arm: str) -> str:
     """Return how an arm transfers, such as ``finetune`` or ``partial:2``; empty for the one from scratch."""
     return "" if arm == SCRATCH else arm.partition(_BETWEEN)[0]
 
@@ -37,9 +37,9 @@ class Cell:
         return f"{self.target}/{self.model}/{self.arm}/{self.fraction:g}"
 
     @property
-    def way(self) -> str:
+    def method(self) -> str:
         """How it transfers, such as ``finetune`` or ``partial:2``; empty from scratch."""
-        return way_of(self.arm)
+        return method_name_of(self.arm)
 
     @property
     def source(self) -> str:

@@ -113,15 +113,15 @@ def hours_of(trainings: pd.DataFrame, study: Study, speeds: Mapping[str, float])
     return hours
 
 
-def facts_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
+def metadata_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
     """Yield what past trainings say of themselves; files that are damaged are left out."""
     for path in paths:
         try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
+            metadata = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             continue
-        if isinstance(facts, dict) and "model" in facts and "device" in facts:
-            yield facts
+        if isinstance(metadata, dict) and "model" in metadata and "device" in metadata:
+            yield metadata
 
 
 def past_speeds(runs: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, str]]:
@@ -238,7 +238,7 @@ def _seen_in_replicate(study: Study, n_records: Mapping[str, int], cell: Cell) -
         used = valid if study.transfer.validation == "full" else cell.fraction * valid
     else:
         valid = used = test
-    if cell.way and method_of(cell.way).keeps_features:
+    if cell.method and method_of(cell.method).keeps_features:
         return float(train + valid + test) / PASSES
     section = study.finetune if cell.source else study.scratch
     settings = TrainingSettings.of(section.model_dump())

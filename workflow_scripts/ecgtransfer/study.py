@@ -70,14 +70,14 @@ def datasets_of_targets(study: Study, source: str) -> list[str]:
 
 
 def cells_of(study: Study) -> list[Cell]:
-    """Return every cell of the study: of a target and model scratch first, then way by way every source."""
+    """Return every cell of the study: of a target and model scratch first, then method by method every source."""
     transfer = study.transfer
     return [
         Cell(target, model, arm, fraction)
         for target, model in product(transfer.targets, transfer.models)
         for arm in [
             SCRATCH,
-            *(arm_of(way, source) for way, source in product(transfer.arms, sources_of(study, target, model))),
+            *(arm_of(method, source) for method, source in product(transfer.methods, sources_of(study, target, model))),
         ]
         for fraction in sorted(transfer.fractions)
     ]

@@ -22,7 +22,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.files import read_json, write_csv, write_json, written_whole
 
 Array = NDArray[Any]
-Facts = Mapping[str, Any]
+Metadata = Mapping[str, Any]
 FilePath = str | os.PathLike[str]
 
 _CELL = ["target", "model", "arm", "fraction"]
@@ -100,17 +100,17 @@ def _scores_of(path: FilePath) -> tuple[list[list[str]], dict[tuple[str, str], s
 
 def collect_trainings(
     cells: Sequence[Cell],
-    facts: Sequence[FilePath],
+    metadata: Sequence[FilePath],
     histories: Sequence[FilePath],
-    facts_path: FilePath,
+    metadata_path: FilePath,
     histories_path: FilePath,
 ) -> None:
     """Write ``run.json`` and ``history.csv`` of all cells, the cells in the order of their files."""
     named = [
-        {**{name: getattr(cell, name) for name in _CELL}, "facts": read_json(path)}
-        for cell, path in zip(cells, facts, strict=True)
+        {**{name: getattr(cell, name) for name in _CELL}, "metadata": read_json(path)}
+        for cell, path in zip(cells, metadata, strict=True)
     ]
-    write_json({"runs": named}, facts_path)
+    write_json({"runs": named}, metadata_path)
     tables = [_with_cell(path, cell) for cell, path in zip(cells, histories, strict=True)]
     write_csv(pd.concat(tables), histories_path)
 
@@ -139,9 +139,9 @@ def read_runs(table_path: FilePath, array_path: FilePath, label_path: FilePath |
     return runs
 
 
-def read_facts(path: FilePath) -> dict[Cell, Facts]:
+def read_metadata(path: FilePath) -> dict[Cell, Metadata]:
     """Return the ``run.json`` of all cells, from what `collect_trainings` wrote."""
-    return {Cell(*(run[name] for name in _CELL)): run["facts"] for run in read_json(path)["runs"]}
+    return {Cell(*(run[name] for name in _CELL)): run["metadata"] for run in read_json(path)["runs"]}
 
 
 def read_histories(path: FilePath) -> dict[Cell, pd.DataFrame]:

@@ -87,20 +87,20 @@ class Progress:
         return dict(zip(MEASURES, (epochs, epochs * self.steps_per_epoch, seconds), strict=True))
 
 
-def training_of(cell: Cell, history: pd.DataFrame, facts: Mapping[str, Any]) -> Training:
+def training_of(cell: Cell, history: pd.DataFrame, metadata: Mapping[str, Any]) -> Training:
     """Return how a cell was trained, from its ``history.csv`` and ``run.json``."""
-    settings = TrainingSettings(**facts["settings"])
-    by_gradients = cell.arm == SCRATCH or method_of(cell.way).by_gradients
+    settings = TrainingSettings(**metadata["settings"])
+    by_gradients = cell.arm == SCRATCH or method_of(cell.method).by_gradients
     steps = [
         settings.steps_per_epoch(replicate["n_train"]) if by_gradients else math.nan
-        for replicate in facts["replicates"]
+        for replicate in metadata["replicates"]
     ]
     return Training(cell.target, cell.model, cell.arm, cell.fraction, history, np.asarray(steps, dtype=np.float64))
 
 
-def trainings_of(facts: Mapping[Cell, Mapping[str, Any]], histories: Mapping[Cell, pd.DataFrame]) -> list[Training]:
+def trainings_of(metadata: Mapping[Cell, Mapping[str, Any]], histories: Mapping[Cell, pd.DataFrame]) -> list[Training]:
     """Return how all cells were trained, from the ``run.json`` and the ``history.csv`` of each."""
-    return [training_of(cell, histories[cell], of_cell) for cell, of_cell in facts.items()]
+    return [training_of(cell, histories[cell], of_cell) for cell, of_cell in metadata.items()]
 
 
 def replicate_convergence(trainings: Sequence[Training]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from ecgtransfer.prepare.formats.units import NO_UNIT
 from ecgtransfer.source import LABELS, SUFFIXES, Source
 from ecgtransfer.study import corpora_of, is_outside, leaks, sources_of, trained_sources
 
-_LONGEST_CORPUS = 200  # characters; with the way to transfer before it, it names a folder
+_LONGEST_CORPUS = 200  # characters; with the method of transfer before it, it names a folder
 _OPTIONS_OF_ALL = ("age_sex",)
 
 

@@ -15,6 +15,6 @@ _SECTIONS: dict[str, Any] = {
 }
 
 if TYPE_CHECKING:
-    Arms = Section
+    Methods = Section
 else:
-    Arms = create_model("Arms", __base__=Section, __doc__="The section ``arms``.", **_SECTIONS)
+    Methods = create_model("Methods", __base__=Section, __doc__="The section ``methods``.", **_SECTIONS)

@@ -35,6 +35,8 @@ _BOUNDS = {
     Lt: ("lt", "less than"),
 }
 _UNKNOWN = ("extra_forbidden", "invalid_key")
+_RENAMED = {"arms": "methods", "transfer.arms": "transfer.methods"}
+"""Keys of earlier versions, and what they are called now."""
 # How pydantic marks places: where the key itself is wrong, and which of several kinds of value was tried.
 _IN_KEY = "[key]"
 _TAGS = ("function-after[", "literal[")
@@ -74,6 +76,8 @@ def _in_words(model: type[Section], found: ErrorDetails) -> str:
     if kind == "missing" or (len(loc) < len(found["loc"]) and kind == "literal_error"):
         return ""
     if kind in _UNKNOWN:
+        if now := _RENAMED.get(_place(loc)):
+            return f"`{_place(loc)}` is now called `{now}`"
         *above, last = loc
         known = list(_kind_at(model, above).of.model_fields)
         return f"`{last}` is not a key of {_subject(above)}{did_you_mean(last, known)}"

@@ -20,7 +20,7 @@ from ecgtransfer.config.keys import (
     Whole,
     key,
 )
-from ecgtransfer.config.methods import Arms
+from ecgtransfer.config.methods import Methods
 from ecgtransfer.config.preparing import Labels, Signals, Splits
 from ecgtransfer.config.training import Hardware, ModelOptions, OutsideWeights, Pretrain, Training
 from ecgtransfer.methods import METHODS, method_class, spellings
@@ -37,8 +37,8 @@ class Transfer(Section):
     """corpora to pre-train on, and names of `outside_weights`; none serves a target with which it shares a data set"""
     targets: _Names = key(min_length=1)
     """corpora for which labels are few; a source that shares recordings with one is trained without them"""
-    arms: Annotated[list[_Method], ONCE] = key(["finetune"], min_length=1)
-    """ways to transfer, see below; from scratch is always trained, too"""
+    methods: Annotated[list[_Method], ONCE] = key(["finetune"], min_length=1)
+    """methods of transfer, see below; from scratch is always trained, too"""
     models: _Names = key(min_length=1)
     """models of the registry"""
     fractions: Annotated[list[Annotated[Number, Field(gt=0, le=1)]], ONCE] = key(
@@ -126,7 +126,7 @@ class Study(Section):
     outside_weights: dict[Name, OutsideWeights] = key({})
     """weights that were trained elsewhere, by a name of your choice, which `transfer.sources` can name"""
     transfer: Transfer = key()
-    """the plan of the study; every target is trained from scratch and, in every way, from every source"""
+    """the plan of the study; every target is trained from scratch and, by every method, from every source"""
     training: Training = Training()
     """what all trainings share; `pretrain`, `scratch` and `finetune` say what is otherwise there"""
     pretrain: Pretrain = Pretrain()
@@ -134,9 +134,9 @@ class Study(Section):
     scratch: Training = Training()
     """trainings on a fraction of a target from random weights"""
     finetune: Training = Training()
-    """trainings on a fraction of a target from pre-trained weights, in all ways to transfer"""
-    arms: Arms = Arms()
-    """what ways to transfer have beyond the section `finetune`"""
+    """trainings on a fraction of a target from pre-trained weights, by all methods of transfer"""
+    methods: Methods = Methods()
+    """what methods of transfer have beyond the section `finetune`"""
     hardware: Hardware = Hardware()
     """how training uses the machine"""
     score: Score = Score()

@@ -11,10 +11,12 @@ from pydantic.fields import FieldInfo
 from ecgtransfer.config.keys import Section
 from ecgtransfer.config.study import Study
 from ecgtransfer.config.training import Training
+from ecgtransfer.methods import METHODS, method_class
 
 ANY = "*"
 """In the path of a key: the name of an entry, such as that of a data set."""
 _TABLE = re.compile(r"<!-- keys: (?P<sections>.+?) -->\n.*?<!-- end -->", re.DOTALL)
+_METHODS_TABLE = re.compile(r"<!-- methods -->\n.*?<!-- end -->", re.DOTALL)
 _HEAD = "| key | meaning | unit | default | reruns |\n|---|---|---|---|---|\n"
 _TAKE_OVER = ("pretrain", "scratch", "finetune")
 
@@ -84,7 +86,7 @@ def _in_yaml(value: Any) -> str:
 
 
 def with_tables(readme: str, default: Mapping[str, Any], reruns: Mapping[str, str]) -> str:
-    """Return the README with its tables of keys made anew.
+    """Return the README with its tables of keys and of methods made anew.
 
     Parameters
     ----------
@@ -111,7 +113,14 @@ def with_tables(readme: str, default: Mapping[str, Any], reruns: Mapping[str, st
         ]
         return f"<!-- keys: {found['sections']} -->\n{_HEAD}" + "".join(f"{row}\n" for row in rows) + "<!-- end -->"
 
-    return _TABLE.sub(table, readme)
+    return _METHODS_TABLE.sub(_table_of_methods(), _TABLE.sub(table, readme))
+
+
+def _table_of_methods() -> str:
+    kinds = map(method_class, METHODS)
+    rows = [f"| `{kind.spelling.partition(' ')[0]}` | {kind.meaning} |" for kind in kinds]
+    head = ["<!-- methods -->", "| entry of `methods` | what becomes of the weights of the source |", "|---|---|"]
+    return "\n".join([*head, *rows, "<!-- end -->"])
 
 
 def _name_in_table(path: str, sections: list[str]) -> str:

@@ -1,6 +1,6 @@
 """What readers of figures and pages see in place of the names that files have."""
 
-from ecgtransfer.arms import SCRATCH, source_of, way_of
+from ecgtransfer.arms import SCRATCH, method_name_of, source_of
 from ecgtransfer.errors import printable
 from ecgtransfer.methods import method_of
 from ecgtransfer.source import LABELS, Source
@@ -34,12 +34,12 @@ def series_name(arm: str) -> str:
         name += ", labels shuffled (control)"
     elif Source.of(source).task != LABELS:
         name += _TASK_NAMES[Source.of(source).task]
-    return name + way_name(arm)
+    return name + method_words(arm)
 
 
-def way_name(arm: str) -> str:
+def method_words(arm: str) -> str:
     """Say in words, to end a description with, how an arm transfers; nothing where all layers are fine-tuned."""
-    words = method_of(way_of(arm)).in_figures_here if arm != SCRATCH else ""
+    words = method_of(method_name_of(arm)).in_figures_here if arm != SCRATCH else ""
     return words and f", {words}"
 
 

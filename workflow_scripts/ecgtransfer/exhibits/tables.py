@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.arms import FINETUNE, way_of
+from ecgtransfer.arms import FINETUNE, method_name_of
 from ecgtransfer.exhibits.names import series_name
 
 Columns = Mapping[str, Callable[[Any], str]]
@@ -68,10 +68,10 @@ def fraction(row: Any) -> str:
     return f"{row.fraction:g}"
 
 
-def source_and_way(row: Any) -> str:
+def source_and_method(row: Any) -> str:
     """Return the source as the config names it, and how it was used where that is not fine-tuning."""
-    way = way_of(row.arm)
-    return str(row.source) if way == FINETUNE else f"{row.source} ({way})"
+    method = method_name_of(row.arm)
+    return str(row.source) if method == FINETUNE else f"{row.source} ({method})"
 
 
 CELL: Columns = {"target": word("target"), "model": word("model"), "trained": trained, "fraction": fraction}

@@ -92,13 +92,13 @@ _Members = list[tuple[Run, Run]]
 
 def compute(
     runs: Sequence[Run],
-    facts: Mapping[Cell, Mapping[str, Any]],
+    metadata: Mapping[Cell, Mapping[str, Any]],
     families: Mapping[str, str],
     confidence: float,
     seed: int,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of `architectures` and `transferred_shares`."""
-    shares = transferred_shares(facts, families)
+    shares = transferred_shares(metadata, families)
     return {
         "architectures": architectures(runs, families, shares, confidence, seed),
         "transferred_shares": shares,
@@ -122,16 +122,16 @@ def transferred_shares(cells: Mapping[Cell, Mapping[str, Any]], families: Mappin
         ``head`` is the option of that name of recurrent models, ``flatten`` or ``pool``, else empty.
     """
     rows: list[dict[str, object]] = []
-    for cell, facts in cells.items():
+    for cell, metadata in cells.items():
         if cell.arm == SCRATCH:
             continue
-        first = facts["replicates"][0]  # they differ in values, not in layers
+        first = metadata["replicates"][0]  # they differ in values, not in layers
         transferred, new = first["transferred_weights"], first["new_weights"]
         rows.append(
             {
                 **key_of(cell),
                 "family": (family := families.get(cell.model, "")),
-                "head": facts["options"].get("head", PUBLISHED_HEAD) if family == RECURRENT else "",
+                "head": metadata["options"].get("head", PUBLISHED_HEAD) if family == RECURRENT else "",
                 **{"transferred_weights": transferred, "new_weights": new},
                 "transferred_share": transferred / (transferred + new),
             }

@@ -2,8 +2,8 @@
 
 A claim is agreed with where the interval of its measure lies on its side of no difference, contradicted where it lies
 on the other side, undecided where it holds no difference, and not examined where the study has no cells for it.
-Fine-tuning is what was published, so other ways to transfer do not count, nor do sources whose labels are shuffled or
-that are learnt from in other ways than by labels.
+Fine-tuning is what was published, so other methods of transfer do not count, nor do sources whose labels are shuffled
+or that are learnt from in other ways than by labels.
 """
 
 import math
@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ecgtransfer.arms import FINETUNE, Cell, source_of, way_of
+from ecgtransfer.arms import FINETUNE, Cell, method_name_of, source_of
 from ecgtransfer.compare.convergence import mean_over_replicates, replicate_convergence, trainings_of
 from ecgtransfer.compare.gains import CONVOLUTIONAL, RECURRENT, Gain, interval_over_targets, mean_gain
 from ecgtransfer.compare.runs import Run, pairs
@@ -92,7 +92,7 @@ interval, and whether it agrees, contradicts or leaves the claim undecided. The 
 
 def compute(
     runs: Sequence[Run],
-    facts: Mapping[Cell, Mapping[str, Any]],
+    metadata: Mapping[Cell, Mapping[str, Any]],
     histories: Mapping[Cell, pd.DataFrame],
     families: Mapping[str, str],
     joined: Collection[str],
@@ -100,7 +100,7 @@ def compute(
     seed: int,
 ) -> dict[str, pd.DataFrame]:
     """Return the table of `claims`."""
-    by_replicate = replicate_convergence(trainings_of(facts, histories))
+    by_replicate = replicate_convergence(trainings_of(metadata, histories))
     return {"claims": claims(runs, by_replicate, families, joined, confidence, seed)}
 
 
@@ -176,7 +176,7 @@ def claims(
 def _counts(arm: str) -> bool:
     """Tell whether an arm is what was published: fine-tuned from a source that was learnt by its true labels."""
     source = source_of(arm)
-    return way_of(arm) == FINETUNE and Source.of(source).task == LABELS and not Source.of(source).shuffled
+    return method_name_of(arm) == FINETUNE and Source.of(source).task == LABELS and not Source.of(source).shuffled
 
 
 def _declines(smallest: Sequence[Gain], largest: Sequence[Gain]) -> list[Gain]:

@@ -67,10 +67,10 @@ _NUMBERS = REPLICATE_CONVERGENCE_COLUMNS[REPLICATE_CONVERGENCE_COLUMNS.index("go
 
 
 def compute(
-    facts: Mapping[Cell, Mapping[str, Any]], histories: Mapping[Cell, pd.DataFrame], confidence: float
+    metadata: Mapping[Cell, Mapping[str, Any]], histories: Mapping[Cell, pd.DataFrame], confidence: float
 ) -> dict[str, pd.DataFrame]:
     """Return the table of `convergence`."""
-    return {"convergence": convergence(replicate_convergence(trainings_of(facts, histories)), confidence)}
+    return {"convergence": convergence(replicate_convergence(trainings_of(metadata, histories)), confidence)}
 
 
 def convergence(by_replicate: pd.DataFrame, confidence: float) -> pd.DataFrame:

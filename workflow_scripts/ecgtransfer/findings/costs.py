@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from ecgtransfer.arms import SCRATCH, Cell
 from ecgtransfer.compare.convergence import mean_over_replicates, replicate_convergence, trainings_of
 from ecgtransfer.compare.tables import KEY_COLUMNS, KEY_MEANING, TableForm, key_of, sorted_table
-from ecgtransfer.exhibits.names import series_name, way_name
+from ecgtransfer.exhibits.names import method_words, series_name
 from ecgtransfer.exhibits.page_parts import Part, exhibit
 from ecgtransfer.exhibits.style import (
     BLUE,
@@ -33,7 +33,7 @@ from ecgtransfer.exhibits.style import (
 )
 from ecgtransfer.exhibits.tables import Columns, count, fraction, named_rows, word
 
-Facts = Mapping[str, Any]
+Metadata = Mapping[str, Any]
 
 COST_COLUMNS = [
     *("stage", *KEY_COLUMNS, "n_trainings", "wall_seconds", "device_seconds", "joules"),
@@ -83,20 +83,20 @@ paid for itself by the time that fine-tuning saves. Times on different devices d
 
 
 def compute(
-    facts: Mapping[Cell, Facts],
+    metadata: Mapping[Cell, Metadata],
     histories: Mapping[Cell, pd.DataFrame],
-    pretraining: Sequence[Facts],
+    pretraining: Sequence[Metadata],
     confidence: float,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of `costs` and `break_even`."""
     pretrainings = by_source_and_model(pretraining)
     return {
-        "costs": costs(facts, pretrainings),
-        "break_even": break_even(replicate_convergence(trainings_of(facts, histories)), pretrainings, confidence),
+        "costs": costs(metadata, pretrainings),
+        "break_even": break_even(replicate_convergence(trainings_of(metadata, histories)), pretrainings, confidence),
     }
 
 
-def costs(cells: Mapping[Cell, Facts], pretrainings: Mapping[tuple[str, str], Sequence[Facts]]) -> pd.DataFrame:
+def costs(cells: Mapping[Cell, Metadata], pretrainings: Mapping[tuple[str, str], Sequence[Metadata]]) -> pd.DataFrame:
     """Return what each cell and each pre-training cost.
 
     Parameters
@@ -124,7 +124,8 @@ def costs(cells: Mapping[Cell, Facts], pretrainings: Mapping[tuple[str, str], Se
             On what they ran. Costs on different devices do not compare.
     """
     rows = [
-        {"stage": TRAINING, **key_of(cell), **_sums([facts], len(facts["replicates"]))} for cell, facts in cells.items()
+        {"stage": TRAINING, **key_of(cell), **_sums([metadata], len(metadata["replicates"]))}
+        for cell, metadata in cells.items()
     ]
     rows += [
         {"stage": PRETRAINING, "target": "", "source": source, "model": model, "arm": "", "fraction": math.nan}
@@ -134,17 +135,17 @@ def costs(cells: Mapping[Cell, Facts], pretrainings: Mapping[tuple[str, str], Se
     return sorted_table(rows, COST_COLUMNS, ["stage", *KEY_COLUMNS])
 
 
-def by_source_and_model(pretrainings: Iterable[Facts]) -> dict[tuple[str, str], list[Facts]]:
+def by_source_and_model(pretrainings: Iterable[Metadata]) -> dict[tuple[str, str], list[Metadata]]:
     """Return the ``run.json`` of pre-trainings as `costs` takes them; weights from outside are left out."""
-    grouped: dict[tuple[str, str], list[Facts]] = {}
-    for facts in pretrainings:
-        if facts["task"] != "outside":
-            grouped.setdefault((facts["source"], facts["model"]), []).append(facts)
+    grouped: dict[tuple[str, str], list[Metadata]] = {}
+    for metadata in pretrainings:
+        if metadata["task"] != "outside":
+            grouped.setdefault((metadata["source"], metadata["model"]), []).append(metadata)
     return grouped
 
 
 def break_even(
-    by_replicate: pd.DataFrame, pretrainings: Mapping[tuple[str, str], Sequence[Facts]], confidence: float
+    by_replicate: pd.DataFrame, pretrainings: Mapping[tuple[str, str], Sequence[Metadata]], confidence: float
 ) -> pd.DataFrame:
     """Return after how many targets each pre-training has paid for itself, in wall time.
 
@@ -207,20 +208,20 @@ def _targets_to_pay(pretraining: float, saved: float) -> float:
     return math.ceil(round(pretraining / saved, 9))  # 100.00000000000001 is 100
 
 
-def _wall_seconds(replicates: Sequence[Facts]) -> float:
+def _wall_seconds(replicates: Sequence[Metadata]) -> float:
     """Return the mean wall time of one pre-training; NaN where there is none."""
-    return float(np.mean([facts["wall_seconds"] for facts in replicates])) if replicates else math.nan
+    return float(np.mean([metadata["wall_seconds"] for metadata in replicates])) if replicates else math.nan
 
 
-def _sums(facts: Sequence[Facts], n_trainings: int) -> dict[str, object]:
+def _sums(metadata: Sequence[Metadata], n_trainings: int) -> dict[str, object]:
     """Return what one or several files say together; their device is that of the first one."""
-    joules = [each["energy_joules"] for each in facts]
+    joules = [each["energy_joules"] for each in metadata]
     return {
         "n_trainings": n_trainings,
-        "wall_seconds": float(sum(each["wall_seconds"] for each in facts)),
-        "device_seconds": float(sum(each["device_seconds"] for each in facts)),
+        "wall_seconds": float(sum(each["wall_seconds"] for each in metadata)),
+        "device_seconds": float(sum(each["device_seconds"] for each in metadata)),
         "joules": math.nan if None in joules else float(sum(joules)),
-        **{name: facts[0][name] for name in ("device", "threads", "processes")},
+        **{name: metadata[0][name] for name in ("device", "threads", "processes")},
     }
 
 
@@ -266,7 +267,7 @@ def _kind(stage: str, arm: object) -> str:
     """Return in words what a row was spent on."""
     if stage == "pretraining":
         return _PRETRAINING
-    return _FROM_SCRATCH if arm == SCRATCH else "trainings after pre-training" + way_name(str(arm))
+    return _FROM_SCRATCH if arm == SCRATCH else "trainings after pre-training" + method_words(str(arm))
 
 
 def _in_order(kinds: set[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.arms import Cell
-from ecgtransfer.compare.collected import Facts, read_facts, read_histories, read_runs
+from ecgtransfer.compare.collected import Metadata, read_histories, read_metadata, read_runs
 from ecgtransfer.compare.draws import Draws
 from ecgtransfer.compare.predictions import Arrays, Meeting, OnDemand, load_source_predictions
 from ecgtransfer.compare.runs import Run
@@ -42,9 +42,9 @@ def _runs_with_labels(files: Files, settings: Settings) -> list[Run]:
     return read_runs(files["scores"], files["resamples"], files["label_scores"])
 
 
-def _facts(files: Files, settings: Settings) -> dict[Cell, Facts]:
+def _metadata(files: Files, settings: Settings) -> dict[Cell, Metadata]:
     """Return the ``run.json`` of every cell."""
-    return read_facts(files["facts"])
+    return read_metadata(files["metadata"])
 
 
 def _histories(files: Files, settings: Settings) -> dict[Cell, pd.DataFrame]:
@@ -52,7 +52,7 @@ def _histories(files: Files, settings: Settings) -> dict[Cell, pd.DataFrame]:
     return read_histories(files["histories"])
 
 
-def _pretraining(files: Files, settings: Settings) -> list[Facts]:
+def _pretraining(files: Files, settings: Settings) -> list[Metadata]:
     """Return the ``run.json`` of every pre-training."""
     return [read_json(path) for path in files["pretraining"]]
 
@@ -105,7 +105,7 @@ def _draws(files: Files, settings: Settings) -> Draws:
 READ: Mapping[str, Callable[[Files, Settings], Any]] = {
     "runs": _runs,
     "runs_with_labels": _runs_with_labels,
-    "facts": _facts,
+    "metadata": _metadata,
     "histories": _histories,
     "pretraining": _pretraining,
     "labels": _labels,

@@ -1,4 +1,4 @@
-"""The headline of a target: what one way to transfer brings there, mean over all models and sources of the study.
+"""The headline of a target: what one method of transfer brings there, mean over all models and sources of the study.
 
 Choosing the best model or source by its test scores, and reporting that, would be too good to be true; a mean is not.
 """
@@ -25,8 +25,8 @@ TABLES = {
     "headlines": TableForm(
         VERDICT_COLUMNS,
         "verdicts, mean over all models and sources",
-        "One row per target, fraction and metric, of the first of `transfer.arms`; sources with shuffled labels do not"
-        " count.",
+        "One row per target, fraction and metric, of the first of `transfer.methods`; sources with shuffled labels do"
+        " not count.",
         {", ".join(VERDICT_COLUMNS): "as in verdicts.csv, with `all models` and `all sources` in place of names"},
     ),
     "headline_savings": TableForm(
@@ -38,16 +38,16 @@ TABLES = {
 }
 
 
-def compute(runs: Sequence[Run], way: str, confidence: float, margin: float, seed: int) -> dict[str, pd.DataFrame]:
+def compute(runs: Sequence[Run], method: str, confidence: float, margin: float, seed: int) -> dict[str, pd.DataFrame]:
     """Return verdicts and label savings of `mean_runs`."""
-    all_together = mean_runs(runs, way)
+    all_together = mean_runs(runs, method)
     return {
         "headlines": verdicts(all_together, confidence, margin, seed),
         "headline_savings": label_savings(all_together, confidence, seed),
     }
 
 
-def mean_runs(runs: Sequence[Run], way: str) -> list[Run]:
+def mean_runs(runs: Sequence[Run], method: str) -> list[Run]:
     """Return two runs per target and fraction that stand for all: with transferred weights, and their partner.
 
     Every comparison of a model and a source counts once, so a model from scratch counts as often as it has sources.
@@ -59,8 +59,8 @@ def mean_runs(runs: Sequence[Run], way: str) -> list[Run]:
     ----------
     runs
         All cells of a study.
-    way
-        The way to transfer that counts, such as ``finetune``.
+    method
+        The method of transfer that counts, such as ``finetune``.
 
     Raises
     ------
@@ -69,12 +69,12 @@ def mean_runs(runs: Sequence[Run], way: str) -> list[Run]:
     """
     compared: defaultdict[tuple[str, float], list[tuple[Run, Run]]] = defaultdict(list)
     for run, scratch in pairs(runs):
-        if run.way == way and not Source.of(run.source).shuffled:
+        if run.method == method and not Source.of(run.source).shuffled:
             compared[run.target, run.fraction].append((run, scratch))
     return [
         _mean([pair[place] for pair in members], arm)
         for members in compared.values()
-        for place, arm in enumerate((arm_of(way, ALL_SOURCES), SCRATCH))
+        for place, arm in enumerate((arm_of(method, ALL_SOURCES), SCRATCH))
     ]
 
 

@@ -40,14 +40,14 @@ TABLES = {
 
 
 def compute(
-    facts: Mapping[Cell, Mapping[str, Any]], histories: Mapping[Cell, pd.DataFrame], confidence: float
+    metadata: Mapping[Cell, Mapping[str, Any]], histories: Mapping[Cell, pd.DataFrame], confidence: float
 ) -> dict[str, pd.DataFrame]:
     """Return the table of `optimism`."""
-    return {"optimism": optimism(histories, facts, confidence)}
+    return {"optimism": optimism(histories, metadata, confidence)}
 
 
 def optimism(
-    histories: Mapping[Cell, pd.DataFrame], facts: Mapping[Cell, Mapping[str, Any]], confidence: float
+    histories: Mapping[Cell, pd.DataFrame], metadata: Mapping[Cell, Mapping[str, Any]], confidence: float
 ) -> pd.DataFrame:
     """Return the score in the epoch that was chosen on the test records, beside that in the last one.
 
@@ -55,7 +55,7 @@ def optimism(
     ----------
     histories
         The ``history.csv`` of every cell: ``replicate,epoch,valid_macro_auroc,valid_weighted_f1``.
-    facts
+    metadata
         The ``run.json`` of every cell. Those are left out that chose on validation records, where ``validation`` is not
         ``test``.
     confidence
@@ -73,9 +73,9 @@ def optimism(
         If the chosen epoch of a replicate is not in its history.
     """
     rows: list[dict[str, object]] = []
-    for cell, fact in facts.items():
-        if fact["validation"] == TEST:
-            rows += _of_cell(cell, histories[cell], fact["replicates"], confidence)
+    for cell, of_cell in metadata.items():
+        if of_cell["validation"] == TEST:
+            rows += _of_cell(cell, histories[cell], of_cell["replicates"], confidence)
     return sorted_table(rows, OPTIMISM_COLUMNS)
 
 

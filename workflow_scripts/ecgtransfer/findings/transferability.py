@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ecgtransfer.arms import Cell, way_of
+from ecgtransfer.arms import Cell, method_name_of
 from ecgtransfer.compare.predictions import Arrays, Meeting
 from ecgtransfer.compare.runs import Run, cell_of, pairs
 from ecgtransfer.compare.tables import CELL_COLUMNS, CELL_MEANING, KEY_COLUMNS, TableForm, key_of, sorted_table
@@ -40,7 +40,7 @@ MEASURES = {"delta": ("macro_auroc", "delta"), "transfer_auroc": ("macro_auroc",
 MEASURES |= {"transfer_weighted_f1": ("weighted_f1", "transfer")}
 """What MELEP is laid beside: metric and column of the verdicts."""
 TRANSFERABILITY_COLUMNS = [*CELL_COLUMNS, "melep", *MEASURES]
-TRANSFERABILITY_CORRELATION_COLUMNS = ["way", "measure", "spearman", "n"]
+TRANSFERABILITY_CORRELATION_COLUMNS = ["method", "measure", "spearman", "n"]
 TABLES = {
     "transferability": TableForm(
         TRANSFERABILITY_COLUMNS,
@@ -56,9 +56,9 @@ TABLES = {
     "transferability_correlation": TableForm(
         TRANSFERABILITY_CORRELATION_COLUMNS,
         "how well MELEP tells it",
-        "One row per way to transfer and measure.",
+        "One row per method of transfer and measure.",
         {
-            "way, measure": "`delta`, `transfer_auroc` or `transfer_weighted_f1` of a way",
+            "method, measure": "`delta`, `transfer_auroc` or `transfer_weighted_f1` of a method",
             "spearman, n": "correlation of `melep` with it over so many cells",
         },
     ),
@@ -188,7 +188,7 @@ def transferability(meleps_of_cells: Mapping[Cell, Sequence[float]], verdicts: p
     Parameters
     ----------
     meleps_of_cells
-        The values of `meleps` of each cell with transferred weights; every way of a source and fraction has the same.
+        The values of `meleps` of each cell with transferred weights; the same for all methods of a source and fraction.
     verdicts
         The table of `gains`, or `ecgtransfer.compare.verdicts.verdicts`.
 
@@ -228,17 +228,17 @@ def transferability_correlations(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns `TRANSFERABILITY_CORRELATION_COLUMNS`, a row per way to transfer and measure, over all its ``n`` cells
-        that have both. Below 0 where MELEP tells well. Empty for fewer than three cells, or where either is the same
-        everywhere. Cells of a target share its recordings, so there is no p-value.
+        Columns `TRANSFERABILITY_CORRELATION_COLUMNS`, a row per method of transfer and measure, over all its ``n``
+        cells that have both. Below 0 where MELEP tells well. Empty for fewer than three cells, or where either is the
+        same everywhere. Cells of a target share its recordings, so there is no p-value.
     """
     rows: list[dict[str, object]] = []
-    for way, cells in table.groupby(table["arm"].map(way_of)):
+    for method, cells in table.groupby(table["arm"].map(method_name_of)):
         for measure in MEASURES:
             known = cells.dropna(subset=["melep", measure])
             correlation = spearman(known["melep"], known[measure])
-            rows.append({"way": way, "measure": measure, "spearman": correlation, "n": len(known)})
-    return sorted_table(rows, TRANSFERABILITY_CORRELATION_COLUMNS, ["way", "measure"])
+            rows.append({"method": method, "measure": measure, "spearman": correlation, "n": len(known)})
+    return sorted_table(rows, TRANSFERABILITY_CORRELATION_COLUMNS, ["method", "measure"])
 
 
 _MEASURE = "delta"
@@ -251,25 +251,25 @@ def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFram
     rows = transferability[transferability["melep"].notna() & transferability["delta"].notna()]
     if rows.empty:
         return nothing_to_show("No MELEP to show: no source of the study has a model of labels that could be asked.")
-    rows = rows.assign(way=rows["arm"].map(way_of))
-    found = {row.way: row for row in named_rows(transferability_correlation) if row.measure == _MEASURE}
-    ways = list(rows["way"].drop_duplicates())
+    rows = rows.assign(method=rows["arm"].map(method_name_of))
+    found = {row.method: row for row in named_rows(transferability_correlation) if row.measure == _MEASURE}
+    methods = list(rows["method"].drop_duplicates())
     styles = series_styles(rows["target"])
-    n_columns = min(len(ways), _PANELS_PER_ROW)
+    n_columns = min(len(methods), _PANELS_PER_ROW)
     width = WIDTH if n_columns > 1 else LEAST_WIDTH
-    figure = new_figure(width, -(-len(ways) // n_columns) * _PANEL_HEIGHT)
-    grid = figure.add_gridspec(-(-len(ways) // n_columns), n_columns)
+    figure = new_figure(width, -(-len(methods) // n_columns) * _PANEL_HEIGHT)
+    grid = figure.add_gridspec(-(-len(methods) // n_columns), n_columns)
     first = None
-    for number, way in enumerate(ways):
+    for number, method in enumerate(methods):
         axes = figure.add_subplot(grid[divmod(number, n_columns)], sharex=first, sharey=first)
         first = first or axes
         axes.axhline(0, color="0.3", linewidth=0.8, zorder=1)
-        of_way = rows[rows["way"] == way]
+        of_method = rows[rows["method"] == method]
         for target, style in styles.items():
-            of_target = of_way[of_way["target"] == target]
+            of_target = of_method[of_method["target"] == target]
             hollow = {**style, "linestyle": "none", "markerfacecolor": "none"}
             axes.plot(of_target["melep"], of_target["delta"], **hollow, markersize=3.5, markeredgewidth=0.8)
-        title_panel(axes, [way, _in_words(found.get(way))], width / n_columns)
+        title_panel(axes, [method, _in_words(found.get(method))], width / n_columns)
         dress(
             axes, "MELEP of the source's model on the training recordings", f"gain in {METRIC_NAMES[ANSWERED_METRIC]}"
         )
@@ -280,7 +280,7 @@ def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFram
 
 
 def _in_words(row: Any) -> str:
-    """Return the correlation of a way over all its cells, as a title says it."""
+    """Return the correlation of a method over all its cells, as a title says it."""
     if row is None or pd.isna(row.spearman):
         return "no correlation"
     return f"Spearman {round(row.spearman, 2) + 0.0:.2f} over {row.n:.0f} cells"

@@ -27,7 +27,7 @@ from ecgtransfer.exhibits.style import (
     mark,
     nothing_to_show,
 )
-from ecgtransfer.exhibits.tables import Columns, Table, fraction, interval, source_and_way, table_of, value, word
+from ecgtransfer.exhibits.tables import Columns, Table, fraction, interval, source_and_method, table_of, value, word
 from ecgtransfer.source import Source
 from ecgtransfer.statistics.inference import equivalence, holm, percentile_interval, resampled_mean, two_sided_p
 from ecgtransfer.statistics.resampling import replicate_draws
@@ -211,7 +211,7 @@ equivalent: the 90 % interval lies within ±{{ "%g" | format(config.compare.marg
 </details>
 """
 _CELL: Columns = {
-    **{"target": word("target"), "model": word("model"), "pre-trained on": source_and_way},
+    **{"target": word("target"), "model": word("model"), "pre-trained on": source_and_method},
     "fraction": fraction,
 }
 _VERDICTS: Columns = {

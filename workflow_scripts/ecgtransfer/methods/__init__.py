@@ -39,7 +39,7 @@ class Method:
     Attributes
     ----------
     settings
-        What the config section ``arms`` says of it.
+        What the config section ``methods`` says of it.
     name
         Of its module.
     spelling, pattern
@@ -139,7 +139,7 @@ class Method:
 
 
 def method_of(text: str, settings: Mapping[str, Any] | None = None) -> Method:
-    """Return the method that an entry of ``transfer.arms`` names, with what the section ``arms`` says of it.
+    """Return the method that an entry of ``transfer.methods`` names, with what the section ``methods`` says of it.
 
     Raises
     ------
@@ -148,10 +148,12 @@ def method_of(text: str, settings: Mapping[str, Any] | None = None) -> Method:
     """
     name = text.partition(":")[0]
     if name not in METHODS:
-        raise InputError(f"transfer.arms: '{text}' is no method; known are {spellings()}{did_you_mean(name, METHODS)}")
+        raise InputError(
+            f"transfer.methods: '{text}' is no method; known are {spellings()}{did_you_mean(name, METHODS)}"
+        )
     method = method_class(name)
     if not re.fullmatch(method.pattern, text):
-        raise InputError(f"transfer.arms: '{text}' should be {method.spelling}")
+        raise InputError(f"transfer.methods: '{text}' should be {method.spelling}")
     return method.of(text, method.Settings.model_validate(settings or {}))
 
 

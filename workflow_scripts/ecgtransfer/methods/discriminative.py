@@ -12,7 +12,7 @@ class Discriminative(Method):
     """Trains every group of layers some times more slowly than the one above it, the head at the full rate."""
 
     class Settings(Section):
-        """The section ``arms.discriminative``."""
+        """The section ``methods.discriminative``."""
 
         rate_ratio: Number = key(2.6, ge=1, le=100)
         """how many times slower each group of layers learns than the one above (Howard & Ruder 2018)"""

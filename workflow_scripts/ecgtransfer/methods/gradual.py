@@ -12,7 +12,7 @@ class Gradual(Method):
     """Trains the head first, and every few epochs one more group of layers from the top."""
 
     class Settings(Section):
-        """The section ``arms.gradual``."""
+        """The section ``methods.gradual``."""
 
         epochs_per_group: Whole = key(1, unit="epochs", ge=1)
         """epochs until the next group of layers is trained, too"""

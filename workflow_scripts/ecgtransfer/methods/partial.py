@@ -51,7 +51,7 @@ class Partial(Method):
         """Return what is trained; InputError if that is the head alone."""
         if self.n_frozen >= len(body_of(model)):
             raise InputError(
-                f"transfer.arms: {self} freezes everything but the head, as the model has {len(body_of(model))} layer"
-                " groups; use probe for that, or a smaller number"
+                f"transfer.methods: {self} freezes everything but the head, as the model has {len(body_of(model))}"
+                " layer groups; use probe for that, or a smaller number"
             )
         return super().plan(model)

@@ -12,7 +12,7 @@ class Probe(Method):
     """Trains the head alone."""
 
     class Settings(Section):
-        """The section ``arms.probe``."""
+        """The section ``methods.probe``."""
 
         learning_rate: Number = key(0.01, gt=0, le=1)
         """in place of that of `finetune`"""

@@ -26,7 +26,7 @@ class Svm(Method):
     """Puts a linear support vector machine per label in the place of the head."""
 
     class Settings(Section):
-        """The section ``arms.svm``."""
+        """The section ``methods.svm``."""
 
         costs: Annotated[list[Annotated[Number, Field(gt=0)]], ONCE] = key(
             [0.0001, 0.001, 0.01, 0.1, 1.0], min_length=1
@@ -66,8 +66,8 @@ class Svm(Method):
 
         if model.head.in_features > LARGEST_KEPT_FEATURES:
             raise InputError(
-                f"transfer.arms: svm needs fewer features than the {model.head.in_features} per recording of the model;"
-                " set head to pool in its entry of models, or leave svm out"
+                f"transfer.methods: svm needs fewer features than the {model.head.in_features} per recording of the"
+                " model; set head to pool in its entry of models, or leave svm out"
             )
         with Stopwatch(task.train.signals.device) as watch:
             task, records = on_features(model, task, records, used, precision)

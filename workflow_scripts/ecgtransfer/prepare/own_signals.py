@@ -20,9 +20,9 @@ from ecgtransfer.prepare.formats.wfdb_files import Header, check_record, read_he
 from ecgtransfer.prepare.formats.wfdb_headers import FASTEST_HZ, SLOWEST_HZ
 from ecgtransfer.prepare.layouts import Notice
 from ecgtransfer.prepare.recordings import (
-    RecordingFacts,
+    RecordingMetadata,
     names_of_columns,
-    recording_facts,
+    recording_metadata,
     with_names,
 )
 
@@ -68,7 +68,7 @@ class OwnSignals:
         self, entry: Mapping[str, Any], folder: Path, fields: Mapping[str, str], rows: Mapping[str, tuple[int, int]]
     ) -> None:
         self._entry, self._folder, self._fields, self._rows = entry, folder, fields, rows
-        self._facts: dict[tuple[str, str], RecordingFacts | str] = {}
+        self._metadata: dict[tuple[str, str], RecordingMetadata | str] = {}
         self._n_described = 0
         self._n_beside_headers = 0
         self._unused = Counter[str]()
@@ -149,11 +149,11 @@ class OwnSignals:
     def _in_array(self, row: Row, path: str) -> Signal:
         unit = _checked_unit(self._said(row, "unit"))
         leads = self._leads(row, path)
-        facts = self._facts_of(path, leads)
+        metadata = self._metadata_of(path, leads)
         file = path.partition("#")[0]
         if file.lower().endswith(".mat") and is_file(self._folder / f"{file[:-4]}.hea"):
             self._n_beside_headers += 1
-        return Signal(_checked_rate(self._said(row, "rate"), "rate "), facts.n_samples, unit, leads)
+        return Signal(_checked_rate(self._said(row, "rate"), "rate "), metadata.n_samples, unit, leads)
 
     def _leads(self, row: Row, path: str) -> str:
         """Return the names of the leads; nothing where only the first line of a CSV file says them."""
@@ -162,24 +162,24 @@ class OwnSignals:
             return ""
         return "|".join(_checked_leads(self._said(row, "leads")))
 
-    def _facts_of(self, path: str, leads: str) -> RecordingFacts:
-        """Return the facts of a recording; an array that holds several is opened once for all rows."""
+    def _metadata_of(self, path: str, leads: str) -> RecordingMetadata:
+        """Return the metadata of a recording; an array that holds several is opened once for all rows."""
         array, row = array_and_row(path)
         if row is None:
-            return recording_facts(self._folder, path, leads)
+            return recording_metadata(self._folder, path, leads)
         known = (array, leads)
-        if known not in self._facts:
+        if known not in self._metadata:
             of_first = f"{array}[{self._rows[array][0]}]"
             try:
-                self._facts[known] = recording_facts(self._folder, of_first, leads, self._rows[array])
+                self._metadata[known] = recording_metadata(self._folder, of_first, leads, self._rows[array])
             except InputError as error:
-                self._facts[known] = str(error).removeprefix(f"{self._folder}/{of_first}: ")
-        facts = self._facts[known]
-        if isinstance(facts, str):
-            raise InputError(facts)
-        if facts.n_rows is not None and row >= facts.n_rows:
-            raise InputError(f"row {row} is not there, it has {facts.n_rows}")
-        return facts
+                self._metadata[known] = str(error).removeprefix(f"{self._folder}/{of_first}: ")
+        metadata = self._metadata[known]
+        if isinstance(metadata, str):
+            raise InputError(metadata)
+        if metadata.n_rows is not None and row >= metadata.n_rows:
+            raise InputError(f"row {row} is not there, it has {metadata.n_rows}")
+        return metadata
 
     def _said(self, row: Row, field: str) -> str:
         """Return what the row, else the entry says."""

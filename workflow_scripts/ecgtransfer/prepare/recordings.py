@@ -45,7 +45,7 @@ _PATH = re.compile(
 _held = threading.local()
 
 
-class RecordingFacts(NamedTuple):
+class RecordingMetadata(NamedTuple):
     """What a file says of a recording; the rate is None where the format has no place for it."""
 
     sampling_rate_hz: float | None
@@ -115,9 +115,9 @@ def read_recording(
         return signal
 
 
-def recording_facts(
+def recording_metadata(
     folder: str | Path, path: str, leads: str = "", rows: tuple[int, int] | None = None
-) -> RecordingFacts:
+) -> RecordingMetadata:
     """Return rate, length and number of leads of a recording; of WFDB without reading samples.
 
     Parameters
@@ -137,14 +137,14 @@ def recording_facts(
     if is_header(path):
         header = _header(source, path, leads, None) or read_header(source)
         check_record(header, source)
-        return RecordingFacts(header.sampling_rate_hz, header.n_samples, len(header.leads))
+        return RecordingMetadata(header.sampling_rate_hz, header.n_samples, len(header.leads))
     with _faults_in_one_line(source):
         names, array, row = _open_array(folder, path, leads)
         n_leads = len(names) or len(LEADS)
         if rows is not None:
             require_rows_of_recordings(array, *rows, n_leads)
         n_samples = _n_samples(array, row, n_leads, path)
-        return RecordingFacts(None, n_samples, n_leads, None if row is None else array.shape[0])
+        return RecordingMetadata(None, n_samples, n_leads, None if row is None else array.shape[0])
 
 
 def names_of_columns(folder: str | Path, path: str) -> tuple[str, ...]:

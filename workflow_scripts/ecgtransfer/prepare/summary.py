@@ -34,9 +34,9 @@ def why_none_is_usable(reasons: Sequence[str]) -> str:
         by_key[key_of_reason(reason)][reason] += 1
     said = []
     for key, counts in sorted(by_key.items(), key=lambda item: (-item[1].total(), item[0])):
-        facts = [f"{counts.total()} of {len(reasons)}"] if len(by_key) > 1 else []
-        facts += [f"`signals.{key}`"] if key else []
-        said.append(counts.most_common(1)[0][0] + (f" ({', '.join(facts)})" if facts else ""))
+        metadata = [f"{counts.total()} of {len(reasons)}"] if len(by_key) > 1 else []
+        metadata += [f"`signals.{key}`"] if key else []
+        said.append(counts.most_common(1)[0][0] + (f" ({', '.join(metadata)})" if metadata else ""))
     remedy = "change the key or mend the recordings" if any(by_key) else "mend the recordings"
     return f"0 of {len(reasons)} usable: {', '.join(said)}; {remedy}"
 

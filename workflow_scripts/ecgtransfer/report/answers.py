@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES, series_name, way_name
+from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES, method_words, series_name
 from ecgtransfer.exhibits.tables import interval, number
 from ecgtransfer.findings.headlines import ALL_MODELS
 from ecgtransfer.source import Source
@@ -55,7 +55,7 @@ def controls(verdicts: pd.DataFrame) -> list[Control]:
     for rows in _rows_by_comparison(verdicts):
         if not Source.of(rows[0].source).shuffled:
             continue
-        labels = f"shuffled labels of {Source.of(rows[0].source).joined}{way_name(rows[0].arm)}"
+        labels = f"shuffled labels of {Source.of(rows[0].source).joined}{method_words(rows[0].arm)}"
         subject = f"{rows[0].model} pre-trained on {labels}"
         helped = [row for row in rows if row.verdict == "helps"]
         if helped:

@@ -12,7 +12,7 @@ import pandas as pd
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from ecgtransfer.arms import SCRATCH, way_of
+from ecgtransfer.arms import SCRATCH, method_name_of
 from ecgtransfer.compare.scores import CHALLENGE_SCORE
 from ecgtransfer.config.study import Study
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES
@@ -80,20 +80,20 @@ def render_page(template: str, results: StudyResults) -> str:
         study, results.published, results.records, curves, verdicts, results.labels, results.splits, results.leakage
     )
     filled = sections(findings)
-    ways, trained = study.transfer.arms, trained_sources(study)
-    pretraining = [facts for facts in results.pretraining if facts["task"] != "outside"]
+    methods, trained = study.transfer.methods, trained_sources(study)
+    pretraining = [metadata for metadata in results.pretraining if metadata["task"] != "outside"]
     return environment.from_string(template).render(
         config=study,
         targets=study.transfer.targets,
-        ways=ways,
-        meanings={way: method_of(way).meaning_here for way in ways},
+        methods=methods,
+        meanings={method: method_of(method).meaning_here for method in methods},
         tasks=[task for task in dict.fromkeys(Source.of(name).task for name in trained) if task != LABELS],
         outside=[source for source in study.transfer.sources if is_outside(study, source)],
         joined=[corpus for corpus in corpora_of(study) if len(datasets_of(corpus, study.corpora)) > 1],
         named={name: joined.split(JOINED_BY) for name, joined in named_corpora(study).items()},
         headlines=answers(findings["headlines"], findings["headline_savings"], study.compare.margin),
         answers=answers(
-            verdicts[verdicts["arm"].map(way_of) == ways[0]], findings["label_saving"], study.compare.margin
+            verdicts[verdicts["arm"].map(method_name_of) == methods[0]], findings["label_saving"], study.compare.margin
         ),
         controls=controls(verdicts),
         cautions=found,
@@ -164,10 +164,10 @@ def seeds(study: Study) -> Iterator[tuple[str, str]]:
             yield key, value
 
 
-def devices(facts: Iterable[Mapping[str, Any]]) -> str:
+def devices(metadata: Iterable[Mapping[str, Any]]) -> str:
     """Return on what the runs were trained, most frequent first."""
     names = pd.Series(
-        [f"{fact['device']}, {fact['threads']} threads, torch {fact['versions']['torch']}" for fact in facts]
+        [f"{run['device']}, {run['threads']} threads, torch {run['versions']['torch']}" for run in metadata]
     )
     return "; ".join(f"{name} ({count} jobs)" for name, count in names.value_counts().items())
 

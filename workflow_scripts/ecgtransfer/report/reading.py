@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from ecgtransfer.compare.collected import read_facts
+from ecgtransfer.compare.collected import read_metadata
 from ecgtransfer.compare.tables import read_findings
 from ecgtransfer.config.study import Study
 from ecgtransfer.csv_tables import read_labels
@@ -28,7 +28,7 @@ def read_results(files: Mapping[str, Any], settings: Mapping[str, Any]) -> Study
     """
     drawn, studied, corpora = (settings[name] for name in ("drawn", "studied", "corpora"))
     snomed = read_code_table(files["snomed"], ["snomed_ct", "abbreviation"], ["name"])
-    records, runs = read_tables(drawn, files["records"]), read_facts(files["runs"])
+    records, runs = read_tables(drawn, files["records"]), read_metadata(files["runs"])
     return StudyResults(
         study=Study.of(settings["config"]),
         published=settings["published"],

@@ -100,20 +100,20 @@ def label_table(
 
 
 def budget_table(
-    cells: Iterable[tuple[str, str, str, float]], facts: Iterable[Mapping[str, Any]], scratch: str
+    cells: Iterable[tuple[str, str, str, float]], metadata: Iterable[Mapping[str, Any]], scratch: str
 ) -> Table:
     """Return how many recordings each fraction of each target gives, as means over the replicates from scratch.
 
     Parameters
     ----------
     cells : target, model, arm and fraction of every run
-    facts : what the ``run.json`` of every run says
+    metadata : what the ``run.json`` of every run says
     scratch : the arm that is looked at; the others have the same recordings
     """
     rows: dict[tuple[str, float], list[str]] = {}
-    for (target, _, arm, fraction), fact in zip(cells, facts, strict=True):
+    for (target, _, arm, fraction), run in zip(cells, metadata, strict=True):
         if arm == scratch:
-            means = pd.DataFrame(fact["replicates"])[["n_train", "n_train_patients", "n_valid"]].mean()
+            means = pd.DataFrame(run["replicates"])[["n_train", "n_train_patients", "n_valid"]].mean()
             rows[target, fraction] = [target, f"{fraction:g}", *(f"{mean:,.0f}" for mean in means)]
     heads = ["target", "fraction", "training recordings", "training patients", "validation recordings"]
     return Table(heads, [rows[key] for key in sorted(rows)])
@@ -121,13 +121,13 @@ def budget_table(
 
 def time_table(
     cells: Iterable[tuple[str, str, str, float]],
-    facts: Iterable[Mapping[str, Any]],
+    metadata: Iterable[Mapping[str, Any]],
     pretraining: Iterable[Mapping[str, Any]],
 ) -> Table:
     """Return the summed seconds of training by model and start."""
-    spent = [(fact["model"], f"pre-training on {fact['source']}", 1, fact["wall_seconds"]) for fact in pretraining]
-    for (_, model, arm, _), fact in zip(cells, facts, strict=True):
-        spent.append((model, series_name(arm), len(fact["replicates"]), fact["wall_seconds"]))
+    spent = [(run["model"], f"pre-training on {run['source']}", 1, run["wall_seconds"]) for run in pretraining]
+    for (_, model, arm, _), run in zip(cells, metadata, strict=True):
+        spent.append((model, series_name(arm), len(run["replicates"]), run["wall_seconds"]))
     table = pd.DataFrame(spent, columns=["model", "what", "trainings", "seconds"])
     rows = []
     for model in sorted(table["model"].unique()):

@@ -39,7 +39,7 @@ class CellTraining(Training):
     replicates, validation
         Of the config section ``transfer``, as is the seed.
     method, method_settings
-        What happens to the weights of the source, as ``transfer.arms`` and ``arms`` say it; empty from scratch.
+        What happens to the weights of the source, as ``transfer.methods`` and ``methods`` say it; empty from scratch.
     weights
         Files with the weights of the source, from which replicates start in turn; none from scratch.
     """
@@ -59,11 +59,11 @@ class CellTraining(Training):
 
 @dataclass(frozen=True)
 class CellResult:
-    """What a cell leaves behind: arrays for ``predictions.npz``, rows for ``history.csv``, facts for ``run.json``."""
+    """What a cell leaves: arrays for ``predictions.npz``, rows for ``history.csv``, metadata for ``run.json``."""
 
     predictions: dict[str, np.ndarray]
     history: pd.DataFrame
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> CellResult:
@@ -102,11 +102,11 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
         return _train_replicate(cell, corpus, records, subsets[number], used[number], state, number)
 
     trained = side_by_side(train, cell.replicates, n_processes)
-    facts = {
+    metadata = {
         "model": cell.model,
         "options": dict(cell.options),
-        "arm": cell.method or SCRATCH,
-        "arm_settings": dict(cell.method_settings),
+        "method": cell.method or SCRATCH,
+        "method_settings": dict(cell.method_settings),
         "labels": corpus.label_names,
         "fraction": cell.fraction,
         "validation": "test" if corpus.validation_role == "test" else cell.validation,
@@ -114,18 +114,18 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
         "settings": asdict(cell.settings),
         "deterministic": cell.deterministic,
         "code": cell.code,
-        "replicates": [replicate.facts for replicate in trained],
+        "replicates": [replicate.metadata for replicate in trained],
         "processes": min(n_processes, cell.replicates),
         **how_it_ran(
             training_device(),
             [epoch for replicate in trained for epoch in replicate.history],
-            sum(replicate.facts["n_train"] * len(replicate.history) for replicate in trained),
+            sum(replicate.metadata["n_train"] * len(replicate.history) for replicate in trained),
             _flops_of_step(cell, corpus),
             arithmetic(training_device(), cell.settings.precision),
             min(n_processes, cell.replicates),
         ),
     }
-    return CellResult(_predictions(corpus, records, used, trained), _histories(trained), facts)
+    return CellResult(_predictions(corpus, records, used, trained), _histories(trained), metadata)
 
 
 def run_cell(
@@ -135,10 +135,10 @@ def run_cell(
     n_processes: int,
     predictions: str | Path,
     history: str | Path,
-    facts: str | Path,
+    metadata: str | Path,
 ) -> None:
     """Do what `train_cell` does and write what it leaves, each file whole."""
-    write_cell(train_cell(cell, corpus, unfinished, n_processes), predictions, history, facts)
+    write_cell(train_cell(cell, corpus, unfinished, n_processes), predictions, history, metadata)
     remove_state(unfinished)
 
 
@@ -178,13 +178,13 @@ def _train_replicate(
         trained = method.fit(model, plan, task, own, used, cell.settings.precision)
     else:
         trained = fit_by_gradients(model, plan, task, own, used, cell.settings, unfinished)
-    facts = {
+    metadata = {
         "n_train": len(subset),
         "n_train_patients": int(subset["patient_id"].nunique()),
         "n_valid": int(used.sum()),
         "best_epoch": best_epoch(trained.history, cell.settings.choose_by).epoch,
     }
-    return trained._replace(facts=facts | taken_over | trained.facts)
+    return trained._replace(metadata=metadata | taken_over | trained.metadata)
 
 
 def _used_to_validate(cell: CellTraining, corpus: Corpus, valid: Examples, replicate: int) -> np.ndarray:
@@ -222,8 +222,8 @@ def _predictions(
         "valid_record_id": records["valid"].record_id,
         "valid_probability": np.stack([replicate.valid_probability for replicate in trained]),
         "valid_used": np.stack(used),
-        "n_train": np.asarray([replicate.facts["n_train"] for replicate in trained]),
-        "n_train_patients": np.asarray([replicate.facts["n_train_patients"] for replicate in trained]),
+        "n_train": np.asarray([replicate.metadata["n_train"] for replicate in trained]),
+        "n_train_patients": np.asarray([replicate.metadata["n_train_patients"] for replicate in trained]),
     }
 
 
@@ -236,8 +236,8 @@ def _histories(trained: list[Replicate]) -> pd.DataFrame:
     )
 
 
-def write_cell(result: CellResult, predictions: str | Path, history: str | Path, facts: str | Path) -> None:
+def write_cell(result: CellResult, predictions: str | Path, history: str | Path, metadata: str | Path) -> None:
     """Write the three files of a cell, each whole."""
     write_arrays(result.predictions, predictions)
     write_csv(result.history, history)
-    write_json(result.facts, facts)
+    write_json(result.metadata, metadata)

@@ -25,7 +25,7 @@ class Replicate(NamedTuple):
     history: list[Epoch]
     test_probability: np.ndarray
     valid_probability: np.ndarray
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 Records = Mapping[str, Examples]

@@ -267,8 +267,8 @@ def _resume(model: nn.Module, optimizer: Adam, unfinished: UnfinishedTraining) -
     saved = unfinished.load()
     if saved is None:
         return _Progress()
-    tensors, facts = saved
-    progress = _Progress([Epoch(**epoch) for epoch in facts["history"]], _named(tensors, "best."))
+    tensors, metadata = saved
+    progress = _Progress([Epoch(**epoch) for epoch in metadata["history"]], _named(tensors, "best."))
     logger.info("goes on after epoch %d", len(progress.history))
     if "random.cpu" in tensors:
         model.load_state_dict(_named(tensors, "model."))

@@ -22,7 +22,7 @@ def take_over(
     trained_on: Sequence[str],
     code: str,
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return weights from outside, as `import_outside_weights` does, and the facts for their ``run.json``.
+    """Return weights from outside, as `import_outside_weights` does, and the metadata for their ``run.json``.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ def take_over(
     rows = read_rows(Path(names), ["theirs", "ours"], mend="mend it") if names else []
     network = build_model(model, len(LEADS), n_samples, 1, options)
     tensors = import_outside_weights(path, model, network, {row["theirs"]: row["ours"] for row in rows})
-    facts = {
+    metadata = {
         "task": "outside",
         "model": model,
         "options": dict(options),
@@ -57,4 +57,4 @@ def take_over(
         "weights": sum(tensor.numel() for tensor in tensors.values()),
         "code": code,
     }
-    return tensors, facts
+    return tensors, metadata

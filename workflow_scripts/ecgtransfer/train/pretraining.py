@@ -49,11 +49,11 @@ class Pretraining(Training):
 
 @dataclass(frozen=True)
 class Pretrained:
-    """What a pre-training leaves behind: weights, rows for ``history.csv``, facts for ``run.json``."""
+    """What a pre-training leaves behind: weights, rows for ``history.csv``, metadata for ``run.json``."""
 
     model: EcgModel
     history: pd.DataFrame
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> Pretrained:
@@ -98,7 +98,7 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
         train_with(n_processes, run, Path(unfinished))
     device = training_device()
     model, history = run(Workers(), device)
-    facts = {
+    metadata = {
         "task": plan.task,
         "model": plan.model,
         "options": dict(plan.options),
@@ -122,7 +122,7 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
             arithmetic(device, plan.settings.precision),
         ),
     }
-    return Pretrained(model.cpu(), pd.DataFrame(map(asdict, history)), facts)
+    return Pretrained(model.cpu(), pd.DataFrame(map(asdict, history)), metadata)
 
 
 def _train(
@@ -160,12 +160,12 @@ def run_pretraining(
     n_processes: int,
     weights: str | Path,
     history: str | Path,
-    facts: str | Path,
+    metadata: str | Path,
 ) -> None:
-    """Do what `pretrain` does and write what it leaves, each file whole; `about` goes in front of the facts."""
+    """Do what `pretrain` does and write what it leaves, each file whole; `about` goes in front of the metadata."""
     result = pretrain(plan, corpus, unfinished, n_processes)
     write_csv(result.history, history)
-    write_json({**about, **result.facts}, facts)
+    write_json({**about, **result.metadata}, metadata)
     save_weights(result.model, plan.model, corpus.label_names, Path(weights), stages_only=plan.task == "masked")
     remove_state(unfinished)
 

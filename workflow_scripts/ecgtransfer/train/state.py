@@ -42,25 +42,25 @@ class UnfinishedTraining:
         self._saved_at = -float("inf")
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Return the tensors and facts that were saved last; None if there are none of this training."""
+        """Return the tensors and metadata that were saved last; None if there are none of this training."""
         if self.path is None or not self.path.is_file():
             return None
         try:
             with safe_open(self.path, framework="pt") as file:
-                facts = json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
-                if facts.pop("key", None) != self.key:
+                metadata = json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
+                if metadata.pop("key", None) != self.key:
                     return None
-                return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 (it is no dict)
+                return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (it is no dict)
         except (OSError, SafetensorError, ValueError):  # of a full disk, say: it starts afresh
             return None
 
-    def save(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], last: bool = False) -> None:
+    def save(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], last: bool = False) -> None:
         """Write the state after an epoch, unless the time since the last one is too short to be worth it.
 
         Parameters
         ----------
-        tensors, facts
-            What `load` returns; facts are JSON.
+        tensors, metadata
+            What `load` returns; metadata are JSON.
         last
             Whether training has ended: this state is always written.
         """
@@ -72,14 +72,14 @@ class UnfinishedTraining:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         apart = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
         with written_whole(self.path) as temporary:
-            save_file(apart, temporary, metadata={_ENTRY: json.dumps({"key": self.key, **facts})})
+            save_file(apart, temporary, metadata={_ENTRY: json.dumps({"key": self.key, **metadata})})
         self._saved_at = time.monotonic()
         self._last_save_s = self._saved_at - start
 
 
-def training_key(facts: Mapping[str, Any], tensors: Mapping[str, Tensor | np.ndarray]) -> str:
+def training_key(metadata: Mapping[str, Any], tensors: Mapping[str, Tensor | np.ndarray]) -> str:
     """Return a hash of what decides a training: its settings, its first weights, and the data it sees."""
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for name, tensor in sorted(tensors.items()):
         array = np.ascontiguousarray(tensor.detach().cpu().numpy() if isinstance(tensor, Tensor) else tensor)
         digest.update(f"{name} {array.dtype} {array.shape}".encode())

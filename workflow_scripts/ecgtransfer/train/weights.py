@@ -213,11 +213,11 @@ def _is_state_dict(content: Any) -> bool:
 
 def _read_own(path: Path, model_name: str) -> tuple[dict[str, Tensor], list[str]]:
     """Return the tensors and the labels of a file that `save_weights` wrote."""
-    given, facts = _read_safetensors(path, mend="delete it so that it is made again")
-    name_in_file = facts.get("model", "")
+    given, metadata = _read_safetensors(path, mend="delete it so that it is made again")
+    name_in_file = metadata.get("model", "")
     if name_in_file != model_name:
         raise InputError(f"{path}: holds the weights of '{name_in_file}', expected '{model_name}'")
-    return given, facts["labels"]
+    return given, metadata["labels"]
 
 
 def _read_safetensors(path: Path, mend: str) -> tuple[dict[str, Tensor], dict[str, Any]]:

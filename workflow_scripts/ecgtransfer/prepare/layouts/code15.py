@@ -28,7 +28,7 @@ from ecgtransfer.prepare.layouts import (
     unique,
 )
 from ecgtransfer.prepare.people import person
-from ecgtransfer.prepare.recordings import recording_facts
+from ecgtransfer.prepare.recordings import recording_metadata
 from ecgtransfer.system_errors import stop_if_it_may_pass
 
 logger = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def _in_files(unit: str, folder: Path, paths: Sequence[str], files: Sequence[str
             yield Rejected(name.stem, path, f"no row of {TABLE_OF_MATLAB} names this file in save_file")
             continue
         try:
-            yield _described(row, path, recording_facts(folder, path, STANDARD_ORDER).n_samples, unit)
+            yield _described(row, path, recording_metadata(folder, path, STANDARD_ORDER).n_samples, unit)
         except InputError as error:
             yield Rejected(row["exam_id"], path, reason(error, folder, path))
 

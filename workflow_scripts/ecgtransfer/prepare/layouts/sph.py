@@ -21,7 +21,7 @@ from ecgtransfer.prepare.layouts import (
     unique,
 )
 from ecgtransfer.prepare.people import person
-from ecgtransfer.prepare.recordings import recording_facts
+from ecgtransfer.prepare.recordings import recording_metadata
 
 TABLE = "metadata.csv"
 COLUMNS = ["ECG_ID", "AHA_Code", "Patient_ID", "Age", "Sex", "N", "Date"]
@@ -50,15 +50,15 @@ def _described(record_id: str, path: str, row_of: Mapping[str, Mapping[str, str]
     row = row_of.get(record_id)
     if row is None:
         raise InputError(f"no row of {TABLE} names this file in ECG_ID")
-    facts = recording_facts(folder, path, STANDARD_ORDER)
-    if row["N"].isdecimal() and row["N"].lstrip("0") != str(facts.n_samples):
-        raise InputError(f"has {facts.n_samples} samples per lead, {TABLE} says {row['N']}")
+    metadata = recording_metadata(folder, path, STANDARD_ORDER)
+    if row["N"].isdecimal() and row["N"].lstrip("0") != str(metadata.n_samples):
+        raise InputError(f"has {metadata.n_samples} samples per lead, {TABLE} says {row['N']}")
     return Described(
         record_id=record_id,
         patient_id=row["Patient_ID"],
         path=path,
         sampling_rate_hz=SAMPLING_RATE_HZ,
-        n_samples=facts.n_samples,
+        n_samples=metadata.n_samples,
         **person(row["Age"], row["Sex"]),
         statements=unique(statement.strip() for statement in row["AHA_Code"].split(";")),
         month=month_of(row["Date"]),

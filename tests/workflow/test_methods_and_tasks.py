@@ -1,4 +1,4 @@
-"""Every way to transfer, every task to pre-train on, and weights from outside, each through the whole workflow."""
+"""Every method of transfer, every task to pre-train on, and weights from outside, each through the whole workflow."""
 
 import json
 from pathlib import Path
@@ -10,24 +10,24 @@ import torch
 from checkout import Checkout
 from safetensors.torch import load_file
 
-WAYS = ["finetune", "probe", "svm", "gradual", "discriminative", "partial:1"]
-OF_WAYS: dict[str, Any] = {"study": "ways", "transfer.arms": WAYS, "transfer.models": ["gru"]}
+EVERY_METHOD = ["finetune", "probe", "svm", "gradual", "discriminative", "partial:1"]
+OF_METHODS: dict[str, Any] = {"study": "methods", "transfer.methods": EVERY_METHOD, "transfer.models": ["gru"]}
 TASKS = ["tiny-hospital-age", "tiny-hospital-intervals", "tiny-hospital-masked", "theirs"]
 
 
-def facts_of(checkout: Checkout, study: str, arm: str) -> dict[str, Any]:
+def metadata_of(checkout: Checkout, study: str, arm: str) -> dict[str, Any]:
     path = checkout.folder / "results" / study / "runs" / "tiny-clinic" / "gru" / arm / "1.0" / "run.json"
-    facts: dict[str, Any] = json.loads(path.read_text())
-    return facts
+    metadata: dict[str, Any] = json.loads(path.read_text())
+    return metadata
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """Return a checkout in which both studies have run."""
-    checkout = Checkout(tmp_path_factory.mktemp("ways") / "checkout")
-    with checkout.study_with(OF_WAYS | {"transfer.arms": [*WAYS[:-1]]}) as study:
+    checkout = Checkout(tmp_path_factory.mktemp("methods") / "checkout")
+    with checkout.study_with(OF_METHODS | {"transfer.methods": [*EVERY_METHOD[:-1]]}) as study:
         checkout.run(study)
-    weights = load_file(checkout.folder / "results/ways/pretrained/tiny-hospital/gru/weights.safetensors")
+    weights = load_file(checkout.folder / "results/methods/pretrained/tiny-hospital/gru/weights.safetensors")
     renamed = {f"theirs.{name}": tensor for name, tensor in weights.items() if not name.startswith("head.")}
     torch.save({"state_dict": renamed}, checkout.folder / "theirs.pt")
     rows = [f"theirs.{name},{name}" for name in weights if not name.startswith("head.")]
@@ -39,14 +39,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return checkout
 
 
-@pytest.mark.parametrize("way", WAYS[:-1])
-def test_every_way_ends_in_a_verdict_and_says_what_it_trained(finished: Checkout, way: str) -> None:
-    verdicts = pd.read_csv(finished.folder / "results/ways/findings/verdicts.csv")
-    assert f"{way}-tiny-hospital" in set(verdicts["arm"])
-    facts = facts_of(finished, "ways", f"{way}-tiny-hospital")
-    assert facts["arm"] == way
-    for replicate in facts["replicates"]:
-        frozen = replicate["transferred_weights"] if way in ("probe", "svm") else 0
+@pytest.mark.parametrize("method", EVERY_METHOD[:-1])
+def test_every_method_ends_in_a_verdict_and_says_what_it_trained(finished: Checkout, method: str) -> None:
+    verdicts = pd.read_csv(finished.folder / "results/methods/findings/verdicts.csv")
+    assert f"{method}-tiny-hospital" in set(verdicts["arm"])
+    metadata = metadata_of(finished, "methods", f"{method}-tiny-hospital")
+    assert metadata["method"] == method
+    for replicate in metadata["replicates"]:
+        frozen = replicate["transferred_weights"] if method in ("probe", "svm") else 0
         assert replicate["frozen_weights"] == frozen
         assert replicate["trained_weights"] + frozen == replicate["transferred_weights"] + replicate["new_weights"]
 
@@ -72,23 +72,23 @@ def test_a_second_pretraining_has_a_seed_of_its_own_and_is_counted(finished: Che
 
 
 def test_outside_weights_do_what_the_same_weights_do_from_within(finished: Checkout) -> None:
-    runs = [finished.folder / "results" / study / "runs/tiny-clinic/gru" for study in ("ways", "tasks")]
+    runs = [finished.folder / "results" / study / "runs/tiny-clinic/gru" for study in ("methods", "tasks")]
     within, outside = runs[0] / "finetune-tiny-hospital", runs[1] / "finetune-theirs"
     assert (within / "1.0/predictions.npz").read_bytes() == (outside / "1.0/predictions.npz").read_bytes()
 
 
 def test_a_finished_training_leaves_no_state(finished: Checkout) -> None:
-    for study in ("ways", "tasks"):
+    for study in ("methods", "tasks"):
         assert not [path for path in (finished.folder / "results" / study / "unfinished").rglob("*") if path.is_file()]
 
 
 def test_freezing_more_groups_than_there_are_is_one_line(finished: Checkout) -> None:
-    with finished.study_with(OF_WAYS | {"transfer.arms": ["finetune", "partial:1"]}) as study:
+    with finished.study_with(OF_METHODS | {"transfer.methods": ["finetune", "partial:1"]}) as study:
         result = finished.snakemake(config=study)
     assert result.returncode
-    assert "error: transfer.arms: partial:1 freezes everything but the head" in result.stdout + result.stderr
+    assert "error: transfer.methods: partial:1 freezes everything but the head" in result.stdout + result.stderr
 
 
-def test_page_says_the_ways(finished: Checkout) -> None:
-    page = Path(finished.folder / "results/ways/report/index.html").read_text()
+def test_page_says_the_methods(finished: Checkout) -> None:
+    page = Path(finished.folder / "results/methods/report/index.html").read_text()
     assert "probe" in page
