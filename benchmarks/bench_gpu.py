@@ -28,9 +28,9 @@ from ecgtransfer.train.corpus import Corpus, Examples
 from ecgtransfer.train.flops import forward_flops
 from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
 from ecgtransfer.train.loop import Task, fit
-from ecgtransfer.train.probe import N_LABELS, task_on
 from ecgtransfer.train.registry import REGISTRY, build_model
 from ecgtransfer.train.settings import TrainingSettings
+from ecgtransfer.train.speed_test import N_LABELS, task_on
 from ecgtransfer.train.state import UnfinishedTraining
 
 TIMED = ("resnet1d18", "xresnet1d101", "bilstm")

@@ -25,7 +25,7 @@ from benchmarks import REPOSITORY
 from benchmarks.measure import Result, interleaved
 from benchmarks.peers import EDGE_S, HIGH_HZ, LOW_HZ, ORDER, RATE_HZ, TARGET_RATE_HZ, TOOLS
 from benchmarks.recordings import write_ptbxl
-from ecgtransfer.kernels.block_filters import plan
+from ecgtransfer.kernels.block_filters import block_filter
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.signals import prepare_signals
 
@@ -125,7 +125,7 @@ def _relative_rms(headers: list[str], folder: Path) -> float:
     error = power = 0.0
     for path in headers:
         signal = read_recording(folder / "data", path)
-        fast = plan(RATE_HZ, signal.shape[1], _settings())(signal)
+        fast = block_filter(RATE_HZ, signal.shape[1], _settings())(signal)
         filtered = sosfiltfilt(sections, signal.astype(np.float64), axis=1, padlen=round(EDGE_S * RATE_HZ))
         exact = resample_poly(filtered, TARGET_RATE_HZ, RATE_HZ, axis=1, padtype="line")
         error += float(np.sum((fast - exact) ** 2))

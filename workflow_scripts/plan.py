@@ -23,7 +23,7 @@ from ecgtransfer.forecast import (
 from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.study import named_corpora
 from ecgtransfer.system_errors import said_in_one_line
-from ecgtransfer.train.probe import probed_speeds
+from ecgtransfer.train.speed_test import measured_speeds
 from snakemake_plan import REPOSITORY, Command, command_of
 
 RUNS = ("*/pretrained/*/*/run.json", "*/runs/*/*/*/*/run.json")
@@ -56,7 +56,7 @@ def main(*given: str) -> None:
         speeds = {model: past[model][0] for model in models}
         origin = f"by past runs on {', '.join(sorted({past[model][1] for model in models}))}"
     else:
-        speeds, origin = probed_speeds(study)
+        speeds, origin = measured_speeds(study)
     trainings["hours"] = hours_of(trainings, study, speeds)
     print(plan_text(study.study, named_corpora(study), data, trainings, origin, dry_run.stdout))
 

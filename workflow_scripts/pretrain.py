@@ -12,7 +12,7 @@ snakemake: Job
 with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
     files, out, params, named = snakemake.input, snakemake.output, snakemake.params, snakemake.wildcards
     task, rate = Source.of(named.source).task, params.sampling_rate_hz
-    plan = Pretraining(
+    pretraining = Pretraining(
         task=task,
         model=named.model,
         options=params.options,
@@ -25,4 +25,4 @@ with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
         task, params.datasets, files.signals, files.values, files.splits, files.overlaps, rate, files.records
     )
     about = {"source": named.source, "left_out_as_in_a_target": n_left_out}
-    run_pretraining(plan, corpus, about, params.unfinished, len(devices), out.weights, out.history, out.metadata)
+    run_pretraining(pretraining, corpus, about, params.unfinished, len(devices), out.weights, out.history, out.metadata)

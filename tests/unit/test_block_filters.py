@@ -9,7 +9,7 @@ import pytest
 from scipy.signal import butter, iirnotch, resample_poly, sosfiltfilt, tf2sos
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.kernels.block_filters import _FastPlan, plan
+from ecgtransfer.kernels.block_filters import _FastFilter, block_filter
 from ecgtransfer.kernels.filters import filter_and_resample
 
 CLOSE_MV = 2e-5
@@ -55,10 +55,10 @@ def noise(rate: float, n_samples: int, seed: int) -> Signal:
     return np.random.default_rng(seed).standard_normal((12, n_samples)).astype(np.float32)
 
 
-def fast(rate: float, n_samples: int, of: dict[str, Any]) -> _FastPlan:
+def fast(rate: float, n_samples: int, of: dict[str, Any]) -> _FastFilter:
     """Return the plan, which must not be the reference in disguise."""
-    found = plan(rate, n_samples, of)
-    assert isinstance(found, _FastPlan)
+    found = block_filter(rate, n_samples, of)
+    assert isinstance(found, _FastFilter)
     return found
 
 
@@ -181,7 +181,7 @@ def test_poles_that_all_but_coincide_do_not_spoil_the_result(high_hz: float, ord
     """Two real poles of an odd order meet where the ratio of the corners, as the bilinear map bends them, is 5.83."""
     low_hz = 500 / np.pi * np.arctan(np.tan(np.pi * high_hz / 500) / (1 + np.sqrt(2)) ** 2) * (1 + nudge)
     signal, of = ecg_like(500, 3000, 12), settings(low_hz=low_hz, high_hz=high_hz, order=order)
-    assert np.abs(plan(500, 3000, of)(signal) - expected(signal, 500, of)).max() < CLOSE_MV
+    assert np.abs(block_filter(500, 3000, of)(signal) - expected(signal, 500, of)).max() < CLOSE_MV
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_poles_that_all_but_coincide_do_not_spoil_the_result(high_hz: float, ord
 def test_other_settings_take_the_reference(change: dict[str, Any]) -> None:
     signal, of = ecg_like(500, 3000, 13), settings() | change
     wanted = filter_and_resample(signal, 500, of)
-    found = plan(500, 3000, of)
+    found = block_filter(500, 3000, of)
     np.testing.assert_allclose(found(signal), wanted, atol=1e-6)
     found.input[:] = signal
     found.take(0)
@@ -200,19 +200,19 @@ def test_other_settings_take_the_reference(change: dict[str, Any]) -> None:
 
 def test_fir_band_pass_takes_the_reference() -> None:
     signal, of = ecg_like(500, 3000, 14), settings(design="fir")
-    np.testing.assert_allclose(plan(500, 3000, of)(signal), filter_and_resample(signal, 500, of), atol=1e-6)
+    np.testing.assert_allclose(block_filter(500, 3000, of)(signal), filter_and_resample(signal, 500, of), atol=1e-6)
 
 
 def test_empty_band_is_the_users_mistake() -> None:
     with pytest.raises(InputError, match="nothing is left"):
-        plan(40, 400, settings(low_hz=30))
+        block_filter(40, 400, settings(low_hz=30))
 
 
 def test_half_an_hour_takes_memory_in_proportion() -> None:
     n_samples = 462_600
     signal = np.resize(ecg_like(257, 25700, 15), (12, n_samples))
     tracemalloc.start()
-    found = plan(257, n_samples, settings())(signal)
+    found = block_filter(257, n_samples, settings())(signal)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 6 * signal.nbytes

@@ -15,7 +15,7 @@ from tiny_task import SETTINGS, TRAIN, examples, learnt, trained
 from torch import Tensor, nn
 
 from ecgtransfer.errors import InputError
-from ecgtransfer.train.data_parallel import Workers, train_with
+from ecgtransfer.train.data_parallel import Ranks, train_with
 from ecgtransfer.train.objectives import MaskedPatches, OwnError
 from ecgtransfer.train.settings import TrainingSettings
 
@@ -28,21 +28,21 @@ LONGER = replace(SETTINGS, epochs=12, patience=12)
 def by_two(folder: Path, train: Callable[..., object]) -> list[object]:
     """Return what `train` returns in each of two processes, as far as a file of tensors and numbers can hold it."""
 
-    def run(workers: Workers, device: torch.device) -> None:
+    def run(ranks: Ranks, device: torch.device) -> None:
         assert device.type == "cpu"
-        torch.save(train(workers=workers), folder / f"{workers.rank}.pt")
+        torch.save(train(ranks=ranks), folder / f"{ranks.rank}.pt")
 
     train_with(2, run, folder / "deep")
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
 def outcome(
-    workers: Workers | None = None,
+    ranks: Ranks | None = None,
     settings: TrainingSettings = SETTINGS,
     build: Callable[[], nn.Module] = PLAIN,
     **of_task: object,
 ) -> tuple[dict[str, Tensor], list[tuple[int, float, float, float]]]:
-    model, history = trained(settings, build, workers=workers, **of_task)
+    model, history = trained(settings, build, ranks=ranks, **of_task)
     return dict(model.state_dict()), learnt(history)
 
 
@@ -103,13 +103,11 @@ class Noting(nn.Module):
         return logits
 
 
-def seen_and_drawn(
-    workers: Workers | None = None, crop_samples: int | None = None
-) -> tuple[list[list[int]], list[float]]:
+def seen_and_drawn(ranks: Ranks | None = None, crop_samples: int | None = None) -> tuple[list[list[int]], list[float]]:
     signals = TRAIN.signals.clone()
     signals[:, 11] = torch.arange(37, dtype=torch.int16)[:, None]
     model, _ = trained(
-        SETTINGS, Noting, workers=workers, crop_samples=crop_samples, train=replace(TRAIN, signals=signals),
+        SETTINGS, Noting, ranks=ranks, crop_samples=crop_samples, train=replace(TRAIN, signals=signals),
         normalize=lambda given: given.float(),
     )  # fmt: skip
     assert isinstance(model, Noting)
@@ -132,7 +130,7 @@ def test_every_batch_is_shared_out_and_random_numbers_are_not_shared(tmp_path: P
 
 
 def test_mistakes_of_the_user_are_left_to_the_caller(tmp_path: Path) -> None:
-    def train(workers: Workers, _device: torch.device) -> None:
+    def train(ranks: Ranks, _device: torch.device) -> None:
         raise InputError("learning_rate: lower it")
 
     train_with(2, train, tmp_path)
@@ -143,15 +141,15 @@ def test_mistakes_of_the_user_are_left_to_the_caller(tmp_path: Path) -> None:
 def test_attempts_do_not_meet(tmp_path: Path) -> None:
     """A job that was killed leaves the file by which its processes were to find one another."""
     for _ in range(2):
-        assert by_two(tmp_path, lambda workers: workers.total(torch.tensor(workers.rank + 1)).item()) == [3, 3]
+        assert by_two(tmp_path, lambda ranks: ranks.total(torch.tensor(ranks.rank + 1)).item()) == [3, 3]
 
 
 def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
-    def train(workers: Workers, _device: torch.device) -> None:
+    def train(ranks: Ranks, _device: torch.device) -> None:
         note_process(tmp_path / "noted")
-        if workers.rank == 0:
+        if ranks.rank == 0:
             time.sleep(100)
-        workers.total(torch.zeros(1))  # waits for the first
+        ranks.total(torch.zeros(1))  # waits for the first
 
     (tmp_path / "noted").mkdir()
     job = started(train_with, 2, train, tmp_path)

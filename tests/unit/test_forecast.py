@@ -11,8 +11,8 @@ from ecgtransfer.config.study import Study
 from ecgtransfer.forecast import data_table, hours_of, past_speeds, plan_text, trainings_table
 from ecgtransfer.study import named_corpora
 from ecgtransfer.train.accounting import PASSES
-from ecgtransfer.train.probe import probed_speed
 from ecgtransfer.train.registry import forward_flops_by_registry
+from ecgtransfer.train.speed_test import measured_speed
 
 REPOSITORY = Path(__file__).parents[2]
 PUBLISHED: dict[str, Any] = {
@@ -126,5 +126,5 @@ def test_speeds_are_those_of_the_last_device() -> None:
 
 
 def test_a_probe_measures_something() -> None:
-    speed = probed_speed("gru", {"head": "pool"}, 64, 4, seconds=0.1, kernels="fast")
+    speed = measured_speed("gru", {"head": "pool"}, 64, 4, seconds=0.1, kernels="fast")
     assert 1e6 < speed < 1e15

@@ -84,19 +84,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> CorpusFiles:
 def by_kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return a list that gets an entry for every recurrent layer and every plan of a filter that is computed fast."""
     noted: list[str] = []
-    outputs, fast_plan = layers.recurrent.outputs, block_filters._FastPlan
+    outputs, fast_filter = layers.recurrent.outputs, block_filters._FastFilter
 
     def noting_outputs(*arguments: Any) -> torch.Tensor:
         noted.append("outputs")
         return outputs(*arguments)
 
-    def noting_plan(*arguments: Any) -> Any:
+    def noting_filter(*arguments: Any) -> Any:
         noted.append("plan")
-        return fast_plan(*arguments)
+        return fast_filter(*arguments)
 
     monkeypatch.setattr(layers.recurrent, "outputs", noting_outputs)
-    monkeypatch.setattr(block_filters, "_FastPlan", noting_plan)
-    block_filters._cached_plan.cache_clear()
+    monkeypatch.setattr(block_filters, "_FastFilter", noting_filter)
+    block_filters._cached_filter.cache_clear()
     return noted
 
 

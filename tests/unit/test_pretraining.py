@@ -23,7 +23,7 @@ from ecgtransfer.layer_groups import ALL_WEIGHTS, TrainingPlan
 from ecgtransfer.prepare.signal_file import SignalFile
 from ecgtransfer.train import loop, pretraining, training
 from ecgtransfer.train.corpus import Corpus
-from ecgtransfer.train.data_parallel import Workers
+from ecgtransfer.train.data_parallel import Ranks
 from ecgtransfer.train.loop import Epoch, Task
 from ecgtransfer.train.objectives import MaskedPatches, MultiLabel, OwnError, Regression
 from ecgtransfer.train.pretraining import Pretrained, Pretraining, pretrain, run_pretraining
@@ -64,11 +64,11 @@ def fitted(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
 
     def noting(
         model: nn.Module, task: Task, settings: TrainingSettings, plan: TrainingPlan, state: UnfinishedTraining,
-        workers: Workers,
+        ranks: Ranks,
     ) -> list[Epoch]:  # fmt: skip
         start = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         calls.append(Fitted(model, task, plan, start))
-        return fit(model, task, settings, plan, state, workers)
+        return fit(model, task, settings, plan, state, ranks)
 
     monkeypatch.setattr(pretraining, "fit", noting)
     return calls

@@ -11,7 +11,7 @@ from torch import nn
 
 from ecgtransfer.layer_groups import ALL_WEIGHTS, TrainingPlan
 from ecgtransfer.train.corpus import Examples, Normalization
-from ecgtransfer.train.data_parallel import Workers
+from ecgtransfer.train.data_parallel import Ranks
 from ecgtransfer.train.hardware import fix_seeds
 from ecgtransfer.train.loop import Epoch, Task, fit
 from ecgtransfer.train.objectives import MultiLabel
@@ -51,16 +51,14 @@ def trained(
     task: Task = TASK,
     plan: TrainingPlan = ALL_WEIGHTS,
     state: UnfinishedTraining | None = None,
-    workers: Workers | None = None,
+    ranks: Ranks | None = None,
     seed: int = 0,
     **of_task: Any,
 ) -> tuple[nn.Module, list[Epoch]]:
     """Return a model after `fit`, by default a new one with batch normalisation and dropout, and its history."""
     fix_seeds(seed)
     model = build()
-    history = fit(
-        model, replace(task, **of_task), settings, plan, state or UnfinishedTraining(None), workers or Workers()
-    )
+    history = fit(model, replace(task, **of_task), settings, plan, state or UnfinishedTraining(None), ranks or Ranks())
     return model, history
 
 

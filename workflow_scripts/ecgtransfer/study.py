@@ -1,4 +1,4 @@
-"""The plan of a study: which corpora, which arms, which cells the config asks for."""
+"""What the config of a study asks for: which corpora, which arms, which cells."""
 
 from collections.abc import Mapping
 from itertools import product

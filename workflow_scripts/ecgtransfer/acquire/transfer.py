@@ -82,7 +82,7 @@ def bring(
         logger.info(f"{source.address('')}: checking which of {len(files)} files are in {folder}")
         _in_parallel(check, files, streams)
         missing = [file for file in files if file.path not in there]
-        n_bytes = _plan(source, missing, len(files), archives, folder, streams)
+        n_bytes = _announce(source, missing, len(files), archives, folder, streams)
         progress = Progress(source.address(""), len(missing), n_bytes, lambda: source.n_bytes)
         try:
             _in_parallel(fetch, missing, streams, progress.show, progress.interval_s, source.stop)
@@ -150,7 +150,7 @@ def _add(checksums: dict[str, str], more: Mapping[str, str], source: Mirror) -> 
             raise InputError(f"{source.address('')}: two of the archives hold different files called {path!r}")
 
 
-def _plan(
+def _announce(
     source: Mirror,
     missing: Sequence[Published],
     n_files: int,

@@ -51,18 +51,18 @@ class Training(Cell):
     epochs: pd.DataFrame
     steps_per_epoch: Array
 
-    def replicate(self, number: int) -> "Progress":
+    def replicate(self, number: int) -> "Trajectory":
         """Return how one replicate went."""
         rows = self.epochs[self.epochs["replicate"] == number].sort_values("epoch")
         scores = rows["valid_macro_auroc"].to_numpy(dtype=np.float64)
         if not math.isnan(self.steps_per_epoch[number]):  # one without a finite loss has diverged
             scores = np.where(np.isfinite(rows["valid_loss"].to_numpy(dtype=np.float64)), scores, np.nan)
         seconds = rows["seconds"].to_numpy(dtype=np.float64)
-        return Progress(scores, seconds.cumsum(), float(self.steps_per_epoch[number]))
+        return Trajectory(scores, seconds.cumsum(), float(self.steps_per_epoch[number]))
 
 
 @dataclass(frozen=True)
-class Progress:
+class Trajectory:
     """One training: the validation score after each epoch, NaN where there is none, and what it had cost by then."""
 
     scores: Array  # (E,)

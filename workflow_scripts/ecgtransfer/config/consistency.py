@@ -67,7 +67,7 @@ def _inconsistencies(
     yield from _wrong_models(study, models)
     yield from _wrong_outside_weights(study, datasets, models)
     yield from _wrong_views(study, views)
-    yield from _wrong_plan(study, published)
+    yield from _wrong_transfer(study, published)
     yield from _wrong_folds(study.splits)
     yield from _wrong_band(study.signals)
     yield from _lacking_units(study)
@@ -211,7 +211,7 @@ def _wrong_outside_weights(study: Study, datasets: list[str], models: Mapping[st
             yield f"`{place}.files` has none of `transfer.models`; add a file, or leave '{name}' out of the sources"
 
 
-def _wrong_plan(study: Study, published: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+def _wrong_transfer(study: Study, published: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     transfer = study.transfer
     name_of: dict[frozenset[str], str] = {}
     for corpus in dict.fromkeys(Source.of(name).joined for name in corpora_of(study)):

@@ -3,7 +3,7 @@
 ========================  ======================  ===========================================
 fast                      plain, the reference    where
 ========================  ======================  ===========================================
-`block_filters.plan`      `filters`: scipy        preparation of signals
+`block_filters.block_filter` `filters`: scipy        preparation of signals
 `images.AsImage`          `torch.nn.Conv1d`, ...  convolutional networks, as their modules say
 `layers.FastRecurrent`    `layers.Recurrent`      recurrent networks
 `layers.WideLinear`       `torch.nn.Linear`       their flattened heads

@@ -1,8 +1,8 @@
 """The fast way from a recording to its filtered and resampled signal: zero-phase IIR and decimation as matrix products.
 
-`plan` gives a callable for recordings of one rate and length. For Butterworth (or no band-pass), with or without a
-notch, and polyphase resampling it computes what `ecgtransfer.kernels.filters.filter_and_resample` does, to rounding
-in float32, some twenty times faster; any other choice is handed to that function.
+`block_filter` gives a callable for recordings of one rate and length. For Butterworth (or no band-pass), with or
+without a notch, and polyphase resampling it computes what `ecgtransfer.kernels.filters.filter_and_resample` does, to
+rounding in float32, some twenty times faster; any other choice is handed to that function.
 
 How. Forward and backward filtering with the transfer function H is one filter with the symmetric impulse response
 g[n] = sum over the poles p of q p^(|n|-1), q = residue of H at p times H(1/p), and a g[0] of its own. The signal is cut
@@ -48,14 +48,14 @@ MOST_SLOTS = 8
 """Recordings whose results are worked out at once, which shares the cost of each numpy call."""
 
 CACHED_SAMPLES = 60_000
-"""Plans for longer recordings are built anew each time, so that they do not hold memory."""
+"""Filters for longer recordings are built anew each time, so that they do not hold memory."""
 
 Signal = npt.NDArray[np.float32]
 Filters = tuple[str, float, float, int, float | None]
 """Design, low_hz, high_hz and order of the band-pass, notch_hz."""
 
 
-class Plan(Protocol):
+class BlockFilter(Protocol):
     """Filters and resamples recordings of one rate and one length, some at a time; not to be shared between threads.
 
     Each recording is put into `input` and taken to a slot; then the results of all slots come at once.
@@ -81,33 +81,35 @@ class Plan(Protocol):
         ...
 
 
-def plan(sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any], kernels: str = "fast") -> Plan:
-    """Return the plan for recordings of this rate and length under the config section ``signals``.
+def block_filter(
+    sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any], kernels: str = "fast"
+) -> BlockFilter:
+    """Return the filter for recordings of this rate and length under the config section ``signals``.
 
     ``hardware.kernels`` other than ``fast`` leaves all to `filter_and_resample`.
 
-    Plans are kept for the lengths met last, so that asking for one per recording costs little.
+    Filters are kept for the lengths met last, so that asking for one per recording costs little.
 
     Raises
     ------
     InputError
-        As `filter_and_resample`, some of them not before the plan runs.
+        As `filter_and_resample`, some of them not before the filter runs.
     """
     band = settings["band_pass"]
     design = band.get("design", "butterworth")
     fast = kernels == "fast" and design != "fir" and settings.get("resampling", "polyphase") == "polyphase"
     if fast and not settings.get("remove_baseline"):
-        build = _cached_plan if n_samples <= CACHED_SAMPLES else _fast_plan
+        build = _cached_filter if n_samples <= CACHED_SAMPLES else _fast_filter
         notch_hz = settings.get("notch_hz")
         filters = (design, band["low_hz"], band["high_hz"], band["order"], notch_hz)
         found = build(float(sampling_rate_hz), n_samples, settings["sampling_rate_hz"], band["edge_s"], filters)
         if found is not None:
             return found
-    return _ReferencePlan(sampling_rate_hz, n_samples, settings)
+    return _PlainFilter(sampling_rate_hz, n_samples, settings)
 
 
-class _ReferencePlan:
-    """`filter_and_resample` behind the interface of a plan."""
+class _PlainFilter:
+    """`filter_and_resample` behind the interface of a block filter."""
 
     def __init__(self, sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any]) -> None:
         self.n_slots = 1
@@ -128,7 +130,7 @@ class _ReferencePlan:
         return result
 
 
-class _FastPlan:
+class _FastFilter:
     """The buffers and matrices for one length, and the few products that turn a recording into its result."""
 
     def __init__(self, design: Design, n_samples: int, extension: int) -> None:
@@ -321,15 +323,15 @@ def _design(sampling_rate_hz: float, target_rate_hz: float, filters: Filters) ->
     return design_for(iir_sections(sampling_rate_hz, *filters), ratio.numerator, ratio.denominator)
 
 
-def _fast_plan(
+def _fast_filter(
     sampling_rate_hz: float, n_samples: int, target_rate_hz: float, edge_s: float, filters: Filters
-) -> "_FastPlan | None":
-    """Return the fast plan, or None where the reference has to do it."""
+) -> "_FastFilter | None":
+    """Return the fast filter, or None where the reference has to do it."""
     design = _design(sampling_rate_hz, target_rate_hz, filters)
     if design is None or n_samples < 2:
         return None
     recursive = len(design.modes.pole) > 0
-    return _FastPlan(design, n_samples, extension_samples(sampling_rate_hz, n_samples, edge_s) if recursive else 0)
+    return _FastFilter(design, n_samples, extension_samples(sampling_rate_hz, n_samples, edge_s) if recursive else 0)
 
 
-_cached_plan = lru_cache(maxsize=32)(_fast_plan)
+_cached_filter = lru_cache(maxsize=32)(_fast_filter)

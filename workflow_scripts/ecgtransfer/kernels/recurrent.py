@@ -30,7 +30,7 @@ FLOATS_PER_CACHE_LINE = 16
 
 
 @dataclass(frozen=True)
-class Cell:
+class RecurrentCell:
     """The functions of a recurrent cell, see `gru`."""
 
     pack: Callable[[Tensor, Tensor, Tensor, Tensor], list[Tensor]]
@@ -41,7 +41,8 @@ class Cell:
 
 
 GRU, LSTM = (
-    Cell(kernel.pack, kernel.unpack, kernel.kept_shapes, kernel.forward, kernel.backward) for kernel in (gru, lstm)
+    RecurrentCell(kernel.pack, kernel.unpack, kernel.kept_shapes, kernel.forward, kernel.backward)
+    for kernel in (gru, lstm)
 )
 
 
@@ -71,7 +72,7 @@ class Memory:
         return Memory, ()
 
 
-def cell_for(x: Tensor, layer: nn.GRU | nn.LSTM) -> Cell | None:
+def cell_for(x: Tensor, layer: nn.GRU | nn.LSTM) -> RecurrentCell | None:
     """Return what lets `outputs` stand in for the call of a layer; None if it cannot: it is for float32 on a CPU."""
     fits = (
         all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in (x, *layer.parameters()))
@@ -82,7 +83,7 @@ def cell_for(x: Tensor, layer: nn.GRU | nn.LSTM) -> Cell | None:
     return _compiled(GRU if isinstance(layer, nn.GRU) else LSTM) if fits else None
 
 
-def outputs(x: Tensor, layer: nn.GRU | nn.LSTM, cell: Cell, memory: Memory) -> Tensor:
+def outputs(x: Tensor, layer: nn.GRU | nn.LSTM, cell: RecurrentCell, memory: Memory) -> Tensor:
     """Return the states of a layer at all steps, from a state of zeros.
 
     Parameters
@@ -126,7 +127,7 @@ class _Part:
 
 class _Layer(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, cell: Cell, memory: Memory, *weights: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, cell: RecurrentCell, memory: Memory, *weights: Tensor) -> Tensor:
         ctx.save_for_backward(x, *weights)
         ctx.cell, ctx.memory = cell, memory
         states, ctx.parts = _run(cell, x, weights, memory)
@@ -136,7 +137,7 @@ class _Layer(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, d_states: Tensor) -> tuple[Tensor | None, ...]:
         x, *weights = ctx.saved_tensors
-        cell: Cell = ctx.cell
+        cell: RecurrentCell = ctx.cell
         # A second pass through one graph finds the memory of the first given back, and computes its content anew.
         parts: list[_Part] = ctx.parts or _run(cell, x, weights, ctx.memory)[1]
         ctx.parts = None
@@ -157,7 +158,9 @@ class _Layer(torch.autograd.Function):
         return (None if d_x is None else d_x.sum(dim=0), None, None, *gradients)
 
 
-def _run(cell: Cell, x: Tensor, weights: Sequence[Tensor], memory: Memory | None) -> tuple[Tensor, list[_Part]]:
+def _run(
+    cell: RecurrentCell, x: Tensor, weights: Sequence[Tensor], memory: Memory | None
+) -> tuple[Tensor, list[_Part]]:
     """Return states (steps, hidden, records), and with `memory` what `backward` needs."""
     n_steps, n_inputs, n_records = x.shape
     n_directions, hidden = len(weights) // 4, weights[1].shape[1]
@@ -195,7 +198,7 @@ def _views(array: Tensor, shapes: list[tuple[int, int, int]]) -> list[Tensor]:
 
 
 @cache
-def _compiled(cell: Cell) -> Cell | None:
+def _compiled(cell: RecurrentCell) -> RecurrentCell | None:
     """Return a cell with its time loops as TorchScript; None, with a warning, where torch cannot do that."""
     try:
         with warnings.catch_warnings():

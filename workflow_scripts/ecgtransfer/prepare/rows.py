@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ecgtransfer.kernels.block_filters import plan
+from ecgtransfer.kernels.block_filters import block_filter
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.quality import (
     LARGEST_MV,
@@ -140,7 +140,7 @@ class Batch:
     def __init__(
         self, sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any], kernels: str = "fast"
     ) -> None:
-        self._plan = plan(sampling_rate_hz, n_samples, settings, kernels)
+        self._filter = block_filter(sampling_rate_hz, n_samples, settings, kernels)
         self._sampling_rate_hz = sampling_rate_hz
         self._settings = settings
         self._kernels = kernels
@@ -148,8 +148,8 @@ class Batch:
         self._filled: dict[int, tuple[float, int, float]] = {}
         """By the order of taking: amplitude in mV, samples that int16 cannot hold, and their share."""
         self._waiting: dict[int, npt.NDArray[np.int16]] = {}
-        """Rows of the recordings in the slots of the plan, by the order of taking."""
-        self.input = self._plan.input
+        """Rows of the recordings in the slots of the filter, by the order of taking."""
+        self.input = self._filter.input
 
     def take(self, row: npt.NDArray[np.int16]) -> None:
         """Take the recording in `input`, which is changed, to be prepared into a row of zeros."""
@@ -157,14 +157,14 @@ class Batch:
         n_recorded, place = findings.stop - findings.first, len(self._findings)
         if n_recorded / self._sampling_rate_hz >= SHORTEST_S and findings.largest_mv <= LARGEST_MV:
             if n_recorded < self.input.shape[1]:
-                shorter = plan(self._sampling_rate_hz, n_recorded, self._settings, self._kernels)
+                shorter = block_filter(self._sampling_rate_hz, n_recorded, self._settings, self._kernels)
                 prepared = shorter(self.input[:, findings.first : findings.stop])
                 self._filled[place] = _fill([row], prepared[None], [findings], self._settings)[0]
             else:
-                self._plan.take(len(self._waiting))
+                self._filter.take(len(self._waiting))
                 self._waiting[place] = row
         self._findings.append(findings)
-        if len(self._waiting) == self._plan.n_slots:
+        if len(self._waiting) == self._filter.n_slots:
             self._empty_slots()
 
     def finish(self) -> list[Quality]:
@@ -175,7 +175,7 @@ class Batch:
     def _empty_slots(self) -> None:
         if not self._waiting:
             return
-        prepared = self._plan.results(len(self._waiting))
+        prepared = self._filter.results(len(self._waiting))
         findings = [self._findings[place] for place in self._waiting]
         filled = _fill(list(self._waiting.values()), prepared, findings, self._settings)
         self._filled.update(zip(self._waiting, filled, strict=True))

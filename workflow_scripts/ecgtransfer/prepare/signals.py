@@ -176,7 +176,7 @@ def _chunks(rows: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
     return [rows[first : first + CHUNK] for first in range(0, len(rows), CHUNK)]
 
 
-class _Progress:
+class _Throughput:
     """Says in the log how fast records are prepared, and when all will be done."""
 
     def __init__(self, n_records: int) -> None:
@@ -328,7 +328,7 @@ def _prepare_all(job: Job, records: _Described, run: Workers) -> tuple[npt.NDArr
     table, reasons = np.zeros(len(records), dtype=_ROW), dict[int, str]()
     probed = spread_rows(len(records), PROBED)
     chunks = [*_chunks(probed), *_chunks(np.setdiff1d(np.arange(len(records)), probed))]
-    progress = _Progress(len(records))
+    progress = _Throughput(len(records))
     results = run.each(partial(_write, job), map(records.records, chunks))
     for rows, found in zip(chunks, results, strict=True):
         _enter(table, reasons, rows, found)

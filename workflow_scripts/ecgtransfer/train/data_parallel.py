@@ -18,7 +18,7 @@ from ecgtransfer.train.side_by_side import end_with_parent
 
 
 @dataclass(frozen=True)
-class Workers:
+class Ranks:
     """The processes that train a model, seen from one of them; by default there is one.
 
     Attributes
@@ -75,7 +75,7 @@ class Workers:
         return values
 
 
-def train_with(count: int, train: Callable[[Workers, torch.device], object], folder: Path) -> None:
+def train_with(count: int, train: Callable[[Ranks, torch.device], object], folder: Path) -> None:
     """Run `train` in `count` processes, each with a GPU of its own or, without GPUs, all on the CPU.
 
     Parameters
@@ -94,7 +94,7 @@ def train_with(count: int, train: Callable[[Workers, torch.device], object], fol
     start_processes(_run, args=(count, train, rendezvous), nprocs=count, start_method="fork")
 
 
-def _run(rank: int, count: int, train: Callable[[Workers, torch.device], object], rendezvous: Path) -> None:
+def _run(rank: int, count: int, train: Callable[[Ranks, torch.device], object], rendezvous: Path) -> None:
     end_with_parent()
     torch.set_num_threads(1)  # OpenMP's threads do not outlive a fork, and waiting for them never ends
     on_gpus = torch.cuda.is_available()
@@ -108,5 +108,5 @@ def _run(rank: int, count: int, train: Callable[[Workers, torch.device], object]
     )
     # The process that started this one comes to the same mistake, and can say so in one line.
     with suppress(InputError):
-        train(Workers(rank, count), device)
+        train(Ranks(rank, count), device)
     # The group ends with the process. To destroy it can wait for ever, for a thread of gloo that needs Python's lock.

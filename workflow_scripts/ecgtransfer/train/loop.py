@@ -17,7 +17,7 @@ from ecgtransfer.layer_groups import TrainingPlan
 from ecgtransfer.train.accounting import Stopwatch
 from ecgtransfer.train.batches import epoch_order, random_crops, window_starts
 from ecgtransfer.train.corpus import Examples
-from ecgtransfer.train.data_parallel import Workers
+from ecgtransfer.train.data_parallel import Ranks
 from ecgtransfer.train.hardware import mixed_precision
 from ecgtransfer.train.objectives import Objective, Scores
 from ecgtransfer.train.optimizing import Adam, learning_rates
@@ -79,7 +79,7 @@ class Task:
 
 
 @dataclass
-class _Progress:
+class _TrainingState:
     """Where a training stands."""
 
     history: list[Epoch] = field(default_factory=list)
@@ -98,7 +98,7 @@ def fit(
     settings: TrainingSettings,
     plan: TrainingPlan,
     unfinished: UnfinishedTraining,
-    workers: Workers = Workers(),  # noqa: B008 (frozen)
+    ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
 ) -> list[Epoch]:
     """Train `model` in place and leave it with the weights of its best epoch on the validation records.
 
@@ -117,7 +117,7 @@ def fit(
         Which weights move, when, and how fast.
     unfinished
         Where the state after an epoch is kept; what is there of this training is gone on from.
-    workers
+    ranks
         The processes that share each batch.
 
     Returns
@@ -130,7 +130,7 @@ def fit(
     InputError
         If no epoch has a finite loss on the validation records.
     """
-    joined = workers.joined(model, task.train.signals.device)
+    joined = ranks.joined(model, task.train.signals.device)
     optimizer = Adam(plan.parameter_groups(model), settings)
     epochs, patience = settings.for_size(len(task.train))
     progress = _resume(model, optimizer, unfinished)
@@ -143,8 +143,8 @@ def fit(
         with Stopwatch(task.train.signals.device) as watch:
             plan.start_epoch(model, number)
             rates = learning_rates(settings, number, epochs, settings.steps_per_epoch(len(task.train)))
-            train_loss = train_one_epoch(joined, task, settings, optimizer, rates, workers)
-            valid_loss, scores = _validate(model, task, settings, workers)
+            train_loss = train_one_epoch(joined, task, settings, optimizer, rates, ranks)
+            valid_loss, scores = _validate(model, task, settings, ranks)
         epoch = Epoch(number, train_loss, valid_loss, *scores, watch.seconds, watch.device_seconds, watch.joules)
         progress.history.append(epoch)
         best = best_epoch(progress.history, settings.choose_by)
@@ -154,7 +154,7 @@ def fit(
             "epoch %d/%d  train loss %.4f  valid loss %.4f  valid macro AUROC %.3f  best epoch %d  %.0f records/s",
             number, epochs, train_loss, valid_loss, scores.macro_auroc, best.epoch, len(task.train) / epoch.seconds,
         )  # fmt: skip
-        if workers.rank == 0:
+        if ranks.rank == 0:
             _keep(model, optimizer, progress, unfinished, last=ended())
     if not math.isfinite(best_epoch(progress.history, settings.choose_by).valid_loss):
         raise InputError(
@@ -176,7 +176,7 @@ def train_one_epoch(
     settings: TrainingSettings,
     optimizer: Adam,
     rates: Iterator[float],
-    workers: Workers = Workers(),  # noqa: B008 (frozen)
+    ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
 ) -> float:
     """Return the mean loss over the cells of the label table.
 
@@ -186,9 +186,9 @@ def train_one_epoch(
     train, device = task.train, task.train.signals.device
     total = torch.zeros((), dtype=torch.float64, device=device)  # stays there: reading it would wait for the device
     n_cells = 0
-    order = workers.draw(lambda: epoch_order(train.dataset, settings.balance_datasets), device)
+    order = ranks.draw(lambda: epoch_order(train.dataset, settings.balance_datasets), device)
     for batch, rate in zip(order.tensor_split(settings.steps_per_epoch(len(train))), rates, strict=True):
-        part = workers.part_of(batch)
+        part = ranks.part_of(batch)
         age_sex = None if train.age_sex is None else train.age_sex[part]
         with mixed_precision(device, settings.precision):
             outputs = model(task.normalize(random_crops(train.signals, part, task.crop_samples)), age_sex)
@@ -196,18 +196,18 @@ def train_one_epoch(
         optimizer.zero_grad()
         n_cells += len(batch) * losses.shape[1]
         # The mean over the whole batch, of which DistributedDataParallel takes the mean over processes.
-        (losses.sum() * (workers.count / (len(batch) * losses.shape[1]))).backward()
+        (losses.sum() * (ranks.count / (len(batch) * losses.shape[1]))).backward()
         optimizer.step(rate)
         total += losses.detach().double().sum()
-    return workers.total(total).item() / n_cells
+    return ranks.total(total).item() / n_cells
 
 
-def _validate(model: nn.Module, task: Task, settings: TrainingSettings, workers: Workers) -> tuple[float, Scores]:
+def _validate(model: nn.Module, task: Task, settings: TrainingSettings, ranks: Ranks) -> tuple[float, Scores]:
     """Return loss and scores on the validation records."""
     outputs = predict(model, task.valid, task.normalize, task.crop_samples, settings.precision)
     loss = task.objective.cell_losses(outputs, task.valid.labels).mean()
     found = torch.tensor([loss.item(), *task.objective.scores(outputs, task.valid.labels)], dtype=torch.float64)
-    valid_loss, *scores = workers.as_the_first(found.to(outputs.device)).tolist()
+    valid_loss, *scores = ranks.as_the_first(found.to(outputs.device)).tolist()
     return valid_loss, Scores(*scores)
 
 
@@ -252,7 +252,9 @@ def _copy_of(model: nn.Module) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
-def _keep(model: nn.Module, optimizer: Adam, progress: _Progress, unfinished: UnfinishedTraining, last: bool) -> None:
+def _keep(
+    model: nn.Module, optimizer: Adam, progress: _TrainingState, unfinished: UnfinishedTraining, last: bool
+) -> None:
     """Save all that `_resume` needs; after the last epoch, the best weights and the history are enough."""
     tensors = {f"best.{name}": tensor for name, tensor in progress.best_weights.items()}
     if not last:
@@ -262,13 +264,13 @@ def _keep(model: nn.Module, optimizer: Adam, progress: _Progress, unfinished: Un
     unfinished.save(tensors, {"history": [asdict(epoch) for epoch in progress.history]}, last)
 
 
-def _resume(model: nn.Module, optimizer: Adam, unfinished: UnfinishedTraining) -> _Progress:
+def _resume(model: nn.Module, optimizer: Adam, unfinished: UnfinishedTraining) -> _TrainingState:
     """Set everything to where a killed training stood, and return its progress; an empty one if there was none."""
     saved = unfinished.load()
     if saved is None:
-        return _Progress()
+        return _TrainingState()
     tensors, metadata = saved
-    progress = _Progress([Epoch(**epoch) for epoch in metadata["history"]], _named(tensors, "best."))
+    progress = _TrainingState([Epoch(**epoch) for epoch in metadata["history"]], _named(tensors, "best."))
     logger.info("goes on after epoch %d", len(progress.history))
     if "random.cpu" in tensors:
         model.load_state_dict(_named(tensors, "model."))

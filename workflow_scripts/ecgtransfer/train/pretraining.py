@@ -16,7 +16,7 @@ from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.leads import LEADS
 from ecgtransfer.train.accounting import how_it_ran
 from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
-from ecgtransfer.train.data_parallel import Workers, train_with
+from ecgtransfer.train.data_parallel import Ranks, train_with
 from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
 from ecgtransfer.train.loop import Epoch, Task, best_epoch, fit
 from ecgtransfer.train.models.base import EcgModel
@@ -56,7 +56,7 @@ class Pretrained:
     metadata: dict[str, Any]
 
 
-def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> Pretrained:
+def pretrain(pretraining: Pretraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> Pretrained:
     """Train a model on a source: on all its records but those that validate, for a source is never tested on itself.
 
     Where no record of it has the role of validation, its test records validate. Each process has one thread, as those
@@ -64,7 +64,7 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
 
     Parameters
     ----------
-    plan
+    pretraining
         What is trained, and how.
     corpus
         The source. Its labels are the values to predict; with the task ``masked`` they are not looked at.
@@ -88,72 +88,74 @@ def pretrain(plan: Pretraining, corpus: Corpus, unfinished: str | Path, n_proces
             " on, at least 2 and 1 are needed; use another source"
         )
     scale: dict[str, dict[str, float]] = {}
-    if plan.task in ("age", "intervals"):
+    if pretraining.task in ("age", "intervals"):
         train, valid, scale = _standardized(train, valid, corpus.label_names)
 
-    smallest_batch = len(train) // plan.settings.steps_per_epoch(len(train))
+    smallest_batch = len(train) // pretraining.settings.steps_per_epoch(len(train))
     n_processes = max(1, min(n_processes, smallest_batch // 2))  # batch normalisation compares records
-    run = partial(_train, plan, corpus, train, valid, Path(unfinished, "state.safetensors"))
+    run = partial(_train, pretraining, corpus, train, valid, Path(unfinished, "state.safetensors"))
     if n_processes > 1:  # they leave the last state, from which this process takes the weights
         train_with(n_processes, run, Path(unfinished))
     device = training_device()
-    model, history = run(Workers(), device)
+    model, history = run(Ranks(), device)
     metadata = {
-        "task": plan.task,
-        "model": plan.model,
-        "options": dict(plan.options),
+        "task": pretraining.task,
+        "model": pretraining.model,
+        "options": dict(pretraining.options),
         "labels": corpus.label_names,
         "n_train": len(train),
         "n_valid": len(valid),
         "validation": "test" if corpus.validation_role == "test" else "full",
-        "seed": plan.seed,
-        "settings": asdict(plan.settings),
-        "deterministic": plan.deterministic,
-        "code": plan.code,
+        "seed": pretraining.seed,
+        "settings": asdict(pretraining.settings),
+        "deterministic": pretraining.deterministic,
+        "code": pretraining.code,
         **scale,
-        "best_epoch": best_epoch(history, plan.settings.choose_by).epoch,
+        "best_epoch": best_epoch(history, pretraining.settings.choose_by).epoch,
         "weights": sum(parameter.numel() for parameter in model.parameters()),
         "processes": n_processes,
         **how_it_ran(
             device,
             history,
             len(train) * len(history) // n_processes,
-            plan.forward_flops(corpus),
-            arithmetic(device, plan.settings.precision),
+            pretraining.forward_flops(corpus),
+            arithmetic(device, pretraining.settings.precision),
         ),
     }
     return Pretrained(model.cpu(), pd.DataFrame(map(asdict, history)), metadata)
 
 
 def _train(
-    plan: Pretraining,
+    pretraining: Pretraining,
     corpus: Corpus,
     train: Examples,
     valid: Examples,
     state: Path,
-    workers: Workers,
+    ranks: Ranks,
     device: torch.device,
 ) -> tuple[EcgModel, list[Epoch]]:
     """Train as one of the processes; the model stays on the device."""
-    fix_seeds(plan.seed, deterministic=plan.deterministic)
-    model = plan.new_model(corpus, n_outputs=max(len(corpus.label_names), 1))
+    fix_seeds(pretraining.seed, deterministic=pretraining.deterministic)
+    model = pretraining.new_model(corpus, n_outputs=max(len(corpus.label_names), 1))
     trained: torch.nn.Module = model
     objective: Objective = Regression()
-    if plan.task == "masked":
+    if pretraining.task == "masked":
         patch_samples = corpus.samples_in(MASKED_PATCH_S) or 1
-        trained, objective = MaskedPatches(model, len(LEADS), plan.n_samples(corpus), patch_samples), OwnError()
-    elif plan.task == "labels":
-        weight = balancing_weight(train.labels).to(device) if plan.settings.positive_weight == "balanced" else None
+        trained, objective = MaskedPatches(model, len(LEADS), pretraining.n_samples(corpus), patch_samples), OwnError()
+    elif pretraining.task == "labels":
+        weight = (
+            balancing_weight(train.labels).to(device) if pretraining.settings.positive_weight == "balanced" else None
+        )
         objective = MultiLabel(weight)
-    unfinished = UnfinishedTraining(state, plan.key(trained, train, valid))
+    unfinished = UnfinishedTraining(state, pretraining.key(trained, train, valid))
     normalize = normalization_of(train.signals).to(device)
-    crop_samples = corpus.samples_in(plan.settings.crop_s)
+    crop_samples = corpus.samples_in(pretraining.settings.crop_s)
     task = Task(objective, train.to(device), valid.to(device), normalize, crop_samples)
-    return model, fit(trained.to(device), task, plan.settings, ALL_WEIGHTS, unfinished, workers)
+    return model, fit(trained.to(device), task, pretraining.settings, ALL_WEIGHTS, unfinished, ranks)
 
 
 def run_pretraining(
-    plan: Pretraining,
+    pretraining: Pretraining,
     corpus: Corpus,
     about: Mapping[str, Any],
     unfinished: str | Path,
@@ -163,10 +165,12 @@ def run_pretraining(
     metadata: str | Path,
 ) -> None:
     """Do what `pretrain` does and write what it leaves, each file whole; `about` goes in front of the metadata."""
-    result = pretrain(plan, corpus, unfinished, n_processes)
+    result = pretrain(pretraining, corpus, unfinished, n_processes)
     write_csv(result.history, history)
     write_json({**about, **result.metadata}, metadata)
-    save_weights(result.model, plan.model, corpus.label_names, Path(weights), stages_only=plan.task == "masked")
+    save_weights(
+        result.model, pretraining.model, corpus.label_names, Path(weights), stages_only=pretraining.task == "masked"
+    )
     remove_state(unfinished)
 
 

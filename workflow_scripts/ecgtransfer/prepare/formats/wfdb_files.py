@@ -64,7 +64,7 @@ _SCRATCH_KEPT = 1 << 26
 _scratch = threading.local()
 
 
-class FilePlan(NamedTuple):
+class FileLayout(NamedTuple):
     """What one signal file holds of the twelve leads, and how its values become millivolts."""
 
     file: int
@@ -94,10 +94,10 @@ def check_record(header: Header, path: str | Path) -> None:
         With the reason why the record cannot be used.
     """
     name = str(path)
-    for plan in _plans(header, name)[0]:
-        file_name = header.file_names[plan.file]
+    for layout in _layouts(header, name)[0]:
+        file_name = header.file_names[layout.file]
         size = size_of_regular(_beside(name, file_name), name, f"signal file {file_name}")
-        _check_size(plan, header.n_samples, size, name, file_name)
+        _check_size(layout, header.n_samples, size, name, file_name)
 
 
 def read_signal(path: str | Path, header: Header | None = None, out: Samples | None = None) -> Samples:
@@ -122,28 +122,28 @@ def read_signal(path: str | Path, header: Header | None = None, out: Samples | N
     name = str(path)
     if header is None:
         header = read_header(name)
-    plans, absent = _plans(header, name)
+    layouts, absent = _layouts(header, name)
     n_samples = header.n_samples
     signal = out
-    for plan in plans:
-        file_name = header.file_names[plan.file]
+    for layout in layouts:
+        file_name = header.file_names[layout.file]
         descriptor, size = open_regular(_beside(name, file_name), name, f"signal file {file_name}")
         try:
-            _check_size(plan, n_samples, size, name, file_name)
+            _check_size(layout, n_samples, size, name, file_name)
             if signal is None:
                 signal = np.empty((12, n_samples), np.float32)
             elif signal.shape != (12, n_samples):
                 raise InputError(f"{name}: has {n_samples} samples per lead, expected {signal.shape[1]}")
-            if plan.sample_format in FORMATS:
-                _fill(signal, plan, _frames(descriptor, plan, n_samples, name, file_name))
+            if layout.sample_format in FORMATS:
+                _fill(signal, layout, _frames(descriptor, layout, n_samples, name, file_name))
             else:
-                _fill_with_wfdb(signal, plan, header, name)
+                _fill_with_wfdb(signal, layout, header, name)
         except OSError as error:
             stop_if_it_may_pass(error, _beside(name, file_name))
             raise InputError(f"{name}: signal file {file_name} cannot be read ({error.strerror})") from error
         finally:
             os.close(descriptor)
-    assert signal is not None  # there is at least one plan
+    assert signal is not None  # there is at least one layout
     for row in absent:
         signal[row] = np.nan
     return signal
@@ -153,8 +153,8 @@ def _beside(path: str, file_name: str) -> str:
     return path[: path.rfind("/") + 1] + file_name
 
 
-def _plans(header: Header, path: str) -> tuple[tuple[FilePlan, ...], tuple[int, ...]]:
-    """Return the plan of every file that holds one of the twelve leads, and the rows that no file holds."""
+def _layouts(header: Header, path: str) -> tuple[tuple[FileLayout, ...], tuple[int, ...]]:
+    """Return the layout of every file that holds one of the twelve leads, and the rows that no file holds."""
     names = header.file_names
     first = names[0]
     file_of_column = None
@@ -169,25 +169,25 @@ def _plans(header: Header, path: str) -> tuple[tuple[FilePlan, ...], tuple[int, 
 @lru_cache(maxsize=256)
 def _plans_of(
     leads: tuple[LeadSpecification, ...], file_of_column: tuple[int, ...] | None
-) -> tuple[tuple[FilePlan, ...], tuple[int, ...]]:
+) -> tuple[tuple[FileLayout, ...], tuple[int, ...]]:
     of_column = file_of_column or (0,) * len(leads)
     found, signs = lead_columns(tuple(lead.name for lead in leads))
-    plans = []
+    layouts = []
     for file in sorted({of_column[column] for column in found if column >= 0}):
         in_file = [column for column, other in enumerate(of_column) if other == file]
         rows = tuple(row for row, column in enumerate(found) if column in in_file)
-        plans.append(_plan(file, leads, in_file, rows, found, signs))
-    return tuple(plans), tuple(row for row, column in enumerate(found) if column < 0)
+        layouts.append(_layout(file, leads, in_file, rows, found, signs))
+    return tuple(layouts), tuple(row for row, column in enumerate(found) if column < 0)
 
 
-def _plan(
+def _layout(
     file: int,
     leads: tuple[LeadSpecification, ...],
     in_file: list[int],
     rows: tuple[int, ...],
     found: tuple[int, ...],
     signs: tuple[int, ...],
-) -> FilePlan:
+) -> FileLayout:
     first = leads[in_file[0]]
     if {leads[column][:2] for column in in_file} != {first[:2]}:
         raise ValueError("signals of one file differ in format or byte offset")
@@ -203,7 +203,7 @@ def _plan(
     if first.sample_format not in (24, 32) and np.all(np.abs(baseline) < 2**23):
         scale, baseline = scale.astype(np.float32), baseline.astype(np.float32)
     columns = tuple(in_file.index(column) for column in header_columns)
-    return FilePlan(
+    return FileLayout(
         file=file,
         sample_format=first.sample_format,
         byte_offset=first.byte_offset,
@@ -222,11 +222,11 @@ def _millivolts(lead: LeadSpecification) -> float:
     return millivolts_per_unit(lead.unit) / lead.gain
 
 
-def _check_size(plan: FilePlan, n_samples: int, size: int, path: str, file_name: str) -> None:
-    known = FORMATS.get(plan.sample_format)
-    per_value = known.bytes_per_value if known else _LEFT_TO_WFDB[plan.sample_format]
-    values = plan.n_in_file * n_samples
-    expected = plan.byte_offset + -int(-per_value * values // 1)  # rounded up
+def _check_size(layout: FileLayout, n_samples: int, size: int, path: str, file_name: str) -> None:
+    known = FORMATS.get(layout.sample_format)
+    per_value = known.bytes_per_value if known else _LEFT_TO_WFDB[layout.sample_format]
+    values = layout.n_in_file * n_samples
+    expected = layout.byte_offset + -int(-per_value * values // 1)  # rounded up
     if size != expected and (known or size < expected):
         _require_data(path, file_name)
     if size < expected:
@@ -248,29 +248,29 @@ def _require_data(path: str, file_name: str) -> None:
         raise InputError(f"{path}: signal file {file_name} {instead}")
 
 
-def _frames(descriptor: int, plan: FilePlan, n_samples: int, path: str, file_name: str) -> npt.NDArray[np.integer]:
+def _frames(descriptor: int, layout: FileLayout, n_samples: int, path: str, file_name: str) -> npt.NDArray[np.integer]:
     """Return the values of a signal file, shape (samples, signals in the file), valid until the next call."""
-    known = FORMATS[plan.sample_format]
-    values = n_samples * plan.n_in_file
+    known = FORMATS[layout.sample_format]
+    values = n_samples * layout.n_in_file
     n_bytes = -int(-known.bytes_per_value * values // 1)
     content = _scratch_bytes(n_bytes)
     memory = content.data
-    done = os.preadv(descriptor, [memory], plan.byte_offset)
+    done = os.preadv(descriptor, [memory], layout.byte_offset)
     while done < n_bytes:  # a read may stop early, at 2 GB at the latest
-        more = os.preadv(descriptor, [memory[done:]], plan.byte_offset + done)
+        more = os.preadv(descriptor, [memory[done:]], layout.byte_offset + done)
         if more == 0:
             raise InputError(f"{path}: signal file {file_name} became shorter while it was read")
         done += more
     stored: npt.NDArray[np.integer]
-    if plan.sample_format == 212:
+    if layout.sample_format == 212:
         stored = _unpacked_212(content, values)
-    elif plan.sample_format == 24:
+    elif layout.sample_format == 24:
         stored = _unpacked_24(content, values)
     else:
         stored = content.view(known.stored_as)
         if known.zero:
             stored = stored.astype(np.int32) - known.zero
-    return stored.reshape(n_samples, plan.n_in_file)
+    return stored.reshape(n_samples, layout.n_in_file)
 
 
 def _scratch_bytes(n_bytes: int) -> npt.NDArray[np.uint8]:
@@ -301,23 +301,23 @@ def _unpacked_24(content: npt.NDArray[np.uint8], values: int) -> npt.NDArray[np.
     return padded.view("<i4").reshape(-1) >> 8
 
 
-def _fill(signal: Samples, plan: FilePlan, frames: npt.NDArray[np.integer]) -> None:
-    by_lead = frames.T[:12] if plan.in_order else frames.T[list(plan.columns)]
-    missing = FORMATS[plan.sample_format].missing
+def _fill(signal: Samples, layout: FileLayout, frames: npt.NDArray[np.integer]) -> None:
+    by_lead = frames.T[:12] if layout.in_order else frames.T[list(layout.columns)]
+    missing = FORMATS[layout.sample_format].missing
     gaps = by_lead == missing if frames.min() == missing else None
-    target = signal if plan.in_order else np.empty(by_lead.shape, np.float32)
-    if plan.scale.dtype == np.float32:
+    target = signal if layout.in_order else np.empty(by_lead.shape, np.float32)
+    if layout.scale.dtype == np.float32:
         np.copyto(target, by_lead, casting="unsafe")
-        if plan.baseline is not None:
-            target -= plan.baseline
-        target *= plan.scale
+        if layout.baseline is not None:
+            target -= layout.baseline
+        target *= layout.scale
     else:
-        exact = by_lead if plan.baseline is None else by_lead - plan.baseline
-        np.multiply(exact, plan.scale, out=target, casting="same_kind")
+        exact = by_lead if layout.baseline is None else by_lead - layout.baseline
+        np.multiply(exact, layout.scale, out=target, casting="same_kind")
     if gaps is not None:
         target[gaps] = np.nan
     if target is not signal:
-        signal[list(plan.rows)] = target
+        signal[list(layout.rows)] = target
 
 
 @contextmanager
@@ -336,18 +336,18 @@ def _as_wfdb_wants_it(path: str, header: Header) -> Iterator[str]:
         yield f"{folder}/record"
 
 
-def _fill_with_wfdb(signal: Samples, plan: FilePlan, header: Header, path: str) -> None:
+def _fill_with_wfdb(signal: Samples, layout: FileLayout, header: Header, path: str) -> None:
     import wfdb  # slow to import, and only the rarer formats need it
 
     try:
         with _as_wfdb_wants_it(path, header) as name:
-            record = wfdb.rdrecord(name, channels=list(plan.header_columns))
+            record = wfdb.rdrecord(name, channels=list(layout.header_columns))
         read = record.p_signal.T
     except Exception as error:  # wfdb raises many types for a broken file
         stop_if_it_may_pass(error, path)
-        _require_data(path, header.file_names[plan.file])
+        _require_data(path, header.file_names[layout.file])
         raise InputError(f"{path}: wfdb cannot read the signals ({type(error).__name__})") from error
-    if read.shape != (len(plan.rows), header.n_samples):
+    if read.shape != (len(layout.rows), header.n_samples):
         raise InputError(f"{path}: wfdb reads another number of samples than the header announces")
-    for row, samples, column, sign in zip(plan.rows, read, plan.header_columns, plan.signs, strict=True):
+    for row, samples, column, sign in zip(layout.rows, read, layout.header_columns, layout.signs, strict=True):
         signal[row] = samples * (sign * millivolts_per_unit(header.leads[column].unit))

@@ -20,7 +20,7 @@ from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.registry import build_model, forward_flops_by_registry
 from ecgtransfer.train.settings import TrainingSettings
 
-PROBE_S = 30
+SPEED_TEST_S = 30
 N_LABELS = 26
 """As of the Challenge 2021."""
 
@@ -40,20 +40,20 @@ def task_on(examples: Examples) -> Task:
     return Task(MultiLabel(), examples, examples, normalize)
 
 
-def probed_speeds(study: Study) -> tuple[dict[str, float], str]:
-    """Return `probed_speed` of every model of a study, half a minute for all together, and how it was found."""
+def measured_speeds(study: Study) -> tuple[dict[str, float], str]:
+    """Return `measured_speed` of every model of a study, half a minute for all together, and how it was found."""
     models = study.transfer.models
     n_samples, batch_size = samples_per_lead(study), study.scratch.batch_size
     speeds = {
-        model: probed_speed(
-            model, study.options_of(model), n_samples, batch_size, PROBE_S / len(models), study.hardware.kernels
+        model: measured_speed(
+            model, study.options_of(model), n_samples, batch_size, SPEED_TEST_S / len(models), study.hardware.kernels
         )
         for model in models
     }
-    return speeds, f"by a probe of {PROBE_S} seconds on {device_name(training_device())}"
+    return speeds, f"by a speed test of {SPEED_TEST_S} seconds on {device_name(training_device())}"
 
 
-def probed_speed(
+def measured_speed(
     name: str, options: dict[str, Any], n_samples: int, batch_size: int, seconds: float, kernels: str
 ) -> float:
     """Return the FLOP per second of forward and backward pass that training a model reaches on this device.
