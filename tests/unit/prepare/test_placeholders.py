@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 from test_formats_left_to_wfdb import write_flac
-from test_layouts_table import described, own
 from test_prepare_recordings import ALL
+from tiny_own import described, own
 from tiny_wfdb import N_SAMPLES, assert_same, message_of, write_record
 
 from ecgtransfer.csv_rows import read_rows

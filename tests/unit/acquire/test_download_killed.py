@@ -19,12 +19,12 @@ from file_server import (
 )
 from small_disk import REASON, can_mount, run_on
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 CODE = (
     "import sys; from ecgtransfer.acquire.download import download; from ecgtransfer.errors import InputError\n"
     "def fetch(): return download({entry!r}, sys.argv[1], sys.argv[2], None, streams=1, pause=lambda _: None)\n"
 )
-ENVIRONMENT = os.environ | {"PYTHONPATH": f"{REPOSITORY / 'workflow_scripts'}:{Path(__file__).parent}"}
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{REPOSITORY / 'workflow_scripts'}:{Path(__file__).parents[1]}"}
 
 
 def test_killed_client_goes_on_with_the_remaining_bytes(server, fetch):
@@ -47,7 +47,7 @@ def run_server(folder, port, faults):
     """Start a server in a process of its own and return it with its address."""
     command = [
         sys.executable,
-        str(Path(__file__).parent / "file_server.py"),
+        str(Path(__file__).parents[1] / "file_server.py"),
         str(folder),
         str(port),
         json.dumps(faults),

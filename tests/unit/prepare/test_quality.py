@@ -21,7 +21,7 @@ from ecgtransfer.prepare.quality import (
 )
 from ecgtransfer.prepare.recordings import read_recording
 
-MIRROR = Path(__file__).parents[2].parent / "shared/mirror/files"
+MIRROR = Path(__file__).parents[3].parent / "shared/mirror/files"
 TRAINING = MIRROR / "challenge-2021/1.0.3/training"
 with_mirror = pytest.mark.skipif(not MIRROR.is_dir(), reason="the real recordings are not here")
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 import scipy.io
 import wfdb
-from test_layouts_table import described, own
+from tiny_own import described, own
 from tiny_wfdb import SHUFFLED
 
 from ecgtransfer.acquire.inventory import inventory

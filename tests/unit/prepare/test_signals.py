@@ -22,7 +22,7 @@ from ecgtransfer.prepare.signals import prepare_signals
 from ecgtransfer.prepare.summary import recipe
 from ecgtransfer.system_errors import in_words
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)

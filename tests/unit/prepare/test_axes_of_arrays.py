@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import scipy.io
-from test_layouts_table import described, own
 from tiny_matlab import write_mat_7_3
+from tiny_own import described, own
 
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.formats import hdf5_files

@@ -20,7 +20,7 @@ from ecgtransfer.train.registry import REGISTRY, build_model, forward_flops_by_r
 torch.set_num_threads(1)
 
 TABLE = Path(registry.__file__).with_suffix(".csv")
-PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+PAGE = Path(__file__).parents[3] / "docs" / "models.md"
 SAMPLES_PER_SECOND = 100
 WHAT_OPTIONS_SAY = {"head": "`head`: `flatten` or `pool`"}
 

@@ -10,11 +10,11 @@ from ecgtransfer.leads import lead_columns
 from ecgtransfer.prepare.formats.units import millivolts_per_unit
 from ecgtransfer.prepare.layouts import LAYOUTS
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 DATASETS = yaml.safe_load((CONFIG / "datasets.yaml").read_text())
 CHALLENGE = ["cpsc2018", "cpsc2018-extra", "incart", "ptb-challenge", "ptb-xl-challenge", "georgia",
     "chapman-shaoxing", "ningbo"]  # fmt: skip
-REFERENCE = Path(__file__).parents[2].parent / "shared/reference/labels/cinc2020_reference.csv"
+REFERENCE = Path(__file__).parents[3].parent / "shared/reference/labels/cinc2020_reference.csv"
 ALWAYS = {"title", "version", "path", "folders", "suffixes", "tables", "reader", "licence", "citation", "n_records",
     "patients"}  # fmt: skip
 SOMETIMES = {"host", "listing", "archives", "records_per_part", "unit", "leads", "label_table", "n_bytes", "overlaps"}

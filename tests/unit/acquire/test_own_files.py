@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_layouts_table import described, own
+from tiny_own import described, own
 from tiny_records import write_record
 
 from ecgtransfer.acquire.inventory import inventory

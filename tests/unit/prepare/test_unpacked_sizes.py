@@ -100,7 +100,7 @@ def test_only_the_array_asked_for_is_unpacked(tmp_path: Path, monkeypatch: pytes
 
 
 def test_the_memory_that_is_asked_for_bears_the_limit() -> None:
-    text = Path(__file__).parents[2].joinpath("rules/prepare.smk").read_text()
+    text = Path(__file__).parents[3].joinpath("rules/prepare.smk").read_text()
     rule = text.partition("rule prepare_signals:")[2].partition("\nrule ")[0]
     processes, megabytes = (int(re.search(rf"{key}\D*(\d+)", rule)[1]) for key in ("threads:", "mem_mb="))
     assert processes * (memory.LARGEST + OF_A_PROCESS) < megabytes * 1e6

@@ -8,7 +8,7 @@ import yaml
 from ecgtransfer.config.reading import read_config
 from ecgtransfer.errors import InputError
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 BROKEN = {
     "empty": (b"", "holds nothing, expected keys with values, such as `study: mine`"),

@@ -8,7 +8,7 @@ import yaml
 from ecgtransfer.config.repeated_keys import require_keys_once
 from ecgtransfer.errors import InputError
 
-CONFIG = Path(__file__).parents[2] / "config"
+CONFIG = Path(__file__).parents[3] / "config"
 
 
 @pytest.mark.parametrize(

@@ -218,7 +218,7 @@ def test_names_and_versions():
     found = versions(CPU)
     assert found["python"] == platform.python_version()
     assert (found["torch"], found["numpy"]) == (torch.__version__, numpy.__version__)
-    assert f"version: {found['ecg-transfer']}\n" in Path(__file__).parents[2].joinpath("CITATION.cff").read_text()
+    assert f"version: {found['ecg-transfer']}\n" in Path(__file__).parents[3].joinpath("CITATION.cff").read_text()
     assert found.keys() == {"ecg-transfer", "python", "torch", "numpy", "safetensors"}
 
 

@@ -12,8 +12,8 @@ from ecgtransfer.prepare.labels import NONE_OF_THE_OTHERS, View, harmonize_label
 from ecgtransfer.prepare.snomed_ct import CODE, base_code
 from ecgtransfer.prepare.statements import index_records, read_label_table
 
-TABLES = Path(__file__).parents[2] / "config/labels"
-MIRROR = Path(__file__).parents[2].parent / "shared/mirror"
+TABLES = Path(__file__).parents[3] / "config/labels"
+MIRROR = Path(__file__).parents[3].parent / "shared/mirror"
 STATEMENTS = sorted(path.name for path in TABLES.glob("*.csv") if path.name not in {"snomed.csv", "equivalent.csv"})
 VIEWS = sorted(path.stem for path in (TABLES / "views").glob("*.csv"))
 SETTINGS = {"include": "all", "top": None, "min_records": 1}

@@ -165,7 +165,7 @@ choice = choose_files(entry, sums, lambda name: "\\n".join(records), None, "here
 print(len(sums), len(choice.files), choice.n_records, choice.n_unlisted)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "workflow_scripts")}
+    environment = {"PYTHONPATH": str(Path(__file__).parents[3] / "workflow_scripts")}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60)
     counts, kilobytes = done.stdout.splitlines()

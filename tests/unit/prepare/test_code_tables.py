@@ -8,7 +8,7 @@ import pytest
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.code_tables import read_code_table, read_rewards, read_translation
 
-LABELS = Path(__file__).parents[2] / "config/labels"
+LABELS = Path(__file__).parents[3] / "config/labels"
 MEND = "mend the table, or bring it back with `git checkout`"
 NAMES = ["snomed_ct", "abbreviation"]
 

@@ -17,7 +17,7 @@ from ecgtransfer.leads import LEADS
 
 PTBXL = {"layout": "ptb-xl", "n_patients": 6, "records_per_patient": 1.5}
 CHALLENGE = {"layout": "challenge-2021", "n_patients": 5}
-PUBLISHED = Path(__file__).parents[2].parent / "shared/mirror/files"
+PUBLISHED = Path(__file__).parents[3].parent / "shared/mirror/files"
 needs_published = pytest.mark.skipif(not PUBLISHED.is_dir(), reason="no real recordings here")
 
 

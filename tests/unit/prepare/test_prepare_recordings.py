@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import scipy.io
-from test_layouts_table import described, own
 from tiny_matlab import write_mat_7_3
+from tiny_own import described, own
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS

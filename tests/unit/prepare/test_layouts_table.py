@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tiny_own import described, own
 from tiny_records import N_SAMPLES, write_hdf5, write_record
 
 from ecgtransfer.acquire.inventory import inventory
@@ -16,19 +17,6 @@ from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.records import describe_records
 
 TIS_LEADS = ["I", "II", "III", "aVL", "aVR", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"]
-
-
-def own(folder: Path, text: str, **keys: Any) -> dict[str, Any]:
-    """Write a table beside a folder of recordings and return its entry."""
-    table = folder.parent / "table.csv"
-    table.write_text(text)
-    return {"reader": "table", "folder": str(folder), "table": str(table), **keys}
-
-
-def described(entry: dict[str, Any]) -> tuple[Any, dict[str, str]]:
-    """Return the described table and the reasons by record id, through the inventory of the folder."""
-    records, rejected, _ = describe_records(entry, Path(entry["folder"]), files_there(inventory(entry, signal_files)))
-    return records, dict(zip(rejected["record_id"], rejected["reason"], strict=True))
 
 
 @pytest.fixture

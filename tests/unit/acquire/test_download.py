@@ -18,7 +18,7 @@ from ecgtransfer.acquire.download import download
 from ecgtransfer.acquire.mirrors import open_mirror
 from ecgtransfer.errors import InputError
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 REAL_MIRROR = REPOSITORY.parent / "shared/mirror"
 
 

@@ -13,7 +13,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ecgtransfer.kernels import recurrent
 from ecgtransfer.kernels.layers import FastRecurrent, Recurrent
-from ecgtransfer.kernels.recurrent import CHUNK, GRU, LSTM, Cell, Memory
+from ecgtransfer.kernels.recurrent import CHUNK, GRU, LSTM, Memory, RecurrentCell
 
 torch.set_num_threads(1)
 
@@ -202,7 +202,7 @@ def test_copies_have_memory_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("cell", [GRU, LSTM], ids=["GRU", "LSTM"])
-def test_time_loops_are_compiled(cell: Cell) -> None:
+def test_time_loops_are_compiled(cell: RecurrentCell) -> None:
     """Else a loop that is no TorchScript any more would leave all to torch's layers."""
     compiled = recurrent._compiled(cell)
     assert compiled is not None
