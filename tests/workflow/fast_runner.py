@@ -66,15 +66,18 @@ class FastRunner:
     ----------
     hash_seed
         Of Python's hashes in all processes of this runner; None for any.
+    trains
+        Whether jobs train models, so that torch is imported already, too.
     """
 
-    def __init__(self, hash_seed: int | None = None) -> None:
+    def __init__(self, hash_seed: int | None = None, trains: bool = False) -> None:
         self._address = f"ecg-transfer-{secrets.token_hex(8)}"
         self._link, servers = socket.socketpair()
         environment = {**os.environ, **ONE_THREAD}
         if hash_seed is not None:
             environment["PYTHONHASHSEED"] = str(hash_seed)
-        command = [sys.executable, str(SERVER), self._address, str(servers.fileno()), str(SCRIPTS), str(STAND_INS)]
+        server = [sys.executable, str(SERVER), self._address, str(servers.fileno()), str(int(trains))]
+        command = [*server, str(SCRIPTS), str(STAND_INS)]
         with servers:
             self._server = subprocess.Popen(
                 command, env=environment, pass_fds=[servers.fileno()], start_new_session=True

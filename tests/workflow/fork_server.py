@@ -61,6 +61,7 @@ PRELOADED = (
     "urllib3",
     "yaml",
 )
+OF_TRAININGS = ("safetensors.torch", "torch")
 
 
 @dataclass
@@ -291,10 +292,10 @@ class _KnownCode(MetaPathFinder):
         return spec
 
 
-def main(address: str, descriptor: str, scripts: str, *others: str) -> None:
+def main(address: str, descriptor: str, trains: str, scripts: str, *others: str) -> None:
     """Import what jobs will need and serve."""
     sys.meta_path.insert(0, _KnownCode(Path(scripts), [Path(path) for path in others]))
-    for name in PRELOADED:
+    for name in (*PRELOADED, *(OF_TRAININGS if int(trains) else ())):
         import_module(name)
     from snakemake.cli import get_argument_parser
 

@@ -35,7 +35,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     theirs = {"trained_on": ["tiny-hospital"], "files": {"gru": "theirs.pt"}, "names": "names.csv"}
     edits = {"study": "tasks", "transfer.sources": TASKS, "transfer.models": ["gru"], "transfer.pretrainings": 2}
     with checkout.study_with(edits | {"outside_weights": {"theirs": theirs}}) as study:
-        checkout.run(study, "--", "results/tasks/findings/verdicts.csv")
+        checkout.run(study, "--", *(f"results/tasks/findings/{finding}.csv" for finding in ("verdicts", "costs")))
     return checkout
 
 

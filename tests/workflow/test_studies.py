@@ -39,7 +39,7 @@ def test_every_study_is_known_here() -> None:
 @pytest.mark.parametrize("study", CELLS)
 def test_the_full_matrix_is_planned(checkout: Checkout, study: str) -> None:
     result = checkout.snakemake("--dry-run", "--quiet", "rules", config=f"config/studies/{study}.yaml")
-    assert result.returncode == 0, result.stderr[-3000:]
+    assert result.returncode == 0, result.stdout[-3000:]
     jobs = dict(line.split() for line in result.stdout.splitlines() if len(line.split()) == 2)
     assert int(jobs["scratch"]) + int(jobs["finetune"]) == CELLS[study] == int(jobs["score_run"])
 
