@@ -1,7 +1,7 @@
 """Training on a GPU: speed against what the device can do, bfloat16 against float32, replicates side by side.
 
-Without a GPU it measures nothing. It needs torch, numpy and pandas alone: ``python -m benchmarks.bench_gpu`` with the
-folder ``workflow_scripts`` on ``PYTHONPATH``.
+Without a GPU it measures nothing. It needs torch, numpy, pandas and pydantic alone: ``python -m benchmarks.bench_gpu``
+with the folder ``workflow_scripts`` on ``PYTHONPATH``.
 """
 
 import json
@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -105,11 +106,11 @@ def _memory_peak(device: torch.device) -> float:
 
 def _gap(name: str) -> Result:
     """Return how far macro AUROC in bfloat16 lies from that in float32."""
-    scores = [_score(name, precision) for precision in ("auto", "float32")]
+    scores = [_score(name, "auto"), _score(name, "float32")]
     return Result(f"gpu_bfloat16_gap_{name}", abs(scores[0] - scores[1]), "macro AUROC", 0.01, at_most=True)
 
 
-def _score(name: str, precision: str) -> float:
+def _score(name: str, precision: Literal["auto", "float32"]) -> float:
     device = training_device()
     train, valid = _bumps(2000, seed=1).to(device), _bumps(1000, seed=2).to(device)
     task = task_on(train)

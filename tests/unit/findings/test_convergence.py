@@ -1,5 +1,4 @@
 import math
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -12,9 +11,9 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.findings.convergence import CONVERGENCE_COLUMNS, convergence
 from ecgtransfer.train.settings import TrainingSettings
 
-SETTINGS = asdict(
-    TrainingSettings(epochs=9, min_steps=0, patience=3, batch_size=32, learning_rate=0.01, weight_decay=0.0)
-)
+SETTINGS = TrainingSettings(
+    epochs=9, min_steps=0, patience=3, batch_size=32, learning_rate=0.01, weight_decay=0.0
+).model_dump()
 
 
 def training(arm, *replicates, fraction=0.1, n_train=100, seconds=2.0, losses=None, model="gru"):

@@ -1,6 +1,5 @@
 """Fast and plain: the same models from the same start, the same results, and one switch between them."""
 
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -102,14 +101,14 @@ def by_kernel(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @either
 def test_the_switch_reaches_cells(files: CorpusFiles, kernels: str, by_kernel: list[str]) -> None:
-    result = cell(files, model=GRU, settings=replace(SETTINGS, kernels=kernels))
+    result = cell(files, model=GRU, settings=SETTINGS.model_copy(update={"kernels": kernels}))
     assert bool(by_kernel) == (kernels == "fast")
     assert result.metadata["settings"]["kernels"] == kernels
 
 
 @either
 def test_the_switch_reaches_pretraining(files: CorpusFiles, kernels: str, by_kernel: list[str], tmp_path: Path) -> None:
-    settings = replace(SETTINGS, kernels=kernels)
+    settings = SETTINGS.model_copy(update={"kernels": kernels})
     plan = Pretraining("labels", *GRU, settings, seed=1, deterministic=True, code="ab12")
     assert pretrain(plan, files.open(), tmp_path).metadata["settings"]["kernels"] == kernels
     assert bool(by_kernel) == (kernels == "fast")

@@ -2,7 +2,6 @@
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,7 @@ def test_metadata_count_what_was_taken_over_trained_and_frozen(target: CorpusFil
 def test_exactly_the_intended_layers_move(
     target: CorpusFiles, weights: Path, fitted: list[Fitted], method: str
 ) -> None:
-    settings = replace(SETTINGS, epochs=4, patience=4, weight_decay=0.0)
+    settings = SETTINGS.model_copy(update={"epochs": 4, "patience": 4, "weight_decay": 0.0})
     cell(target, method, weights, settings=settings, replicates=1)
     (call,) = fitted
     given = load_file(weights / "tiny.safetensors")
@@ -128,7 +127,7 @@ def test_all_layers_of_the_studys_models_move_when_fine_tuned(
     target: CorpusFiles, tmp_path: Path, fitted: list[Fitted], model: Model
 ) -> None:
     save_random_weights(model, tmp_path)
-    settings = replace(SETTINGS, epochs=1, weight_decay=0.0)  # decay would move a frozen layer, too
+    settings = SETTINGS.model_copy(update={"epochs": 1, "weight_decay": 0.0})  # decay would move a frozen layer, too
     result = cell(target, "finetune", tmp_path, model, settings, replicates=1)
     (call,) = fitted
     for name, tensor in call.after.items():
@@ -181,7 +180,7 @@ def test_a_probe_is_the_same_with_features_computed_anew(
     target: CorpusFiles, weights: Path, fitted: list[Fitted], monkeypatch: pytest.MonkeyPatch, model: Model
 ) -> None:
     """As those of a flattened head are, which are too many to keep."""
-    settings = replace(SETTINGS, epochs=6, patience=6)
+    settings = SETTINGS.model_copy(update={"epochs": 6, "patience": 6})
     kept = cell(target, "probe", weights, model, settings)
     monkeypatch.setattr(fitting, "LARGEST_KEPT_FEATURES", 5)
     anew = cell(target, "probe", weights, model, settings)
@@ -230,14 +229,18 @@ def test_svm_is_scikit_learns_on_the_features_of_the_source(target: CorpusFiles,
 
 
 def test_gradual_is_trained_until_all_layers_have_joined(target: CorpusFiles, weights: Path) -> None:
-    settings = replace(SETTINGS, epochs=20, patience=1, learning_rate=0.0)  # never better than in the first epoch
+    settings = SETTINGS.model_copy(
+        update={"epochs": 20, "patience": 1, "learning_rate": 0.0}
+    )  # never better than in the first epoch
     for method, n_epochs in {"finetune": 2, "gradual": 4}.items():  # head, neck, and two stages
         history = cell(target, method, weights, PLAIN, settings).history
         assert history.groupby("replicate")["epoch"].max().tolist() == [n_epochs] * 2
 
 
 def test_crops_and_gradients_go_with_every_arm(target: CorpusFiles, weights: Path) -> None:
-    settings = replace(SETTINGS, crop_s=1.25, optimizer="adam", schedule="one-cycle", positive_weight="balanced")
+    settings = SETTINGS.model_copy(
+        update={"crop_s": 1.25, "optimizer": "adam", "schedule": "one-cycle", "positive_weight": "balanced"}
+    )
     whole = {method: cell(target, method, weights) for method in FROZEN}
     for method in FROZEN:
         result = cell(target, method, weights, settings=settings)

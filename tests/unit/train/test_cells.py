@@ -2,7 +2,7 @@
 
 import json
 import zipfile
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ def test_predictions_have_the_documented_shapes(target: CorpusFiles) -> None:
 
 
 def test_what_is_learnt_shows_on_the_test_records(target: CorpusFiles) -> None:
-    settings = replace(SETTINGS, epochs=30, patience=30, learning_rate=0.02)
+    settings = SETTINGS.model_copy(update={"epochs": 30, "patience": 30, "learning_rate": 0.02})
     result = cell(target, fraction=1.0, settings=settings, replicates=1)
     truth = pd.read_csv(target.labels, index_col="record_id").loc[result.predictions["test_record_id"]].to_numpy()
     hits = (result.predictions["test_probability"][0] > 0.5) == truth
@@ -82,7 +82,7 @@ def test_what_is_learnt_shows_on_the_test_records(target: CorpusFiles) -> None:
 def test_probabilities_are_those_of_the_trained_model(
     target: CorpusFiles, fitted: list[Fitted], crop_s: float | None
 ) -> None:
-    result = cell(target, settings=replace(SETTINGS, crop_s=crop_s))
+    result = cell(target, settings=SETTINGS.model_copy(update={"crop_s": crop_s}))
     corpus = target.open()
     model = build_model("tiny", 12, 64, 2).eval()
     for replicate, call in enumerate(fitted):
@@ -101,7 +101,7 @@ def test_same_bytes_twice_and_in_several_processes(
     target: CorpusFiles, weights: Path, tmp_path: Path, method: str | None
 ) -> None:
     """What came before, how many replicates there are and how many run at a time does not matter."""
-    settings = replace(SETTINGS, positive_weight="balanced")
+    settings = SETTINGS.model_copy(update={"positive_weight": "balanced"})
     results = []
     for attempt, (n_processes, replicates) in enumerate([(1, 3), (1, 3), (2, 3), (3, 3), (2, 2)]):
         torch.manual_seed(attempt)
@@ -152,7 +152,7 @@ def test_arms_share_subsets_heads_and_order_of_batches(
 
 def test_smaller_fractions_are_within_larger_ones(target: CorpusFiles, fitted: list[Fitted]) -> None:
     for fraction in (0.1, 0.3, 1.0):
-        cell(target, fraction=fraction, settings=replace(SETTINGS, epochs=1))
+        cell(target, fraction=fraction, settings=SETTINGS.model_copy(update={"epochs": 1}))
     for replicate in range(2):
         for part in ("train", "valid"):
             small, middle, whole = (set(getattr(call.task, part).record_id) for call in fitted[replicate::2])
@@ -161,7 +161,7 @@ def test_smaller_fractions_are_within_larger_ones(target: CorpusFiles, fitted: l
 
 
 def test_training_sees_training_records_alone(target: CorpusFiles, fitted: list[Fitted]) -> None:
-    cell(target, fraction=0.3, settings=replace(SETTINGS, positive_weight="balanced"))
+    cell(target, fraction=0.3, settings=SETTINGS.model_copy(update={"positive_weight": "balanced"}))
     corpus = target.open()
     for replicate, call in enumerate(fitted):
         task = call.task
@@ -243,7 +243,9 @@ def test_without_validation_records_all_test_records_choose_the_epoch(
 
 
 def test_the_epoch_is_chosen_by_the_score_that_the_settings_name(target: CorpusFiles) -> None:
-    settings = replace(SETTINGS, epochs=8, patience=8, learning_rate=0.02, choose_by="weighted_f1")
+    settings = SETTINGS.model_copy(
+        update={"epochs": 8, "patience": 8, "learning_rate": 0.02, "choose_by": "weighted_f1"}
+    )
     result = cell(target, settings=settings)
     for number, rows in result.history.groupby("replicate"):
         best = rows.sort_values(["valid_weighted_f1", "valid_loss"], ascending=[False, True]).iloc[0]
@@ -266,12 +268,12 @@ def test_too_small_a_fraction_is_one_clear_line(tmp_path: Path, n_processes: int
 
 
 def test_history_and_metadata_say_what_was_run(target: CorpusFiles) -> None:
-    settings = replace(SETTINGS, epochs=4, patience=1)
+    settings = SETTINGS.model_copy(update={"epochs": 4, "patience": 1})
     result = cell(target, settings=settings, validation="full", n_processes=2)
     metadata = result.metadata
     expected = {
         "model": "tiny", "options": {}, "method": "scratch", "method_settings": {}, "labels": ["fast", "tall"],
-        "fraction": 0.5, "validation": "full", "seed": 7, "settings": asdict(settings), "deterministic": True,
+        "fraction": 0.5, "validation": "full", "seed": 7, "settings": settings.model_dump(), "deterministic": True,
         "code": "ab12", "processes": 2, "threads": 1,
     }  # fmt: skip
     assert {name: metadata[name] for name in expected} == expected
@@ -354,8 +356,9 @@ def test_state_serves_the_same_training_alone(
     (tmp_path / "labels").mkdir()
     others: list[dict[str, Any]] = [
         {"code": "ab13"}, {"seed": 8}, {"model": PLAIN}, {"method": "discriminative"},
-        {"method": None, "weights": None}, {"fraction": 0.6}, {"settings": replace(SETTINGS, optimizer="adam")},
-        {"settings": replace(SETTINGS, choose_by="weighted_f1")},
+        {"method": None, "weights": None}, {"fraction": 0.6},
+        {"settings": SETTINGS.model_copy(update={"optimizer": "adam"})},
+        {"settings": SETTINGS.model_copy(update={"choose_by": "weighted_f1"})},
         {"files": with_other_labels(target, tmp_path / "labels", "train")},
     ]  # fmt: skip
     for other in others:
@@ -365,7 +368,7 @@ def test_state_serves_the_same_training_alone(
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_gives_what_the_cpu_gives(target: CorpusFiles, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = replace(SETTINGS, epochs=1, learning_rate=1e-5, precision="float32")
+    settings = SETTINGS.model_copy(update={"epochs": 1, "learning_rate": 1e-5, "precision": "float32"})
     on_gpu = cell(target, "finetune", weights, settings=settings)
     monkeypatch.setattr(cells, "training_device", lambda: torch.device("cpu"))
     on_cpu = cell(target, "finetune", weights, settings=settings)

@@ -22,7 +22,7 @@ from ecgtransfer.train.settings import TrainingSettings
 torch.set_num_threads(1)
 
 PLAIN = partial(tiny_model, plain=True)
-LONGER = replace(SETTINGS, epochs=12, patience=12)
+LONGER = SETTINGS.model_copy(update={"epochs": 12, "patience": 12})
 
 
 def by_two(folder: Path, train: Callable[..., object]) -> list[object]:

@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -67,7 +66,7 @@ def cell(files: CorpusFiles, outputs: Path, unfinished: Path) -> None:
     weights = outputs.parent / "source.safetensors"
     training = CellTraining(
         model=TINY[0], options=TINY[1], fraction=1.0, replicates=3, seed=3, validation="budget",
-        settings=replace(SETTINGS, epochs=EPOCHS // 2),
+        settings=SETTINGS.model_copy(update={"epochs": EPOCHS // 2}),
         method="gradual", method_settings={"epochs_per_group": 8}, weights=[weights], deterministic=True, code="ab12",
     )  # fmt: skip
     result = train_cell(training, files.open(), unfinished, n_processes=2)
@@ -96,8 +95,12 @@ def times_of(unfinished: Path) -> dict[str, int]:
     ("job", "seed"),
     [
         pytest.param(pretraining("labels", 1), 1, id="pretrain"),
-        pytest.param(pretraining("masked", 1, replace(SETTINGS, optimizer="adam")), 2, id="pretrain-masked"),
-        pytest.param(pretraining("labels", 2, replace(SETTINGS, epochs=30)), 3, id="pretrain-two-processes"),
+        pytest.param(
+            pretraining("masked", 1, SETTINGS.model_copy(update={"optimizer": "adam"})), 2, id="pretrain-masked"
+        ),
+        pytest.param(
+            pretraining("labels", 2, SETTINGS.model_copy(update={"epochs": 30})), 3, id="pretrain-two-processes"
+        ),
         pytest.param(cell, 4, id="cell-two-at-a-time"),
     ],
 )

@@ -73,7 +73,7 @@ def rates_of(settings: TrainingSettings, n_steps: int) -> Iterator[float]:
 def test_equals_plain_torch_on_the_same_order_of_batches(
     optimizer: str, schedule: str, balanced: bool, unknown: float
 ) -> None:
-    settings = replace(SETTINGS, epochs=3, optimizer=optimizer, schedule=schedule)
+    settings = SETTINGS.model_copy(update={"epochs": 3, "optimizer": optimizer, "schedule": schedule})
     train, valid = examples(1, 37, unknown), examples(2, 20, unknown)
     positives, negatives = ((train.labels == which).sum(dim=0) for which in (1, 0))
     weight = negatives / positives if balanced else None
@@ -119,7 +119,7 @@ def test_equals_plain_torch_on_the_same_order_of_batches(
 
 def test_a_cell_that_is_not_known_has_no_influence() -> None:
     """Without batch normalisation, a record of which nothing is known can be anything."""
-    settings = replace(SETTINGS, epochs=2, weight_decay=0.0)
+    settings = SETTINGS.model_copy(update={"epochs": 2, "weight_decay": 0.0})
     labels = TRAIN.labels.clone()
     labels[[3, 30]] = math.nan
     labels[:, 1] = math.nan
@@ -138,7 +138,7 @@ def test_a_cell_that_is_not_known_has_no_influence() -> None:
 
 def test_two_runs_are_equal_whatever_was_before_and_other_seeds_are_not() -> None:
     first, history = trained()
-    trained(replace(SETTINGS, learning_rate=0.1), PLAIN, seed=5)
+    trained(SETTINGS.model_copy(update={"learning_rate": 0.1}), PLAIN, seed=5)
     torch.rand(7)
     second, again = trained()
     assert bytes_of(first) == bytes_of(second)
@@ -154,7 +154,7 @@ def test_weights_and_buffers_of_the_best_epoch_are_kept(with_scores: Callable[[l
     assert best_epoch(history).epoch == best
     for n_epochs in (best, best + 1):  # trained for so long and no longer: the order of batches is the same
         with_scores([0.1, 0.2, 0.3, 0.4, 0.5])
-        last = trained(replace(SETTINGS, epochs=n_epochs))[0]
+        last = trained(SETTINGS.model_copy(update={"epochs": n_epochs}))[0]
         assert (bytes_of(model) == bytes_of(last)) == (n_epochs == best)
 
 
@@ -178,14 +178,14 @@ def test_weights_and_patience_go_by_the_score_that_the_settings_name(
     with_scores: Callable[[list[float]], None],
 ) -> None:
     scores = [0.6, 0.5, 0.9, 0.7, 0.8]
-    settings = replace(SETTINGS, epochs=5, patience=2)
+    settings = SETTINGS.model_copy(update={"epochs": 5, "patience": 2})
     found = {}
     for choose_by, best, n_epochs in (("macro_auroc", 3, 5), ("weighted_f1", 2, 4)):
         with_scores(scores)
-        model, history = trained(replace(settings, choose_by=choose_by))
+        model, history = trained(settings.model_copy(update={"choose_by": choose_by}))
         assert (best_epoch(history, choose_by).epoch, len(history)) == (best, n_epochs)
         with_scores([0.1, 0.2, 0.3, 0.4, 0.5])
-        assert bytes_of(model) == bytes_of(trained(replace(settings, epochs=best))[0])
+        assert bytes_of(model) == bytes_of(trained(settings.model_copy(update={"epochs": best}))[0])
         found[choose_by] = bytes_of(model)
     assert found["macro_auroc"] != found["weighted_f1"]
 
@@ -209,7 +209,7 @@ def test_training_that_diverges_is_one_clear_line() -> None:
 
 def test_without_auroc_the_lowest_loss_is_kept() -> None:
     only_negatives = replace(VALID, labels=torch.zeros_like(VALID.labels))
-    model, history = trained(replace(SETTINGS, epochs=6, patience=6), valid=only_negatives)
+    model, history = trained(SETTINGS.model_copy(update={"epochs": 6, "patience": 6}), valid=only_negatives)
     assert all(math.isnan(row.valid_macro_auroc) for row in history)
     assert len({row.valid_loss for row in history}) == 6
     loss = binary_cross_entropy_with_logits(predict(model, only_negatives, NORMALIZE), only_negatives.labels)
@@ -230,7 +230,7 @@ def test_stops_after_epochs_without_a_better_one(
     with_scores: Callable[[list[float]], None], scores: list[float], patience: int, n_epochs: int
 ) -> None:
     with_scores(scores)
-    _, history = trained(replace(SETTINGS, epochs=12, patience=patience))
+    _, history = trained(SETTINGS.model_copy(update={"epochs": 12, "patience": patience}))
     assert len(history) == n_epochs
 
 
@@ -244,7 +244,7 @@ def test_gradual_training_goes_on_until_all_layers_have_joined(
 ) -> None:
     """Head from epoch 1, neck from 3, the stages from 5 and 7."""
     with_scores([0.9, 0.8])
-    settings = replace(SETTINGS, epochs=epochs, patience=1)
+    settings = SETTINGS.model_copy(update={"epochs": epochs, "patience": 1})
     assert len(trained(settings, plan=gradual(2))[1]) == n_epochs
     with_scores([0.9, 0.8])
     assert len(trained(settings)[1]) == 2
@@ -252,7 +252,7 @@ def test_gradual_training_goes_on_until_all_layers_have_joined(
 
 def test_layers_join_and_learn_at_their_own_rates() -> None:
     """The first step of Adam moves every weight by the rate, whatever its gradient."""
-    one_step = replace(SETTINGS, epochs=1, batch_size=64, optimizer="adam", weight_decay=0.0)
+    one_step = SETTINGS.model_copy(update={"epochs": 1, "batch_size": 64, "optimizer": "adam", "weight_decay": 0.0})
     fix_seeds(0)
     start = PLAIN().state_dict()
 
@@ -294,7 +294,9 @@ def noting(settings: TrainingSettings, train: Examples, crop_samples: int | None
 
 
 def test_fit_trains_as_long_as_a_small_training_set_needs() -> None:
-    assert len(noting(replace(SETTINGS, epochs=2, min_steps=23, patience=2), TRAIN).seen) == 25  # in epochs of 5
+    assert (
+        len(noting(SETTINGS.model_copy(update={"epochs": 2, "min_steps": 23, "patience": 2}), TRAIN).seen) == 25
+    )  # in epochs of 5
 
 
 @pytest.mark.parametrize(
@@ -302,13 +304,13 @@ def test_fit_trains_as_long_as_a_small_training_set_needs() -> None:
     [(2, [2]), (8, [8]), (9, [4, 5]), (16, [8, 8]), (17, [5, 6, 6]), (31, [7, 8, 8, 8])],
 )
 def test_batches_are_of_equal_size_so_that_none_is_a_single_record(n_train: int, sizes: list[int]) -> None:
-    model = noting(replace(SETTINGS, epochs=1), examples(3, n_train))
+    model = noting(SETTINGS.model_copy(update={"epochs": 1}), examples(3, n_train))
     assert sorted(map(len, model.seen)) == sizes
 
 
 def test_every_record_is_seen_once_per_epoch_in_a_new_order_with_its_age_and_sex() -> None:
     train = examples(3, 30, age_sex=True)
-    model = noting(replace(SETTINGS, epochs=2), train)
+    model = noting(SETTINGS.model_copy(update={"epochs": 2}), train)
     seen = (torch.cat(model.seen)[:, 0] / 100).long().tolist()
     assert sorted(seen[:30]) == sorted(seen[30:]) == list(range(30))
     assert seen[:30] != seen[30:] != list(range(30))
@@ -317,7 +319,7 @@ def test_every_record_is_seen_once_per_epoch_in_a_new_order_with_its_age_and_sex
 
 
 def test_crops_are_parts_of_every_record_that_change() -> None:
-    model = noting(replace(SETTINGS, epochs=6, patience=6), TRAIN, crop_samples=20)
+    model = noting(SETTINGS.model_copy(update={"epochs": 6, "patience": 6}), TRAIN, crop_samples=20)
     crops = torch.cat(model.seen).long()
     assert crops.shape == (6 * 37, 20)
     records, starts = crops[:, 0] // 100, crops[:, 0] % 100
@@ -329,7 +331,7 @@ def test_crops_are_parts_of_every_record_that_change() -> None:
 
 @pytest.mark.parametrize("balance", [True, False])
 def test_data_sets_have_the_same_share_when_balanced(balance: bool) -> None:
-    model = noting(replace(SETTINGS, epochs=3, balance_datasets=balance), TRAIN)
+    model = noting(SETTINGS.model_copy(update={"epochs": 3, "balance_datasets": balance}), TRAIN)
     assert TRAIN.dataset.bincount().tolist() == [25, 12]
     for seen in torch.cat(model.seen)[:, 0].div(100).long().split(37):
         assert TRAIN.dataset[seen].bincount().tolist() == ([19, 18] if balance else [25, 12])
@@ -356,7 +358,7 @@ def test_predictions_take_age_and_sex() -> None:
 
 
 def test_crops_are_evaluated_on_windows_that_cover_the_recording() -> None:
-    settings = replace(SETTINGS, epochs=1)
+    settings = SETTINGS.model_copy(update={"epochs": 1})
     model, history = trained(settings, crop_samples=20)
     model.eval()
     with torch.no_grad():

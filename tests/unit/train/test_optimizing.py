@@ -1,7 +1,6 @@
 """How long and how fast a model is trained."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,9 +27,9 @@ SETTINGS = TrainingSettings(epochs=15, min_steps=0, patience=5, batch_size=16, l
     ],
 )
 def test_small_training_sets_get_the_steps_asked_for(n_train: int, epochs: int, patience: int) -> None:
-    settings = replace(SETTINGS, min_steps=150)
+    settings = SETTINGS.model_copy(update={"min_steps": 150})
     assert settings.for_size(n_train) == (epochs, patience)
-    assert replace(settings, min_steps=0).for_size(n_train) == (15, 5)
+    assert settings.model_copy(update={"min_steps": 0}).for_size(n_train) == (15, 5)
 
 
 def all_rates(settings: TrainingSettings, epochs: int, steps: int) -> list[float]:
@@ -53,14 +52,14 @@ def test_constant_rate() -> None:
 
 
 def test_cosine_equals_torch() -> None:
-    rates = all_rates(replace(SETTINGS, schedule="cosine"), 4, 5)
+    rates = all_rates(SETTINGS.model_copy(update={"schedule": "cosine"}), 4, 5)
     assert rates == pytest.approx(rates_of_torch(CosineAnnealingLR, 20, T_max=20))
     assert rates[0] == 0.02
     assert rates[-1] > 0
 
 
 def test_one_cycle_equals_its_closed_form() -> None:
-    rates = all_rates(replace(SETTINGS, schedule="one-cycle"), 10, 4)
+    rates = all_rates(SETTINGS.model_copy(update={"schedule": "one-cycle"}), 10, 4)
     assert (WARM_UP, ONE_CYCLE_START, ONE_CYCLE_END) == (0.3, 0.04, 0.0001)
     for step, rate in enumerate(rates):
         if step < 12:  # from 1/25 to all of it
@@ -75,7 +74,7 @@ def test_one_cycle_equals_its_closed_form() -> None:
 
 def test_one_cycle_is_that_of_torch_when_there_are_many_steps() -> None:
     """PyTorch's reaches the ends of its phases a step earlier."""
-    rates = all_rates(replace(SETTINGS, schedule="one-cycle"), 10, 1000)
+    rates = all_rates(SETTINGS.model_copy(update={"schedule": "one-cycle"}), 10, 1000)
     theirs = rates_of_torch(
         OneCycleLR, 10_000, max_lr=0.02, total_steps=10_000, pct_start=0.3, div_factor=25, final_div_factor=400
     )
@@ -83,7 +82,7 @@ def test_one_cycle_is_that_of_torch_when_there_are_many_steps() -> None:
 
 
 def test_rates_of_an_epoch_do_not_depend_on_those_before() -> None:
-    settings = replace(SETTINGS, schedule="one-cycle")
+    settings = SETTINGS.model_copy(update={"schedule": "one-cycle"})
     assert list(learning_rates(settings, 3, 5, 4)) == all_rates(settings, 5, 4)[8:12]
 
 
@@ -106,7 +105,7 @@ def test_optimisers_are_those_of_the_papers(kind: str) -> None:
     weights = [nn.Parameter(torch.from_numpy(start.copy())) for _ in range(2)]
     factors = (1.0, 0.25)
     groups = [([parameter], factor) for parameter, factor in zip(weights, factors, strict=True)]
-    optimizer = Adam(groups, replace(SETTINGS, optimizer=kind))
+    optimizer = Adam(groups, SETTINGS.model_copy(update={"optimizer": kind}))
     for gradient in gradients:
         optimizer.zero_grad()
         for parameter in weights:
@@ -127,7 +126,7 @@ def test_the_order_in_memory_and_missing_gradients_change_nothing(kind: str, the
     values[0] = values[0].transpose(1, 2).contiguous().transpose(1, 2)
     ours, references = ([nn.Parameter(value.clone()) for value in values] for _ in range(2))
     assert not ours[0].is_contiguous()
-    optimizer = Adam([(ours, 1.0)], replace(SETTINGS, optimizer=kind))
+    optimizer = Adam([(ours, 1.0)], SETTINGS.model_copy(update={"optimizer": kind}))
     reference = theirs(references, lr=0.01, weight_decay=SETTINGS.weight_decay, foreach=False)
     for step in range(4):
         gradients = [torch.randn(value.shape) for value in values]

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -136,7 +136,7 @@ def test_metadata_say_what_was_run(files: CorpusFiles) -> None:
     metadata = run(corpus, deterministic=False).metadata
     expected = {
         "task": "labels", "model": "tiny", "options": {}, "labels": ["fast", "tall", "other"], "seed": 7,
-        "settings": asdict(SETTINGS), "deterministic": False, "code": "ab12", "processes": 1, "threads": 1,
+        "settings": SETTINGS.model_dump(), "deterministic": False, "code": "ab12", "processes": 1, "threads": 1,
         "n_train": len(corpus.outside_role("valid")), "n_valid": len(corpus.in_role("valid")),
     }  # fmt: skip
     assert {name: metadata[name] for name in expected} == expected
@@ -170,7 +170,7 @@ def test_same_bytes_twice_and_others_with_another_seed(files: CorpusFiles) -> No
 
 def test_positives_are_weighted_by_all_that_train(files: CorpusFiles, fitted: list[Fitted]) -> None:
     corpus = files.open()
-    run(corpus, settings=replace(SETTINGS, positive_weight="balanced"))
+    run(corpus, settings=SETTINGS.model_copy(update={"positive_weight": "balanced"}))
     labels = corpus.labels.loc[corpus.outside_role("valid")["record_id"]]
     objective = fitted[0].task.objective
     assert isinstance(objective, MultiLabel) and objective.positive_weight is not None
@@ -193,7 +193,7 @@ def test_several_sources_with_labels_of_their_own(
         return random_crops(signals, records, crop_samples)
 
     monkeypatch.setattr(loop, "random_crops", noting)
-    result = run(joined, settings=replace(SETTINGS, epochs=12, patience=12, balance_datasets=True))
+    result = run(joined, settings=SETTINGS.model_copy(update={"epochs": 12, "patience": 12, "balance_datasets": True}))
     train, valid = fitted[0].task.train, fitted[0].task.valid
     in_first, in_second = train.dataset.bincount().tolist()
     assert train.labels.isnan().sum(dim=0).tolist() == [in_second, 0, in_first]
@@ -210,7 +210,9 @@ def test_measured_values_are_standardised_by_those_that_train(
     files: CorpusFiles, fitted: list[Fitted], task: str
 ) -> None:
     corpus = files.open(task)
-    result = run(corpus, task, settings=replace(SETTINGS, epochs=20, patience=20, learning_rate=0.01))
+    result = run(
+        corpus, task, settings=SETTINGS.model_copy(update={"epochs": 20, "patience": 20, "learning_rate": 0.01})
+    )
     names = {"age": ["age_years"], "intervals": INTERVALS}[task]
     assert result.metadata["labels"] == names
     (call,) = fitted
@@ -252,7 +254,11 @@ def test_too_few_records_are_one_clear_line(files: CorpusFiles, left: str, messa
 
 
 def test_hidden_patches_are_learnt_without_labels(files: CorpusFiles, fitted: list[Fitted]) -> None:
-    result = run(files.open("masked"), "masked", settings=replace(SETTINGS, epochs=12, patience=12, learning_rate=0.01))
+    result = run(
+        files.open("masked"),
+        "masked",
+        settings=SETTINGS.model_copy(update={"epochs": 12, "patience": 12, "learning_rate": 0.01}),
+    )
     (call,) = fitted
     assert isinstance(call.model, MaskedPatches) and isinstance(call.task.objective, OwnError)
     assert call.model.model is result.model
@@ -277,7 +283,7 @@ def test_weights_serve_another_corpus(
     files: CorpusFiles, tmp_path: Path, task: str, model: tuple[str, dict[str, Any]], crop_s: float | None
 ) -> None:
     corpus = files.open(task, age_sex="age_sex" in model[1])
-    result = run(corpus, task, model, replace(SETTINGS, epochs=1, batch_size=32, crop_s=crop_s))
+    result = run(corpus, task, model, SETTINGS.model_copy(update={"epochs": 1, "batch_size": 32, "crop_s": crop_s}))
     save_weights(result.model, model[0], corpus.label_names, tmp_path / "weights.safetensors")
     torch.manual_seed(1)
     other = build_model(model[0], 12, 64, 2, model[1])
@@ -298,7 +304,7 @@ def test_crops_are_what_the_model_is_built_for(
         return build_model(name, n_leads, n_samples, *others)
 
     monkeypatch.setattr(training, "build_model", noting)
-    result = run(files.open(), settings=replace(SETTINGS, crop_s=1.25))
+    result = run(files.open(), settings=SETTINGS.model_copy(update={"crop_s": 1.25}))
     assert lengths == [40]
     assert fitted[0].task.crop_samples == 40
     assert result.metadata["flops_per_sample"] == 3 * FLOPS_PER_SAMPLE * 40
@@ -306,7 +312,7 @@ def test_crops_are_what_the_model_is_built_for(
 
 @pytest.mark.parametrize("model", [RESNET, GRU], ids=lambda model: model[0])
 def test_same_bytes_however_many_threads_there_are(files: CorpusFiles, model: Model) -> None:
-    corpus, settings = files.open(), replace(SETTINGS, epochs=1, batch_size=32)
+    corpus, settings = files.open(), SETTINGS.model_copy(update={"epochs": 1, "batch_size": 32})
     found = []
     for n_threads in (1, 2, 3):
         torch.set_num_threads(n_threads)
@@ -332,17 +338,22 @@ def test_two_processes_leave_what_one_does(files: CorpusFiles) -> None:
 
 def test_no_more_processes_than_have_two_records_of_every_batch(files: CorpusFiles) -> None:
     """Batch normalisation of features cannot compare a record with itself."""
-    corpus, settings = files.open(), replace(SETTINGS, epochs=1, batch_size=3)
+    corpus, settings = files.open(), SETTINGS.model_copy(update={"epochs": 1, "batch_size": 3})
     few = run(corpus, settings=settings, n_processes=2)
     assert few.metadata["processes"] == 1
     assert bytes_of(few.model) == bytes_of(run(corpus, settings=settings).model)
-    assert run(corpus, settings=replace(settings, batch_size=5), n_processes=3).metadata["processes"] == 2
+    assert run(corpus, settings=settings.model_copy(update={"batch_size": 5}), n_processes=3).metadata["processes"] == 2
 
 
 @pytest.mark.parametrize("n_processes", [1, 2])
 def test_training_that_diverges_is_one_clear_line(files: CorpusFiles, n_processes: int) -> None:
     with pytest.raises(InputError, match=r"^learning_rate: training diverged at 1e\+30, .*lower it$"):
-        run(files.open(), model=PLAIN, settings=replace(SETTINGS, learning_rate=1e30), n_processes=n_processes)
+        run(
+            files.open(),
+            model=PLAIN,
+            settings=SETTINGS.model_copy(update={"learning_rate": 1e30}),
+            n_processes=n_processes,
+        )
 
 
 def changed_sample(corpus: Corpus, record_id: str, folder: Path) -> Corpus:
@@ -385,7 +396,7 @@ def test_state_serves_the_same_training_alone(
     assert corpus.age_sex is not None
     others: list[dict[str, Any]] = [
         {"code": "ab13"}, {"seed": 8}, {"deterministic": False}, {"model": ("plain", {"age_sex": True})},
-        {"settings": replace(SETTINGS, weight_decay=0.02)},
+        {"settings": SETTINGS.model_copy(update={"weight_decay": 0.02})},
         {"corpus": replace(corpus, labels=flipped)},
         {"corpus": changed_sample(corpus, train.index[0], tmp_path)},
         {"corpus": changed_sample(corpus, valid.index[0], tmp_path)},
@@ -418,7 +429,7 @@ def test_files_are_written_and_no_state_is_left(files: CorpusFiles, tmp_path: Pa
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_gives_what_the_cpu_gives(files: CorpusFiles, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = replace(SETTINGS, precision="float32")
+    settings = SETTINGS.model_copy(update={"precision": "float32"})
     on_gpu = run(files.open(), model=PLAIN, settings=settings)
     monkeypatch.setattr(pretraining, "training_device", lambda: torch.device("cpu"))
     on_cpu = run(files.open(), model=PLAIN, settings=settings)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -174,15 +173,15 @@ PLANS: dict[str, TrainingPlan] = {
 }
 TRAININGS: dict[str, Training] = {
     "adamw": trained,
-    "adam": partial(trained, replace(SETTINGS, optimizer="adam", schedule="cosine")),
-    "one-cycle": partial(trained, replace(SETTINGS, schedule="one-cycle")),
-    "early-stop": partial(trained, replace(SETTINGS, epochs=30, patience=1, learning_rate=0.05)),
-    "more-epochs": partial(trained, replace(SETTINGS, epochs=2, min_steps=23, patience=2)),
+    "adam": partial(trained, SETTINGS.model_copy(update={"optimizer": "adam", "schedule": "cosine"})),
+    "one-cycle": partial(trained, SETTINGS.model_copy(update={"schedule": "one-cycle"})),
+    "early-stop": partial(trained, SETTINGS.model_copy(update={"epochs": 30, "patience": 1, "learning_rate": 0.05})),
+    "more-epochs": partial(trained, SETTINGS.model_copy(update={"epochs": 2, "min_steps": 23, "patience": 2})),
     "gradual": partial(trained, plan=PLANS["gradual"]),
     "discriminative": partial(trained, plan=PLANS["lower"]),
     "partial": partial(trained, plan=PLANS["partial"]),
     "crops": partial(trained, crop_samples=30),
-    "balanced": partial(trained, replace(SETTINGS, balance_datasets=True)),
+    "balanced": partial(trained, SETTINGS.model_copy(update={"balance_datasets": True})),
     "masked": partial(trained, build=masked_model, objective=OwnError()),
 }
 
@@ -255,7 +254,7 @@ def test_without_a_usable_state_it_starts_afresh(every_epoch: None, tmp_path: Pa
     path = tmp_path / "state"
     if content is None:  # of another training
         with pytest.raises(Killed):
-            trained(replace(SETTINGS, learning_rate=0.5), state=Interrupted(path, 2))
+            trained(SETTINGS.model_copy(update={"learning_rate": 0.5}), state=Interrupted(path, 2))
     else:
         path.write_bytes(content)
     again, anew = trained(state=UnfinishedTraining(path, "of this one"))

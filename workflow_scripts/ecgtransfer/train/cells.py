@@ -111,7 +111,7 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
         "fraction": cell.fraction,
         "validation": "test" if corpus.validation_role == "test" else cell.validation,
         "seed": cell.seed,
-        "settings": asdict(cell.settings),
+        "settings": cell.settings.model_dump(),
         "deterministic": cell.deterministic,
         "code": cell.code,
         "replicates": [replicate.metadata for replicate in trained],

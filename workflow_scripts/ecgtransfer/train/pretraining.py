@@ -107,7 +107,7 @@ def pretrain(pretraining: Pretraining, corpus: Corpus, unfinished: str | Path, n
         "n_valid": len(valid),
         "validation": "test" if corpus.validation_role == "test" else "full",
         "seed": pretraining.seed,
-        "settings": asdict(pretraining.settings),
+        "settings": pretraining.settings.model_dump(),
         "deterministic": pretraining.deterministic,
         "code": pretraining.code,
         **scale,

@@ -2,34 +2,23 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
+
+from ecgtransfer.config.training import Training
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
+class TrainingSettings(Training):
     """What a config section ``pretrain``, ``scratch`` or ``finetune`` says, and of ``hardware``."""
 
-    epochs: int
-    min_steps: int
-    patience: int
-    batch_size: int
-    learning_rate: float
-    weight_decay: float
-    optimizer: str = "adamw"
-    schedule: str = "constant"
-    positive_weight: str = "none"
-    crop_s: float | None = None
     balance_datasets: bool = False
-    choose_by: str = "macro_auroc"
-    precision: str = "auto"
-    kernels: str = "fast"
+    precision: Literal["auto", "float32"] = "auto"
+    kernels: Literal["fast", "plain"] = "fast"
 
     @classmethod
     def of(cls, section: Mapping[str, Any], hardware: Mapping[str, Any] | None = None) -> Self:
         """Return what the section of a training says, and ``hardware``; what else stands there is left out."""
-        names = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in {**section, **(hardware or {})}.items() if name in names})
+        both = {**section, **(hardware or {})}
+        return cls(**{name: both[name] for name in cls.model_fields if name in both})
 
     def for_size(self, n_train: int) -> tuple[int, int]:
         """Return epochs and patience for a training set: small ones go on until ``min_steps`` optimiser steps."""

@@ -58,4 +58,4 @@ class Training:
         tensors: dict[str, Any] = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
         for name, examples in {"train": train, "valid": valid}.items():
             tensors |= {f"{name}.{key}": value for key, value in vars(examples).items() if value is not None}
-        return training_key(asdict(self), tensors)
+        return training_key(asdict(self) | {"settings": self.settings.model_dump()}, tensors)
