@@ -2,6 +2,7 @@
 
 import pytest
 
+from ecgtransfer.config.study import Study
 from ecgtransfer.errors import InputError
 from ecgtransfer.forecast import metadata_in, mistake_in, records_of_own
 
@@ -48,8 +49,9 @@ PLAIN = HEADER + "".join(ROWS)
 def records_of(table):
     """Return how many recordings the plan counts in a table."""
     transfer = {"sources": ["ptb-xl"], "targets": ["ward"], "models": ["gru"]}
-    own = {"ward": {"table": str(table)}, "not in the study": {"table": "/no/such/table.csv"}}
-    return records_of_own({"own": own, "transfer": transfer, "outside_weights": {}, "corpora": {}})["ward"]
+    own = {"ward": str(table), "not in the study": "/no/such/table.csv"}
+    entries = {name: {"folder": "/data", "table": path} for name, path in own.items()}
+    return records_of_own(Study.of({"own": entries, "transfer": transfer}))["ward"]
 
 
 @pytest.mark.parametrize(

@@ -109,8 +109,11 @@ def test_the_switch_reaches_cells(files: CorpusFiles, kernels: str, by_kernel: l
 @either
 def test_the_switch_reaches_pretraining(files: CorpusFiles, kernels: str, by_kernel: list[str], tmp_path: Path) -> None:
     settings = SETTINGS.model_copy(update={"kernels": kernels})
-    plan = Pretraining("labels", *GRU, settings, seed=1, deterministic=True, code="ab12")
-    assert pretrain(plan, files.open(), tmp_path).metadata["settings"]["kernels"] == kernels
+    model, options = GRU
+    asked = Pretraining(
+        task="labels", model=model, options=options, settings=settings, seed=1, deterministic=True, code="ab12"
+    )
+    assert pretrain(asked, files.open(), tmp_path).metadata["settings"]["kernels"] == kernels
     assert bool(by_kernel) == (kernels == "fast")
 
 
