@@ -49,7 +49,7 @@ PLAIN = HEADER + "".join(ROWS)
 def records_of(table):
     """Return how many recordings the plan counts in a table."""
     transfer = {"sources": ["ptb-xl"], "targets": ["ward"], "models": ["gru"]}
-    own = {"ward": str(table), "not in the study": "/no/such/table.csv"}
+    own = {"ward": str(table), "not-in-the-study": "/no/such/table.csv"}
     entries = {name: {"folder": "/data", "table": path} for name, path in own.items()}
     return records_of_own(Study.of({"own": entries, "transfer": transfer}))["ward"]
 
