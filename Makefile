@@ -53,9 +53,10 @@ test: .venv/installed ## run all tests
 check: lint ## check format, types and rules, and run the unit tests
 	$(BIN)/python -m pytest tests/unit
 
-docs: .venv/installed ## write what README files say of keys and findings, and config/schema.json, from the code
+docs: .venv/installed ## write from the code what docs say of keys, methods, models and findings, and config/schema.json
 	$(BIN)/python docs/write_config_tables.py
 	$(BIN)/python docs/write_findings_tables.py
+	$(BIN)/python docs/write_models_table.py
 
 bench: .venv/peers/installed ## measure and print ratios, write benchmarks/results/
 	$(BIN)/python -m benchmarks
