@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from benchmarks import REPOSITORY
 from benchmarks.measure import Result, interleaved
 from benchmarks.peers import EDGE_S, HIGH_HZ, LOW_HZ, ORDER, RATE_HZ, TARGET_RATE_HZ, TOOLS
 from benchmarks.recordings import write_ptbxl
+from ecgtransfer.config.preparing import Signals
 from ecgtransfer.kernels.block_filters import block_filter
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.signals import prepare_signals
@@ -55,7 +55,7 @@ def measure() -> list[Result]:
 
 
 def _settings(**changes: Any) -> dict[str, Any]:
-    signals: dict[str, Any] = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())["signals"]
+    signals = Signals().model_dump()
     band = {"low_hz": LOW_HZ, "high_hz": HIGH_HZ, "order": ORDER, "edge_s": EDGE_S}
     signals |= {"sampling_rate_hz": TARGET_RATE_HZ, "duration_s": 10, "band_pass": signals["band_pass"] | band}
     return signals | changes

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-import yaml
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecgtransfer.audit.duplicates import AuditedDataset, find_duplicates, find_overlaps
 from ecgtransfer.audit.fingerprints import fingerprint_signals
+from ecgtransfer.config.preparing import Signals
 from ecgtransfer.prepare.formats.wfdb_files import read_header, read_signal
 from ecgtransfer.prepare.signals import prepare_signals
 
@@ -58,7 +58,7 @@ AT_50_HZ = {"sampling_rate_hz": 50, "duration_s": 5}
 
 def settings(**changes: float) -> dict[str, Any]:
     """Return the default signal settings with 0.5-40 Hz, or 20 Hz at a rate of 50 Hz."""
-    section: dict[str, Any] = yaml.safe_load((REPOSITORY / "config/config.yaml").read_text())["signals"]
+    section = Signals().model_dump()
     band = section["band_pass"] | {"high_hz": 40 if changes["sampling_rate_hz"] >= 100 else 20}
     return {**section, **changes, "band_pass": band}
 

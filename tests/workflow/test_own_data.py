@@ -10,6 +10,7 @@ from checkout import TINY, Checkout
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecgtransfer.acquire.simulate import simulate_corpus
+from ecgtransfer.config.preparing import Signals
 from ecgtransfer.leads import LEADS
 
 # As the TIS archive has them: aVL before aVR, integers in µV.
@@ -78,8 +79,8 @@ def test_archive_goes_through_to_signals_and_splits(tmp_path: Path, archive: Pat
 
     signals = np.load(results / "signals/archive.npy")
     assert len(signals) == len(records) == len(list(archive.glob("*.npy")))
-    band = yaml.safe_load((checkout.folder / "config/config.yaml").read_text())["signals"]["band_pass"]
-    sections = butter(band["order"], (band["low_hz"], band["high_hz"]), btype="bandpass", fs=250, output="sos")
+    band = Signals().band_pass
+    sections = butter(band.order, (band.low_hz, band.high_hz), btype="bandpass", fs=250, output="sos")
     for row, record in list(enumerate(simulate_corpus("archive", SETTINGS, 5)))[::20]:
         filtered = sosfiltfilt(sections, np.rint(1000 * record.signal), axis=1, padlen=250)
         expected = resample_poly(filtered, 1, 5, axis=1, padtype="line")[:, :250]
