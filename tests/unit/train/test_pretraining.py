@@ -12,7 +12,7 @@ import pytest
 import torch
 from tiny_corpus import CorpusFiles, write_corpus
 from tiny_model import FLOPS_PER_SAMPLE, TINY, tiny_models  # noqa: F401 (a fixture)
-from tiny_pretraining import SETTINGS, run
+from tiny_pretraining import LEARNT, SETTINGS, run
 from tiny_task import bytes_of
 from torch import Tensor, nn
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from tiny_cell import GRU, RESNET, Model
 from tiny_corpus import CorpusFiles, write_corpus
 from tiny_model import PLAIN, tiny_models  # noqa: F401 (a fixture)
-from tiny_pretraining import SETTINGS, asked_for, run
+from tiny_pretraining import LEARNT, SETTINGS, asked_for, run
 from tiny_task import bytes_of
 
 from ecgtransfer.errors import InputError
@@ -25,9 +25,6 @@ from ecgtransfer.train.pretraining import run_pretraining
 torch.set_num_threads(1)
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
-
-
-LEARNT = ["epoch", "train_loss", "valid_loss", "valid_macro_auroc", "valid_weighted_f1"]
 
 
 @pytest.fixture(scope="module")
