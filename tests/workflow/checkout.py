@@ -84,6 +84,19 @@ class Checkout:
         assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-6000:]
         return result.stdout + result.stderr
 
+    def make_run(self, config: str, *arguments: str) -> str:
+        """Do what `make run` does with a study, to its end, and return what it printed."""
+        if sys.platform == "linux":
+            script, asked = "workflow_scripts/run.py", ["--cores", "2", "--configfile", config, *arguments]
+            ended = training_runner().python(self.folder, script, asked, timeout_s=_LONGEST_S)
+            returncode, printed = ended.returncode, ended.output
+        else:
+            process = self.make("run", f"CONFIG={config}", "CORES=2", f"ARGS={' '.join(arguments)}")
+            printed, _ = process.communicate()
+            returncode = process.returncode
+        assert returncode == 0, printed[-9000:]
+        return printed
+
     @classmethod
     def copied(cls, finished: Path, folder: Path) -> Self:
         """Return a copy of the checkout in a folder with all that it has made, as old as it is there."""

@@ -1,4 +1,4 @@
-"""`make run` on a fresh clone: the embedded default study, its controls and its page."""
+"""What `make run` does on a fresh clone: the embedded default study, its controls and its page."""
 
 from pathlib import Path
 
@@ -6,19 +6,14 @@ import pandas as pd
 import pytest
 from checkout import Checkout
 
+CONFIG = "config/config.yaml"
+
 
 @pytest.fixture(scope="module")
 def default(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, str]:
-    """A checkout in which `make run` has ended, and what it printed."""
+    """A checkout in which the study has run, and what was printed; test_kills.py has `make run` as a user calls it."""
     checkout = Checkout(tmp_path_factory.mktemp("default"))
-    return checkout, make_run(checkout)
-
-
-def make_run(checkout: Checkout) -> str:
-    process = checkout.make("run")
-    printed, _ = process.communicate()
-    assert process.returncode == 0, printed[-9000:]
-    return printed
+    return checkout, checkout.make_run(CONFIG)
 
 
 def test_ends_with_the_path_of_the_report(default: tuple[Checkout, str]) -> None:
@@ -29,7 +24,7 @@ def test_ends_with_the_path_of_the_report(default: tuple[Checkout, str]) -> None
 
 
 def test_second_run_has_nothing_to_do(default: tuple[Checkout, str]) -> None:
-    assert "Nothing to be done" in make_run(default[0])
+    assert "Nothing to be done" in default[0].make_run(CONFIG)
 
 
 def test_true_labels_help_more_than_shuffled_ones(default: tuple[Checkout, str]) -> None:
@@ -55,5 +50,5 @@ def test_verdicts_follow_the_contract(default: tuple[Checkout, str]) -> None:
 
 def test_snakemakes_own_report(default: tuple[Checkout, str], tmp_path: Path) -> None:
     report = tmp_path / "report.zip"
-    default[0].run("config/config.yaml", "--report", str(report))
+    default[0].run(CONFIG, "--report", str(report))
     assert report.stat().st_size > 100_000

@@ -59,11 +59,11 @@ def test_killed_runs_end_with_the_same_bytes(tmp_path: Path) -> None:
         kill_when(make_run(disturbed, mirror), lambda: any("epoch 1" in log.read_text() for log in logs.rglob("*.log")))
         assert not (results / "findings" / "verdicts.csv").exists()
 
-        for checkout in (disturbed, undisturbed):
-            process = make_run(checkout, mirror)
-            output, _ = process.communicate()
-            assert process.returncode == 0, output
-            assert output.splitlines()[-1] == "report: results/tiny/report/index.html"
+        process = make_run(disturbed, mirror)
+        output, _ = process.communicate()
+        assert process.returncode == 0, output
+        assert output.splitlines()[-1] == "report: results/tiny/report/index.html"
+        undisturbed.make_run(STUDY, "--config", f"mirror={mirror}")
         again = make_run(disturbed, mirror)
         assert "Nothing to be done" in again.communicate()[0]
     assert disturbed.findings() == undisturbed.findings()
