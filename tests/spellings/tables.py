@@ -123,7 +123,7 @@ QUOTINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Columns(Way):
-    """What columns are called and in which order, and which there are besides.
+    """What columns are called and in which order, and which additional ones there are.
 
     Attributes
     ----------

@@ -81,7 +81,7 @@ class TestJudge:
         verdicts = judge(changed, ALL)
         assert [verdict.state for verdict in verdicts] == [State.CURRENT, State.STALE, State.WAITING]
         assert verdicts[1].reason == f"results/b: {reason}"
-        with pytest.raises(InputError, match=r"results/b: .*; `make run` makes it again"):
+        with pytest.raises(InputError, match=r"results/b: .*; `make run` rebuilds it"):
             require_current(changed, ALL)
 
     def test_rules_with_other_names_in_a_workflow_that_imports_them(self, plan: Plan) -> None:

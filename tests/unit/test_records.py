@@ -192,7 +192,7 @@ def test_every_header_is_in_one_of_the_tables_once(tmp_path: Path) -> None:
 
 
 def test_an_unknown_reader(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="reader 'ptb_xl' is no module"):
+    with pytest.raises(InputError, match="reader 'ptb_xl' is not a module"):
         describe_records({"reader": "ptb_xl"}, tmp_path, [])
 
 

@@ -166,7 +166,7 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
     "outside_weights.*.files": {"transfer.models": ["gru", "lstm"]},
     "compare.beside": {"splits.valid_folds": []},
 }
-"""What the study says besides, so that the edit of a key makes sense."""
+"""What the study also sets, so that the edit of a key makes sense."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 class InputError(Exception):
-    """A mistake in the config or in the data that the user can mend.
+    """A mistake in the config or in the data that the user can fix.
 
     The message is one line that says which file, which field, what was expected and what to do. Control characters,
     which broken files may bring in, are shown as escapes.

@@ -155,7 +155,7 @@ def mistake_in(printed: str) -> str:
     if affected:
         missing = ", ".join(line.strip() for line in lines[affected[-1] + 1 :])
         return f"error: {missing}: no such file, and no rule makes it; bring it back"
-    return lines[-1] if lines else "error: Snakemake's dry run failed without a word"
+    return lines[-1] if lines else "error: Snakemake's dry run failed without a message"
 
 
 def plan_text(
@@ -184,7 +184,7 @@ def plan_text(
             _as_text(trainings),
             f"{trainings['jobs'].sum():,} jobs with {trainings['trainings'].sum():,} trainings on one device at most:\n"
             f"{trainings['hours'].sum():,.2f} hours, {origin}; early stopping takes less.",
-            "Now to do, by Snakemake's dry run:",
+            "To do now, according to Snakemake's dry run:",
             _to_do(dry_run),
         ]
     )

@@ -93,7 +93,7 @@ def _read_by(snakemake: Job, digests: Digests) -> dict[str, str | None]:
     if unlike is not None:
         raise InputError(
             f"{snakemake.params.folder}/{unlike}: is missing or is not the file that {manifest} lists; "
-            "`make run` makes it again"
+            "`make run` rebuilds it"
         )
     return {str(path): digests.of(path) for path in snakemake.input}
 

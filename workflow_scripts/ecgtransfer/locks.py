@@ -69,7 +69,7 @@ def exclusive(path: Path, holder: str = "another download") -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
             # Some network file systems have no locks, and most runs are alone.
-            logger.warning(f"{path}: no lock to be had here ({error}); run one at a time")
+            logger.warning(f"{path}: cannot be locked here ({error}); run one at a time")
         yield
 
 
@@ -81,5 +81,5 @@ def shared(path: Path, wait: bool) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
-            logger.info(f"{path}: no lock to be had here ({error})")
+            logger.info(f"{path}: cannot be locked here ({error})")
         yield

@@ -121,7 +121,7 @@ def _warn_of_fewer(source: Mirror, choice: Choice, entry: Mapping[str, Any], lim
     wanted = entry.get("n_records", 0) if limit is None else limit
     if choice.n_records is not None and (choice.n_records < wanted or choice.n_unlisted):
         logger.warning(
-            f"{source.address('')} serves {choice.n_records} records, {wanted or 'all'} were asked for; "
+            f"{source.address('')} serves {choice.n_records} records, {wanted or 'all'} were requested; "
             f"{choice.n_unlisted} entries of {RECORDS_NAME} are not in {SUMS_NAME}"
         )
 

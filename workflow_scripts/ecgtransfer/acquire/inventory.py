@@ -47,7 +47,7 @@ def inventory(
     """
     folder = Path(entry["folder"])
     if not is_folder(folder):
-        raise InputError(f"{folder}: no such folder; mend `folder` in the section `own`")
+        raise InputError(f"{folder}: no such folder; fix `folder` in the section `own`")
     named, refused = _files_named(entry, folder)
     there = [path for path in named if is_file(folder / path)]
     if not there:
@@ -77,15 +77,15 @@ def _nothing_there(entry: Mapping[str, Any], folder: Path, named: list[str], ref
     """Return what to say where no file that the table names can be read."""
     table = entry["table"]
     if not named and not refused:
-        return f"{table}: has no row, expected one per recording; mend the table"
-    mend = "mend `folder`, `table` or the column of files in the section `own`"
+        return f"{table}: has no rows, expected one per recording; fix the table"
+    remedy = "fix `folder`, `table` or the column of files in the section `own`"
     if not named:
-        return f"{folder}: none of the {len(refused)} rows of {table} names a file, the first: {refused[0]}; {mend}"
+        return f"{folder}: none of the {len(refused)} rows of {table} names a file, the first: {refused[0]}; {remedy}"
     first = f"the first is {named[0][:80]!r}"
     if is_file(folder.parent / named[0]):
         first += f", which is there as seen from {folder.parent}"
     others = f"; rows that name no file: {len(refused)}, the first: {refused[0]}" if refused else ""
-    return f"{folder}: none of the {len(named)} files that {table} names is there, {first}{others}; {mend}"
+    return f"{folder}: none of the {len(named)} files that {table} names is there, {first}{others}; {remedy}"
 
 
 def _beside_headers(folder: Path, paths: Iterable[str], signal_files: Callable[[Path], Iterable[str]]) -> Iterator[str]:
@@ -103,4 +103,4 @@ def _row(folder: Path, path: str) -> tuple[str, int | str, str]:
     except OSError as error:
         stop_if_it_may_pass(error, folder / path)
         line = in_words(error, folder / path)
-        raise InputError(line or f"{folder / path}: cannot be read ({error.strerror}); mend what is there") from error
+        raise InputError(line or f"{folder / path}: cannot be read ({error.strerror}); check what is there") from error

@@ -59,7 +59,7 @@ def safe_path(path: str, source: str) -> str:
     if _UNSAFE.search(relative):
         raise InputError(
             f"{source}: path {path!r} is absolute or leaves its folder, expected a relative path without '..'; "
-            "do not trust this mirror, or mend the line"
+            "do not trust this mirror, or fix the line"
         )
     return relative
 
@@ -79,7 +79,7 @@ def require_names_that_fit(paths: Collection[str], source: str) -> None:
     both = min(folders.intersection(paths), default=None)
     if both is not None:
         raise InputError(
-            f"{source}: {both!r} is listed as a file and as a folder of others; do not trust this mirror, or mend its "
+            f"{source}: {both!r} is listed as a file and as a folder of others; do not trust this mirror, or fix its "
             "list"
         )
 
@@ -88,11 +88,11 @@ def _require_name_that_fits(path: str, source: str) -> None:
     try:
         n_bytes = max(len(name.encode()) for name in path.split("/"))
     except UnicodeEncodeError as error:
-        raise InputError(f"{source}: {path[:60]!r} is no name of a file; do not trust this mirror") from error
+        raise InputError(f"{source}: {path[:60]!r} is not a file name; do not trust this mirror") from error
     if n_bytes > LONGEST_NAME_BYTES:
         raise InputError(
             f"{source}: a name in {path[:60]!r}... has {n_bytes} bytes, expected {LONGEST_NAME_BYTES} at most; do not "
-            "trust this mirror, or mend its list"
+            "trust this mirror, or fix its list"
         )
 
 

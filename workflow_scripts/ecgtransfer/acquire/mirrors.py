@@ -241,7 +241,7 @@ class WebMirror(Mirror):
                 _check_status(response)
                 if start and response.status_code != 200 and not is_the_rest(response, start, version):
                     forget(part)
-                    raise _TryAgain("the server does not go on where the partial file ends", seconds=0)
+                    raise _TryAgain("the server does not continue where the partial file ends", seconds=0)
                 goes_on = response.status_code == 206
                 to_come = announced_bytes(response.headers.get("Content-Length"))
                 most = most_bytes(url, start if goes_on else 0, to_come, most, part.parent)

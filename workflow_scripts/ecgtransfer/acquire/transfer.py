@@ -168,7 +168,7 @@ def _plan(
     there = sum(part.stat().st_size for file in missing if (part := _part_name(folder / file.path)).exists())
     what = f"{source.address('')}: {len(missing)} of {n_files} files are to be fetched"
     if n_all is None or n_packed is None:
-        logger.info(f"{what}; this host does not tell their sizes, so that room on the disk cannot be checked before")
+        logger.info(f"{what}; this host does not report their sizes, so disk space cannot be checked beforehand")
         return None
     about = "" if is_exact and not packed else "about "
     n_bytes = max(n_all - there, 0)

@@ -81,7 +81,7 @@ def score_run(
     splits : ``record_id``, ``patient_id``, ``role``
     n_resamples : number of patient resamples B
     seed : of the resamples; one seed for all runs of a target makes their resamples the same, hence comparable in pairs
-    min_positives : labels that fewer test patients have, or have not, are left out of all macro scores, but not of
+    min_positives : labels that fewer test patients have, or lack, are left out of all macro scores, but not of
         weighted_f1
     rewards : what the Challenge gives for answering a column's label where that of the row is true; None if the labels
         are not its classes
@@ -167,7 +167,7 @@ def load_arrays(
     with np.load(path, allow_pickle=False) as archive:
         missing = [name for name in names if name not in archive]
         if missing:
-            raise InputError(f"{path}: array {', '.join(missing)} missing; delete the file so that it is made again")
+            raise InputError(f"{path}: array {', '.join(missing)} missing; delete the file so that it is rebuilt")
         return {name: archive[name] for name in (*names, *optional) if name in archive}
 
 

@@ -1,4 +1,4 @@
-"""Checks of the paths that a study names, before any job starts, or old results would stand in for what is missing."""
+"""Checks of the paths that a study names, before any job starts: old results must not replace what is missing."""
 
 import os
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def check_paths(study: Study, results: str) -> None:
         With one line per path that does not.
     """
     mistakes = [
-        f"`{key}`: {path} is no {kind}; mend the path"
+        f"`{key}`: {path} is no {kind}; correct the path"
         for key, path, kind in _paths_named(study)
         if not (Path(path).is_dir() if kind == "folder" else Path(path).is_file())
     ]

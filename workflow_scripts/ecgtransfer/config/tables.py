@@ -1,4 +1,4 @@
-"""What the README says of every key of the config, and the schema for editors: made from the sections themselves."""
+"""The README's tables of config keys, and the schema for editors: generated from the sections themselves."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _TAKE_OVER = ("pretrain", "scratch", "finetune")
 
 @dataclass(frozen=True)
 class Key:
-    """A key that takes a value: its path, such as ``own.*.folder``, and what a section says of it.
+    """A key that takes a value: its path, such as ``own.*.folder``, and how its section describes it.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ def _unit_of(field: FieldInfo) -> str:
 def _default_in_words(field: FieldInfo, values: Any, name: str, of_entries: bool) -> str:
     if values is None:  # of an entry
         if field.is_required():
-            return "needed"
+            return "required"
         return "none" if field.default is None else _in_yaml(field.default)
     if of_entries and values[name]:
         return ", ".join(f"`{entry}`" for entry in values[name])
@@ -84,7 +84,7 @@ def _in_yaml(value: Any) -> str:
 
 
 def with_tables(readme: str, default: Mapping[str, Any], reruns: Mapping[str, str]) -> str:
-    """Return the README with its tables of keys made anew.
+    """Return the README with its tables of keys regenerated.
 
     Parameters
     ----------
@@ -120,15 +120,15 @@ def _name_in_table(path: str, sections: list[str]) -> str:
     return relative.removeprefix(f"{ANY}.")
 
 
-def said_in(readme: str) -> dict[str, str]:
+def reruns_in(readme: str) -> dict[str, str]:
     """Return what the column "reruns" of the tables of keys says, by key."""
-    said: dict[str, str] = {}
+    found_in: dict[str, str] = {}
     for found in _TABLE.finditer(readme):
         sections = found["sections"].split()
         for row in re.findall(r"(?m)^\| `(.+?)` \|.*\| (.*?) \|$", found[0]):
             name, words = row
-            said[_path_of(name, sections)] = words
-    return said
+            found_in[_path_of(name, sections)] = words
+    return found_in
 
 
 def _path_of(name: str, sections: list[str]) -> str:

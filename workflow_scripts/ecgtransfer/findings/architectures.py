@@ -65,12 +65,12 @@ TABLES = {
             "recurrent_head": "what the head of the recurrent models reads: all time steps or their mean",
             "convolutional_delta, recurrent_delta": "gain of the family, mean over its models",
             "difference, ci_low, ci_high": "of the two, with interval",
-            "convolutional_share, recurrent_share": "share of the weights that was taken over",
+            "convolutional_share, recurrent_share": "share of the weights that was transferred",
         },
     ),
     "transferred_shares": TableForm(
         SHARE_COLUMNS,
-        "how much was taken over at all",
+        "how much was transferred at all",
         "One row per cell with transferred weights.",
         {
             **KEY_MEANING,
@@ -82,8 +82,8 @@ TABLES = {
 }
 CAPTION = """
 What convolutional and recurrent models gain by transfer in macro AUROC, and the difference of these gains with
-{percent} interval against the share of weights that was transferred at all. The models stand for their family as they
-are in this study. The numbers are in ``findings/architectures.csv`` and ``findings/transferred_shares.csv``.
+{percent} interval against the share of weights that was transferred at all. The models represent their families only as
+they are in this study. The numbers are in ``findings/architectures.csv`` and ``findings/transferred_shares.csv``.
 """
 
 _Members = list[tuple[Run, Run]]
@@ -259,7 +259,7 @@ _LEAST_POINTS = 10  # percentage points that the right panel shows: less would l
 _NOTE = (
     "Left: above the dashed line, convolutional models gain more. Right: their difference with interval over replicates"
     " and test patients; at 0 points, both families took the same share of their weights from the source. Points at the"
-    " same share stand side by side."
+    " same share are drawn side by side."
 )
 
 

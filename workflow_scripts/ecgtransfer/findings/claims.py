@@ -85,8 +85,9 @@ TABLES = {
     )
 }
 CAPTION = """
-What earlier studies said, and what this one finds on the same question: an estimate over all its cells with {percent}
-interval, and whether it agrees, contradicts or leaves the claim undecided. The numbers are in ``findings/claims.csv``.
+What earlier studies concluded, and what this one finds on the same question: an estimate over all its cells with
+{percent} interval, and whether it agrees, contradicts or leaves the claim undecided. The numbers are in
+``findings/claims.csv``.
 """
 
 

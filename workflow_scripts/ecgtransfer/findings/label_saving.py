@@ -1,6 +1,6 @@
-"""Label saving: how many times the labelled recordings scratch needs for the score of transfer, at each fraction.
+"""Label saving: how many times as many labelled recordings scratch needs for the score of transfer, at each fraction.
 
-It is read off the learning curve from scratch; beyond its ends stands a bound.
+It is read off the learning curve from scratch; beyond its ends there is only a bound.
 """
 
 from collections.abc import Mapping, Sequence

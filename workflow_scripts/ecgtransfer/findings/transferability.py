@@ -44,7 +44,7 @@ TRANSFERABILITY_CORRELATION_COLUMNS = ["way", "measure", "spearman", "n"]
 TABLES = {
     "transferability": TableForm(
         TRANSFERABILITY_COLUMNS,
-        "MELEP against the gain that it should tell",
+        "MELEP against the gain that it should predict",
         "One row per cell with weights of a source that learnt its true labels here.",
         {
             **CELL_MEANING,
@@ -55,18 +55,18 @@ TABLES = {
     ),
     "transferability_correlation": TableForm(
         TRANSFERABILITY_CORRELATION_COLUMNS,
-        "how well MELEP tells it",
+        "how well MELEP predicts it",
         "One row per way to transfer and measure.",
         {
             "way, measure": "`delta`, `transfer_auroc` or `transfer_weighted_f1` of a way",
-            "spearman, n": "correlation of `melep` with it over so many cells",
+            "spearman, n": "correlation of `melep` with it, over `n` cells",
         },
     ),
 }
 CAPTION = """
 What transfer gains in macro AUROC against MELEP, which is computed from the source's model and the target's training
-labels before any fine-tuning; lower is said to transfer better. The title gives Spearman's correlation over all cells.
-The numbers are in ``findings/transferability.csv`` and ``findings/transferability_correlation.csv``.
+labels before any fine-tuning; lower is expected to transfer better. The title gives Spearman's correlation over all
+cells. The numbers are in ``findings/transferability.csv`` and ``findings/transferability_correlation.csv``.
 """
 
 
@@ -161,7 +161,7 @@ def meleps(source_predictions: Arrays, labels: pd.DataFrame, splits: pd.DataFram
     rows = by_record.index.get_indexer(ids)
     for name, found in {"predictions of the source": places, "label table": rows}.items():
         if (found < 0).any():
-            raise InputError(f"{name}: training record {ids[found < 0][0]} missing; make the file again")
+            raise InputError(f"{name}: training record {ids[found < 0][0]} missing; rebuild the file")
     probability = source_predictions["probability"][places]
     truth = by_record.iloc[rows].to_numpy(dtype=np.float64, na_value=np.nan)
     ranks = training.filter(regex=r"^rank_\d+$").to_numpy()
@@ -209,7 +209,7 @@ def transferability(meleps_of_cells: Mapping[Cell, Sequence[float]], verdicts: p
     for cell, values in meleps_of_cells.items():
         key = tuple(key_of(cell).values())
         if (*key, "macro_auroc") not in found:
-            raise InputError(f"{cell.name}: no verdict to lay its transferability beside; compare again")
+            raise InputError(f"{cell.name}: no verdict to compare its transferability with; compare again")
         row: dict[str, object] = {**key_of(cell), "n_train": found[*key, "macro_auroc"]["n_train"]}
         row["melep"] = float(np.mean(values))
         row |= {name: found.get((*key, metric), {}).get(column, np.nan) for name, (metric, column) in MEASURES.items()}
@@ -250,7 +250,7 @@ def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFram
     """Return the figure from the tables ``transferability.csv`` and ``transferability_correlation.csv``."""
     rows = transferability[transferability["melep"].notna() & transferability["delta"].notna()]
     if rows.empty:
-        return nothing_to_show("No MELEP to show: no source of the study has a model of labels that could be asked.")
+        return nothing_to_show("No MELEP to show: no source of the study has a model that predicts labels.")
     rows = rows.assign(way=rows["arm"].map(way_of))
     found = {row.way: row for row in named_rows(transferability_correlation) if row.measure == _MEASURE}
     ways = list(rows["way"].drop_duplicates())
@@ -273,7 +273,7 @@ def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFram
         dress(
             axes, "MELEP of the source's model on the training recordings", f"gain in {METRIC_NAMES[ANSWERED_METRIC]}"
         )
-    note = "One mark per source, model and fraction. MELEP: lower is said to transfer better."
+    note = "One mark per source, model and fraction. MELEP: lower is expected to transfer better."
     handles = [mark(style, linestyle="none", markerfacecolor="none") for style in styles.values()]
     legend_below(figure, handles, [f"target {target}" for target in styles], note)
     return figure

@@ -43,7 +43,7 @@ TABLES = {
         "One row per target, source and model: the source's own model, not trained further (of several pre-trainings"
         " the first).",
         {
-            "target, source, model": "what meets",
+            "target, source, model": "what is combined",
             "metric": "`macro_auroc`",
             "n_labels, labels": "the labels that both have and enough test patients have, joined by `|`",
             "score, ci_low, ci_high": "macro AUROC over these labels, with interval over test patients",
@@ -53,7 +53,7 @@ TABLES = {
 }
 CAPTION = """
 How well the model of a source does on the test recordings of a target without any training there, over the labels that
-both have, beside the same labels by models from scratch at the largest fraction. The numbers, with intervals, are in
+both have, next to the same labels by models from scratch at the largest fraction. The numbers, with intervals, are in
 ``findings/zero_shot.csv``.
 """
 

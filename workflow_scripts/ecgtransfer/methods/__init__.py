@@ -29,7 +29,7 @@ METHODS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") 
 
 
 class NoSettings(Section):
-    """Of a method that lets one choose nothing."""
+    """Of a method without settings."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Partial(Method):
-    """Freezes the lowest groups of layers; how many stands behind the colon of ``partial:2``."""
+    """Freezes the lowest groups of layers; how many is the number after the colon in ``partial:2``."""
 
     n_frozen: int = 1
 

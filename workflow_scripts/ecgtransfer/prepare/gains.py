@@ -1,4 +1,4 @@
-"""Recordings whose amplitude or gain is out of line with their data set, and by what they are mended.
+"""Recordings whose amplitude or gain is out of line with their data set, and by which factor they are corrected.
 
 A gain is the number of steps per mV that a WFDB header states. A wrong one makes a recording too small or too large; it
 shows in the amplitude where the error is large, and otherwise by being another gain than that of nearly all others.
@@ -101,7 +101,7 @@ def misfit_of_gains(gains: Ratios, ratios: Ratios) -> Ratios:
     return misfit
 
 
-def mending_factors(gains: Ratios, ratios: Ratios, limit: float) -> Ratios:
+def correction_factors(gains: Ratios, ratios: Ratios, limit: float) -> Ratios:
     """Return by how much to multiply records whose amplitude is implausible or whose gain is wrong, NaN for all others.
 
     It is the gain of their header over the gain that most headers state, where that makes the amplitude plausible.
@@ -118,5 +118,5 @@ def mending_factors(gains: Ratios, ratios: Ratios, limit: float) -> Ratios:
         return np.full(len(gains), np.nan)
     factors = np.where((gains > 0) & (gains != common), gains / common, np.nan)
     in_need = implausible(ratios, limit) | (misfit_of_gains(gains, ratios) > EXPLAINS)
-    mended = ratios * factors
-    return np.where(in_need & (mended >= 1 / limit) & (mended <= limit), factors, np.nan)
+    corrected = ratios * factors
+    return np.where(in_need & (corrected >= 1 / limit) & (corrected <= limit), factors, np.nan)

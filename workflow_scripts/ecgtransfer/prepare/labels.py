@@ -56,18 +56,18 @@ def read_view(path: str | Path | None) -> View | None:
         return None
     labels_by_code: dict[str, tuple[str, ...]] = {}
     derived: list[str] = []
-    for row in read_rows(Path(path), ["label", "snomed_ct"], mend="mend the view"):
+    for row in read_rows(Path(path), ["label", "snomed_ct"], remedy="fix the view"):
         if not any(row.values()):
             continue
         label, code = row["label"], row["snomed_ct"]
         if not label or label == "record_id":
-            raise InputError(f"{path}: '{label}' beside {code} cannot name a label; choose another name")
+            raise InputError(f"{path}: '{label}' (of {code}) cannot name a label; choose another name")
         if code == NONE_OF_THE_OTHERS:
             derived.append(label)
         elif CODE.fullmatch(code):
             labels_by_code[code] = (*labels_by_code.get(code, ()), label)
         else:
-            raise InputError(f"{path}: '{code}' beside '{label}' is neither a SNOMED CT code nor {NONE_OF_THE_OTHERS}")
+            raise InputError(f"{path}: '{code}' of '{label}' is neither a SNOMED CT code nor {NONE_OF_THE_OTHERS}")
     if len(derived) > 1:
         raise InputError(f"{path}: {' and '.join(derived)} are both {NONE_OF_THE_OTHERS}; only one label can be")
     return View(Path(path).stem, labels_by_code, derived[0] if derived else None)
@@ -234,7 +234,7 @@ def _asked_for(
         unknown = [name for name in include if name not in code_of and name not in abbreviations]
         where = "an abbreviation nor a SNOMED CT code of config/labels/snomed.csv"
     if unknown:
-        raise InputError(f"labels.include: {', '.join(unknown)} is neither {where}; add it there or mend the spelling")
+        raise InputError(f"labels.include: {', '.join(unknown)} is neither {where}; add it there or fix the spelling")
     if view:
         return {label for name in include for label in ((name,) if name in view.labels else labels_of(name))}
     return {label for name in include for label in labels_of(code_of.get(name, name))}

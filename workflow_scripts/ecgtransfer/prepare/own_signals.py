@@ -100,7 +100,7 @@ class OwnSignals:
         for key, count in self._unused.items():
             yield Notice(
                 f"`{key}: {self._entry[key]}` of the entry is not used for {count} of {self._n_described} recordings,"
-                f" whose WFDB headers say otherwise, the first {self._said_instead[key]}"
+                f" whose WFDB headers differ, the first {self._said_instead[key]}"
             )
         if self._n_beside_headers:
             yield Notice(
@@ -131,7 +131,8 @@ class OwnSignals:
         try:
             lead_columns(tuple(lead.name for lead in header.leads))
         except ValueError as error:
-            raise InputError(f"{error}; say `leads` in table or entry where a header does not name them") from error
+            remedy = "give `leads` in the table or the entry where a header does not name them"
+            raise InputError(f"{error}; {remedy}") from error
         return ()
 
     def _count_unused(self, row: Row, header: Header) -> None:
@@ -192,7 +193,7 @@ class OwnSignals:
         if field in self._fields:
             raise InputError(f"the cell of {field} is empty and the entry has no `{key}`")
         raise WrongEntry(
-            f"{self._entry['table']}: nothing says the {key} of {row['file'][:80]!r}; add a column '{field}' to the "
+            f"{self._entry['table']}: nothing states the {key} of {row['file'][:80]!r}; add a column '{field}' to the "
             f"table or the key `{key}` to the entry in the section `own`"
         )
 
@@ -210,7 +211,9 @@ def _checked_rate(text: str, place: str) -> float:
     except ValueError as error:
         raise InputError(f"{place}'{text[:40]}' is no number") from error
     if not SLOWEST_HZ <= rate <= FASTEST_HZ:
-        raise InputError(f"{place}{text[:40]} is no rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz")
+        raise InputError(
+            f"{place}{text[:40]} is not a sampling rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz"
+        )
     return rate
 
 

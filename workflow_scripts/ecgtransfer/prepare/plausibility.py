@@ -228,8 +228,8 @@ def _refuse_copies(looks: Sequence[Look], folder: Path) -> None:
     copied = [look for look, n in zip(looks, n_leads, strict=True) if n > 2 and int(_copies(look).sum()) == n * (n - 1)]
     if 2 * len(copied) > len(looks):
         raise InputError(
-            f"{folder}: all leads are the same signal in {_of(copied, looks)}, {copied[0].record_id} for one; look up"
-            " how the files hold leads, or name the only one in `leads` and raise `signals.max_flat_leads`"
+            f"{folder}: all leads are the same signal in {_of(copied, looks)}, {copied[0].record_id} for one; check"
+            " how the files store leads, or name the only one in `leads` and raise `signals.max_flat_leads`"
         )
 
 
@@ -254,7 +254,7 @@ def _doubts_about_limb_leads(looks: Sequence[Look], folder: Path) -> Iterator[st
     for (leads, order), called_otherwise in mistaken.items():
         found = f"{in_words(order, range(N_LIMB))} in {_of(called_otherwise, complete)}{_off(called_otherwise)}"
         if 2 * len(called_otherwise) > n_called_so[leads]:
-            remedy = "mend `leads` of the data set or of its table" if leads else "mend the names of leads in its files"
+            remedy = "fix `leads` of the data set or of its table" if leads else "fix the names of leads in its files"
             raise InputError(f"{folder}: {found}; {remedy}")
         if len(called_otherwise) > 1:
             yield f"{found}, {called_otherwise[0].record_id} for one"
@@ -285,7 +285,7 @@ def _doubts_about_chest_leads(hearts: Sequence[Look]) -> Iterator[str]:
         order = order_of_chest_leads(np.median(found, axis=0))
         if order != CHEST_IN_ORDER:
             words = in_words(order, range(N_LIMB, len(LEADS)))
-            yield f"{words}: then neighbours resemble each other more, in {len(found)} recordings looked at"
+            yield f"{words}: then neighbours resemble each other more, in {len(found)} recordings examined"
 
 
 def _doubts_about_directions(hearts: Sequence[Look]) -> Iterator[str]:
@@ -299,7 +299,7 @@ def _doubts_about_directions(hearts: Sequence[Look]) -> Iterator[str]:
             wrong.append(LEADS[lead])
     if wrong:
         yield (
-            f"QRS points the wrong way in {', '.join(wrong)} of most of {len(skewness)} recordings looked at (in"
+            f"QRS points the wrong way in {', '.join(wrong)} of most of {len(skewness)} recordings examined (in"
             " most hearts I, II and V6 point up, V1 down): leads are inverted, exchanged or in reverse order"
         )
 
@@ -314,7 +314,7 @@ def _doubts_about_sizes(looks: Sequence[Look]) -> Iterator[str]:
         if not 1 / LARGEST_RATIO <= ratio <= LARGEST_RATIO:
             yield (
                 f"lead {lead} spans {ratio:.3g} times what other leads span, the median of {len(known)} recordings"
-                " looked at; its unit or gain seems wrong"
+                " examined; its unit or gain seems wrong"
             )
 
 
@@ -353,13 +353,13 @@ def _doubts_about_times(hearts: Sequence[Look]) -> Iterator[str]:
     stated = sorted({look.sampling_rate_hz for look in known})
     rate = f"sampling rate of {stated[0]:g} Hz seems" if len(stated) == 1 else "sampling rates seem"
     if silent.sum() > max(fast.sum(), slow.sum()):
-        yield f"no beats that look alike are found in {silent.sum()} of {_n(known)}; the {rate} to be wrong"
+        yield f"no similar beats are found in {silent.sum()} of {_n(known)}; the {rate} to be wrong"
         return
     too, count = ("high", fast.sum()) if fast.sum() >= slow.sum() else ("low", slow.sum())
     yield (
         f"the {rate} too {too}: heart rate and QRS cannot be in {count} of {_n(known)} (medians"
         f" {np.nanmedian(rates_bpm):.0f} per minute and {np.nanmedian(qrs_ms):.0f} ms; most hearts have about"
-        f" {TYPICAL_BPM:.0f} and {TYPICAL_QRS_MS:.0f}); look at headers, table or `sampling_rate_hz` of the data set"
+        f" {TYPICAL_BPM:.0f} and {TYPICAL_QRS_MS:.0f}); check headers, table or `sampling_rate_hz` of the data set"
     )
 
 
@@ -368,4 +368,4 @@ def _of(some: Sequence[Look], looks: Sequence[Look]) -> str:
 
 
 def _n(looks: Sequence[Look]) -> str:
-    return f"{len(looks)} recordings looked at"
+    return f"{len(looks)} recordings examined"

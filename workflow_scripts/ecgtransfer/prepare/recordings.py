@@ -102,11 +102,11 @@ def read_recording(
     if is_header(path):
         return read_signal(source, _header(source, path, leads, header), out)
     if not unit:
-        raise InputError(f"{source}: the unit is not known; say `unit` of the data set, such as mV or uV")
+        raise InputError(f"{source}: the unit is not known; set `unit` of the data set, such as mV or uV")
     with _faults_in_one_line(source):
         names, array, row = _open_array(folder, path, leads)
         if not names:
-            raise ValueError("the names of the leads are not known; say `leads` of the data set")
+            raise ValueError("the names of the leads are not known; set `leads` of the data set")
         _n_samples(array, row, len(names), path)
         one = np.asarray(array if row is None else array[row])
         signal = in_millivolts(one, names, 1.0 if unit == NO_UNIT else millivolts_per_unit(unit), out)

@@ -116,6 +116,6 @@ def _layout(reader: str) -> Layout:
         if error.name != name:
             raise
         raise InputError(
-            f"config/datasets.yaml: reader '{reader}' is no module of {LAYOUTS}; mend the name or write it"
+            f"config/datasets.yaml: reader '{reader}' is not a module of {LAYOUTS}; correct the name or write it"
         ) from error
     return layout

@@ -1,4 +1,4 @@
-"""From recordings to rows of the signal array: examine, mend, filter, resample, window, scale, quantise."""
+"""From recordings to rows of the signal array: examine, repair, filter, resample, window, scale, quantise."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,9 @@
 """From recordings to the signal array of a data set, and to the table of what was found in each of them.
 
-The array holds int16, 1 µV per step unless scaled, shape (records, 12, samples); the table beside it says of every row
-what was found and mended, so that later stages can leave a record out by rule. Processes share the records; each writes
-its rows into the file by position, so that neither memory nor the bytes of the file depend on how many there are.
+The array holds int16, 1 µV per step unless scaled, shape (records, 12, samples); the table next to it tells for every
+row what was found and repaired, so that later stages can leave a record out by rule. Processes share the records; each
+writes its rows into the file by position, so that neither memory nor the bytes of the file depend on how many there
+are.
 """
 
 import logging
@@ -31,10 +32,10 @@ from ecgtransfer.prepare.formats.units import NO_UNIT, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_headers import read_header
 from ecgtransfer.prepare.gains import (
     FITS,
+    correction_factors,
     gain_of,
     gain_ratios,
     implausible,
-    mending_factors,
     misfit_of_gains,
     nearly_common_gain,
 )
@@ -79,7 +80,7 @@ class Record(NamedTuple):
     unit: str
     leads: str
     factor: float = 1.0
-    """By how much the samples are multiplied, to mend a wrong gain."""
+    """By how much the samples are multiplied, to correct a wrong gain."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,7 @@ def prepare_signals(
     -------
     pandas.DataFrame
         ``record_id`` and the fields of `Quality`, one row per record. ``gain_ratio`` is the amplitude as it was found
-        over the data set's median, ``amplitude_mv`` that of the row, so after a wrong gain was mended.
+        over the data set's median, ``amplitude_mv`` that of the row, so after a wrong gain was corrected.
 
     Raises
     ------
@@ -316,7 +317,7 @@ def _stated_unit(folder: str, record: Record) -> tuple[str, float, str]:
     units = [lead.unit for lead in read_header(f"{folder}/{record.path}").leads]
     for unit in units:
         with suppress(ValueError):  # a lead beyond the twelve may hold something else
-            return unit, millivolts_per_unit(unit), "mend unit or gain in its headers"
+            return unit, millivolts_per_unit(unit), "correct unit or gain in its headers"
     raise AssertionError("a record without a voltage was read")
 
 
@@ -368,7 +369,7 @@ def _treat_out_of_line(
     rows = np.flatnonzero(known & (outside | odd))
     if not len(rows) or action == "flag":
         return
-    factors = mending_factors(gains, ratios, limit) if action == "rescale" else np.full(len(gains), np.nan)
+    factors = correction_factors(gains, ratios, limit) if action == "rescale" else np.full(len(gains), np.nan)
     again, n_left_out = {}, 0
     for record in records.records(rows):
         row = record.row

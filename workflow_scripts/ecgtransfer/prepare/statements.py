@@ -169,24 +169,24 @@ def read_label_table(path: str | Path | None) -> LabelTable:
     Raises
     ------
     InputError
-        If a column is missing, a code is none or a statement stands there twice.
+        If a column is missing, a code is none or a statement occurs twice.
     """
     if not path:
         return LabelTable()
     codes_by_statement: dict[str, str] = {}
     not_diagnostic: set[str] = set()
     keys: set[str] = set()
-    for row in read_rows(Path(path), ["statement", "snomed_ct"], ["kind"], mend="mend the table"):
+    for row in read_rows(Path(path), ["statement", "snomed_ct"], ["kind"], remedy="fix the table"):
         if not any(row.values()):
             continue
         statement, codes = row["statement"], row["snomed_ct"]
         for code in codes.split("|"):
             if not CODE.fullmatch(code) or not is_snomed_ct(base_code(code)):
                 raise InputError(
-                    f"{path}: '{code[:60]}' beside '{statement}' is not a SNOMED CT code; several are joined by |"
+                    f"{path}: '{code[:60]}' of '{statement}' is not a SNOMED CT code; several are joined by |"
                 )
         if _key(statement) in keys:
-            raise InputError(f"{path}: '{statement}' stands there twice; case and a final full stop make no difference")
+            raise InputError(f"{path}: '{statement}' occurs twice; case and a final full stop make no difference")
         keys.add(_key(statement))
         codes_by_statement[statement] = codes
         if row["kind"] and "diagnostic" not in row["kind"].split():

@@ -10,9 +10,9 @@ import pandas as pd
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.gains import (
     FITS,
+    correction_factors,
     gains_and_ratios,
     implausible,
-    mending_factors,
     misfit_of_gains,
     nearly_common_gain,
     out_of_line,
@@ -37,7 +37,7 @@ def why_none_is_usable(reasons: Sequence[str]) -> str:
         facts = [f"{counts.total()} of {len(reasons)}"] if len(by_key) > 1 else []
         facts += [f"`signals.{key}`"] if key else []
         said.append(counts.most_common(1)[0][0] + (f" ({', '.join(facts)})" if facts else ""))
-    remedy = "change the key or mend the recordings" if any(by_key) else "mend the recordings"
+    remedy = "change the key or fix the recordings" if any(by_key) else "fix the recordings"
     return f"0 of {len(reasons)} usable: {', '.join(said)}; {remedy}"
 
 
@@ -72,7 +72,7 @@ def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]
     Reasons are counted by the most frequent first.
     """
     limit, usable = settings["implausible_gain"]["ratio"], quality["usable"].to_numpy() == 1
-    rescaled = (mending_factors(*gains_and_ratios(quality), limit) > 0) & usable
+    rescaled = (correction_factors(*gains_and_ratios(quality), limit) > 0) & usable
     rescaled &= settings["implausible_gain"]["action"] == "rescale"
     reasons = Counter(quality.loc[~usable, "reason"])
     counted = {

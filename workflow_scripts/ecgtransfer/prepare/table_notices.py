@@ -35,7 +35,7 @@ def table_notices(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -
         yield Notice(f"columns of the table that are not used: {', '.join(unused)[:_MOST_CHARACTERS]}")
     if "patient" not in columns:
         yield Notice(
-            "no column 'patient', every record counts as its own patient, so one can be on both sides of a split"
+            "no column 'patient', every record counts as its own patient, so a person can be on both sides of a split"
             f"{did_you_mean('patient', unused)}"
         )
     else:
@@ -57,8 +57,8 @@ def _patients(n_recordings: Counter[str], n_rows: int) -> Iterator[Notice]:
         many = count >= max(_MANY_RECORDINGS, _MANY_SHARE * n_rows, _MANY_TIMES * of_second)
         if count > 1 and (says_unknown(patient) or many):
             yield Notice(
-                f"{count} of {n_rows} recordings have the patient {patient[:40]!r} and count as one person's; leave"
-                " these cells empty if that means that nobody knows"
+                f"{count} of {n_rows} recordings have the patient {patient[:40]!r} and count as one person; leave"
+                " these cells empty if it stands for an unknown patient"
             )
     spellings = defaultdict[str, list[str]](list)
     for patient in n_recordings:
@@ -78,8 +78,8 @@ def _unlabelled(entry: Mapping[str, Any], how_many: str) -> str:
         case "negative":
             return f"{how_many} recordings have an empty cell of labels and count as negative for every label"
         case "unknown":
-            return f"{how_many} recordings have an empty cell of labels, so that theirs are unknown"
+            return f"{how_many} recordings have an empty cell of labels, so their labels are unknown"
     raise WrongEntry(
         f"{entry['table']}: {how_many} cells of labels are empty; say in the entry in the section `own` whether these"
-        " recordings have none of the labels (`empty_labels: negative`) or nobody has looked (`empty_labels: unknown`)"
+        " recordings have none of the labels (`empty_labels: negative`) or were not examined (`empty_labels: unknown`)"
     )

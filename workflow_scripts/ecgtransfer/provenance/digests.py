@@ -51,7 +51,7 @@ class Digests:
         except OSError as error:
             stop_if_it_may_pass(error, path)
             line = in_words(error, path)
-            raise InputError(line or f"{path}: cannot be read ({error.strerror}); mend what is there") from error
+            raise InputError(line or f"{path}: cannot be read ({error.strerror}); check what is there") from error
         return sha256
 
     def redate(self, path: str | os.PathLike[str], mtime_ns: int) -> None:

@@ -149,4 +149,4 @@ def require_current(plan: Plan, digests: Digests, running: Collection[str] = (),
     """
     for verdict in judge(plan, digests, running):
         if verdict.state in (State.STALE, State.LOST):
-            raise InputError(f"{verdict.reason}; {remedy} makes it again")
+            raise InputError(f"{verdict.reason}; {remedy} rebuilds it")

@@ -62,7 +62,7 @@ def leased_devices(n: int) -> Iterator[list[str]]:
         return
     if n > len(devices):
         raise InputError(
-            f"resources: gpu={n} is asked for, but there are {len(devices)} ({', '.join(devices)}); ask for fewer"
+            f"resources: gpu={n} is requested, but there are {len(devices)} ({', '.join(devices)}); request fewer"
         )
     with ExitStack() as held:
         leases = _wait_for(n, devices) if n else {}
@@ -112,7 +112,7 @@ def _wait_for(n: int, devices: Sequence[str]) -> dict[str, socket.socket]:
             logger.warning(
                 "waits for %d of %d GPUs: %s%s", n, len(devices),
                 ", ".join(f"{device} is {what}" for device, what in taken.items()),
-                f"; {VISIBLE} can name those to use all the same" if by_others else "",
+                f"; {VISIBLE} can name those to use anyway" if by_others else "",
             )  # fmt: skip
         time.sleep(_PAUSE_S)
 

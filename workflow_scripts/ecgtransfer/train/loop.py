@@ -269,7 +269,7 @@ def _resume(model: nn.Module, optimizer: Adam, unfinished: UnfinishedTraining) -
         return _Progress()
     tensors, facts = saved
     progress = _Progress([Epoch(**epoch) for epoch in facts["history"]], _named(tensors, "best."))
-    logger.info("goes on after epoch %d", len(progress.history))
+    logger.info("resumes after epoch %d", len(progress.history))
     if "random.cpu" in tensors:
         model.load_state_dict(_named(tensors, "model."))
         optimizer.restore(_named(tensors, "optimizer."))

@@ -44,7 +44,7 @@ def take_over(
     InputError
         As `import_outside_weights`, or if the table cannot be read.
     """
-    rows = read_rows(Path(names), ["theirs", "ours"], mend="mend it") if names else []
+    rows = read_rows(Path(names), ["theirs", "ours"], remedy="fix it") if names else []
     network = build_model(model, len(LEADS), n_samples, 1, options)
     tensors = import_outside_weights(path, model, network, {row["theirs"]: row["ours"] for row in rows})
     facts = {

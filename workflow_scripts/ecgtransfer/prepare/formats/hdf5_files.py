@@ -86,7 +86,7 @@ def _named(file: Any, name: str) -> Any:
     if what:
         chosen_name(name, (), {name: what})
     if not _has_numbers(dataset):
-        raise ValueError(f"{name!r} is no dataset of numbers")
+        raise ValueError(f"{name!r} is not a dataset of numbers")
     return dataset
 
 

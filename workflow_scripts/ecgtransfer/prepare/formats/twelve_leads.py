@@ -157,7 +157,7 @@ def in_millivolts(
         If the shape or the names do not fit.
     """
     if array.dtype.kind not in "iuf":
-        raise ValueError(f"values of type {array.dtype} are no numbers")
+        raise ValueError(f"values of type {array.dtype} are not numbers")
     columns, signs = lead_columns(names)
     leads_first = array if lead_axis(array.shape, len(names)) == 0 else array.T
     n_samples = leads_first.shape[1]

@@ -148,8 +148,8 @@ def _record_line(lines: list[bytes], path: str) -> tuple[float, int, int]:
         raise InputError(f"{path}: record line {_shown(line)} has an impossible number of signals, rate or samples")
     if not SLOWEST_HZ <= rate <= FASTEST_HZ:
         raise InputError(
-            f"{path}: {rate:g} Hz is no rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz; mend the record"
-            " line"
+            f"{path}: {rate:g} Hz is not a sampling rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz;"
+            " fix the record line"
         )
     return rate, n_samples, n_leads
 
@@ -161,7 +161,7 @@ def _has_segments(name: bytes, following: list[bytes]) -> bool:
 
 def _wrong_record_line(line: bytes, path: str) -> InputError:
     return InputError(
-        f"{path}: record line {_shown(line)} is not 'name signals sampling-rate samples'; mend or remove the record"
+        f"{path}: record line {_shown(line)} is not 'name signals sampling-rate samples'; fix or remove the record"
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ecgtransfer.csv_rows import MEND_PUBLISHED, read_rows
+from ecgtransfer.csv_rows import REMEDY_PUBLISHED, read_rows
 from ecgtransfer.errors import InputError
 from ecgtransfer.placeholders import placeholder
 from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
@@ -120,11 +120,11 @@ def _part(path: Path) -> tuple[Iterator[str], int]:
             f"{path}: {instead}"
             if instead
             else f"{path}: has no arrays '{IDS}' and '{ARRAY}' of exams x samples x leads ({str(error)[:80]}); "
-            f"{MEND_PUBLISHED}"
+            f"{REMEDY_PUBLISHED}"
         ) from error
     if ids.shape != (n_rows,) or n_leads != 12:
         raise InputError(
             f"{path}: has {ids.size} exam ids, {n_rows} tracings and {n_leads} leads, expected one id per tracing and "
-            f"12 leads; {MEND_PUBLISHED}"
+            f"12 leads; {REMEDY_PUBLISHED}"
         )
     return map(str, ids.tolist()), n_samples

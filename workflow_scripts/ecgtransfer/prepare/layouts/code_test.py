@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ecgtransfer.csv_rows import MEND_PUBLISHED, read_rows
+from ecgtransfer.csv_rows import REMEDY_PUBLISHED, read_rows
 from ecgtransfer.errors import InputError
 from ecgtransfer.placeholders import placeholder
 from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
@@ -72,6 +72,6 @@ def _shape(path: Path) -> tuple[int, int, int]:
         raise InputError(
             f"{path}: {instead}"
             if instead
-            else f"{path}: has no array '{ARRAY}' of tracings x samples x leads ({str(error)[:80]}); {MEND_PUBLISHED}"
+            else f"{path}: has no array '{ARRAY}' of tracings x samples x leads ({str(error)[:80]}); {REMEDY_PUBLISHED}"
         ) from error
     return n_records, n_samples, n_leads

@@ -135,8 +135,8 @@ class _Own:
                 f" `own` says {self.separator!r}; set `label_separator: {between!r}`"
             )
         if wrong.isdecimal():
-            raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code, its last digit does not check")
-        raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code and the entry has no `label_table`")
+            raise InputError(f"label '{wrong[:60]}' is not a SNOMED CT code, its check digit is wrong")
+        raise InputError(f"label '{wrong[:60]}' is not a SNOMED CT code and the entry has no `label_table`")
 
     def _fold(self, cell: str) -> int | None:
         number = _checked_number(cell, "fold")
