@@ -90,7 +90,9 @@ def members_of(corpus):
 
 def joined_corpora(corpora=None):
     """Return corpora, by default all of the study, without the shuffling of labels and each once."""
-    return list(dict.fromkeys(Source.of(name).joined for name in corpora or corpora_of(STUDY)))
+    return list(
+        dict.fromkeys(Source.of(name).joined for name in corpora or corpora_of(STUDY))
+    )
 
 
 def joined_sources():
