@@ -92,7 +92,7 @@ def _predictions_at_largest(files: Files, settings: Settings) -> Mapping[Cell, A
 
 
 def _source_predictions(files: Files, settings: Settings) -> Mapping[Meeting, Arrays]:
-    """Return what the model of a source says of all records of a target, by target, model and source."""
+    """Return what the model of a source predicts for all records of a target, by target, model and source."""
     meetings = (tuple(meeting) for meeting in settings["meetings"])
     return OnDemand(dict(zip(meetings, files["source_predictions"], strict=True)), load_source_predictions)
 
