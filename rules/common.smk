@@ -1,5 +1,5 @@
 # From the config to the plan: which data sets, which corpora, which cells, and the code that each rule runs.
-# Rules stand in the other files, and all knowledge of ECGs in the library.
+# Rules are in the other files, and all knowledge of ECGs is in the library.
 import gc
 import re
 import sys

@@ -1,9 +1,9 @@
-# What a study promises, and whether it matches the current config, code and files. Snakemake goes by dates
+# What a study promises, and whether it matches the current config, code and files. Snakemake relies on dates
 # and by its own notes, which know nothing of copied, damaged or back-dated files.
 
 
 def plan_of_now():
-    """Return what the config, the tables and the code of now ask of every job of this run."""
+    """Return what the current config, tables and code require of every job of this run."""
     return plan_of(workflow.dag, RESULTS)
 
 
@@ -25,7 +25,7 @@ def begin(_log):
 
 
 def looked_after(execute):
-    """Return Snakemake's way to run a workflow, with a look at what came out, also where nothing is to be done."""
+    """Return Snakemake's way to run a workflow, with a check of the results, even where nothing is to be done."""
 
     def execute_and_look(*given, **settings):
         if not workflow.is_main_process:
