@@ -1,4 +1,4 @@
-"""Rule `describe_records`: what a data set says of its recordings; those that cannot be used, with the reason."""
+"""Rule `describe_records`: what a data set states about its recordings; those that cannot be used, with the reason."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`make plan`: print what a study takes, and what of it would run now and why, before anything runs."""
+"""`make plan`: print what a study needs, and what would run now and why, before anything runs."""
 
 import subprocess
 import sys

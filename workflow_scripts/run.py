@@ -16,7 +16,7 @@ from snakemake_plan import Asked, Command, asked_of_snakemake, command_of
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 SNAKEMAKES_LOCKS = Path(".snakemake", "locks")
-ROUNDS = 6  # so many times what a run rests on may change under its hands
+ROUNDS = 6  # how often what a run depends on may change while it works
 
 
 def main(*arguments: str) -> None:

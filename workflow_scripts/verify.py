@@ -1,4 +1,4 @@
-"""`make verify`: read everything that a study rests on, and name what is damaged or stale."""
+"""`make verify`: read everything that a study depends on, and name what is damaged or stale."""
 
 import sys
 from contextlib import chdir
@@ -12,7 +12,7 @@ from snakemake_plan import asked_of_snakemake, command_of
 
 
 def main(*arguments: str) -> None:
-    """Print a line for each artefact that is not what the config, the code and the files of now make; exit 1 if any."""
+    """Print a line for each artefact that does not match the current config, code and files; exit 1 if any."""
     command = command_of(arguments)
     asked = asked_of_snakemake(command.arguments)
     if asked is None:

@@ -95,7 +95,7 @@ _TOLD_OF_PATIENTS = {
 
 
 def _in_patients(recording: Recording) -> bool:
-    """Tell whether the patient of a recording is known where every third one is not."""
+    """Return whether the patient of a recording is known where every third one is not."""
     return recording.number % 3 != 0
 
 

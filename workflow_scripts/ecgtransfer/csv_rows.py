@@ -16,10 +16,10 @@ REMEDY_PUBLISHED = "download the data set again"
 """What to do about a broken table of a published data set."""
 
 SEPARATORS = ",;\t|"
-"""What may stand between cells; what it is in a table says its header."""
+"""Possible separators of cells; the header of a table shows which one it has."""
 
 _BLANK = string.whitespace + "\x1a\x1c\x1d\x1e\x1f\x85\xa0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"
-"""What is taken off both ends of a cell: blanks, and signs that nobody sees."""
+"""What is stripped from both ends of a cell: blanks, and invisible characters."""
 _SEPARATOR_SAID = re.compile(r"\ufeff?sep=(.)[\r\n]+")
 """A line before the header, for spreadsheets."""
 _BLOCK_BYTES = 1 << 20
@@ -30,8 +30,8 @@ def read_rows(
 ) -> Iterator[dict[str, str]]:
     """Return the rows of a CSV table with a header as text by column, blanks at both ends of a cell taken off.
 
-    A row that ends early has empty cells; an optional column that the table lacks is empty. Rows are read as they are
-    asked for, and quoted cells may hold line breaks. Cells are separated by the one of `SEPARATORS` that makes most
+    A row that ends early has empty cells; an optional column that the table lacks is empty. Rows are read when they are
+    requested, and quoted cells may hold line breaks. Cells are separated by the one of `SEPARATORS` that makes most
     names of the header. The text is UTF-8 or, with a byte order mark, UTF-16; a table that is neither is read as
     Windows-1252, the Latin-1 of most programs.
 
@@ -123,7 +123,7 @@ def _encoding(path: Path) -> str:
     Raises
     ------
     InputError
-        If something else lies in place of the table.
+        If something else is in place of the table.
     ValueError
         If it is no text.
     """
@@ -164,7 +164,7 @@ def _separator(start: str) -> str:
 
 
 def _in_words(error: Exception) -> str:
-    """Return what is wrong with a row, in the words of one who looks at the table."""
+    """Return what is wrong with a row, in the words of someone looking at the table."""
     return "a quote is opened and never closed" if "unexpected end of data" in str(error) else str(error)
 
 

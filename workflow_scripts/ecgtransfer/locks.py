@@ -75,7 +75,7 @@ def exclusive(path: Path, holder: str = "another download") -> Iterator[None]:
 
 @contextmanager
 def shared(path: Path, wait: bool) -> Iterator[None]:
-    """Hold the lock file `path` beside others who share it while the block runs, where there are locks."""
+    """Hold the lock file `path`, shared with others, while the block runs, where there are locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         try:

@@ -63,7 +63,7 @@ _NUMBER_IN_TEXT = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 
 
 class NotJustNow(OSError):
-    """A file cannot be read just now, which says nothing about the file: the job must end, to be run again.
+    """A file cannot be read just now, which tells nothing about the file: the job must end, to be run again.
 
     It is no `InputError`, so that whoever rejects a recording for such an error does not go on without this one.
     """
@@ -117,7 +117,7 @@ def in_words(error: BaseException, near: str | os.PathLike[str]) -> str | None:
 
 @contextmanager
 def named(target: str | os.PathLike[str], written: str | os.PathLike[str]) -> Iterator[None]:
-    """Let errors of the block that come from writing the file `written` name `target`, for which it stands."""
+    """Let errors of the block that come from writing the file `written` name `target`, which it replaces."""
     try:
         yield
     except InputError:

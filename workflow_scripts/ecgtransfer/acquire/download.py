@@ -51,7 +51,7 @@ def download(
     Parameters
     ----------
     entry : mapping
-        The data set's entry in ``config/datasets.yaml``; :mod:`ecgtransfer.acquire.listings` says what its keys mean.
+        The data set's entry in ``config/datasets.yaml``; :mod:`ecgtransfer.acquire.listings` explains its keys.
     mirror : str
         ``https://physionet.org``, another web server or ``file:///folder``, each laid out like the first. Used for
         entries without `host`.
@@ -163,7 +163,7 @@ def _read_list(source: Mirror, name: str, sums: Mapping[str, str], folder: Path)
 
 
 def _watched(source: Mirror, name: str) -> AbstractContextManager[None]:
-    """Say in the log every so often how far the fetching of a list is."""
+    """Log at intervals how far the fetching of a list is."""
     return Progress(source.address(name), 1, None, lambda: source.n_bytes).showing()
 
 

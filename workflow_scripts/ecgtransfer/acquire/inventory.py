@@ -1,4 +1,4 @@
-"""What lies in a folder of your own: the files that its table names, with their checksums."""
+"""What is in a folder of your own: the files that its table names, with their checksums."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ def inventory(
 ) -> pd.DataFrame:
     """Return ``path, bytes, sha256`` of the files that a table of your own names, sorted by path.
 
-    A WFDB header stands for its signal files, too. Files are read where they lie. A file that is missing is counted in
+    A WFDB header includes its signal files. Files are read in place. A file that is missing is counted in
     the log and listed with neither size nor checksum, so that its coming is noticed; its rows are rejected, with the
     reason, when the records are described.
 
@@ -74,7 +74,7 @@ def _files_named(entry: Mapping[str, Any], folder: Path) -> tuple[list[str], lis
 
 
 def _nothing_there(entry: Mapping[str, Any], folder: Path, named: list[str], refused: list[str]) -> str:
-    """Return what to say where no file that the table names can be read."""
+    """Return the message where no file that the table names can be read."""
     table = entry["table"]
     if not named and not refused:
         return f"{table}: has no rows, expected one per recording; fix the table"

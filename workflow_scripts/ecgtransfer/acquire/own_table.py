@@ -28,14 +28,14 @@ FIELDS = (
     "month",
     "fold",
 )
-"""What a row can say of a recording."""
+"""What a row can state about a recording."""
 
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)
 REMEDY = "fix the table or the entry in the section `own`"
 
 
 class WrongEntry(InputError):
-    """A mistake of an entry or of a column, not of one recording: nothing says the unit of a file, for instance."""
+    """A mistake of an entry or of a column, not of one recording: nothing states the unit of a file, for instance."""
 
 
 def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -69,7 +69,7 @@ def _as_text(cell: str) -> str:
 
 
 def columns_by_field(entry: Mapping[str, Any]) -> dict[str, str]:
-    """Return which column of the table stands for which field, for the fields that have one.
+    """Return which column of the table holds which field, for the fields that have one.
 
     A column that `columns` does not name is found by the word for its field, in capitals or not.
 

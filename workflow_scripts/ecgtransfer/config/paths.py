@@ -12,7 +12,7 @@ from ecgtransfer.study import drawn_datasets, is_outside
 def check_paths(study: Study, results: str) -> None:
     """Check that the files and folders exist that a study names and uses; relative ones start at the working folder.
 
-    None may lie in the folder of the study's own `results`, nor have characters that Snakemake takes for its own.
+    None may be in the folder of the study's own `results`, or have characters that Snakemake interprets.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The files of a study, before they are merged: keys that stand twice.
+"""The files of a study, before they are merged: keys that occur twice.
 
 Of a key that occurs twice, YAML keeps the last value and silently drops the others.
 """

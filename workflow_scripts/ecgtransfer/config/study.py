@@ -166,7 +166,7 @@ class Study(Section):
         )
 
     def options_of(self, model: str) -> dict[str, Any]:
-        """Return what the section ``models`` says of a model, option by option."""
+        """Return the options of a model in the section ``models``."""
         options = self.models.get(model)
         return options.as_given() if options else {}
 

@@ -26,7 +26,7 @@ class Key:
     Attributes
     ----------
     taken_over
-        Whether it is one of a section of trainings whose default is what the section ``training`` says.
+        Whether it is one of a section of trainings whose default is that of the section ``training``.
     """
 
     path: str
@@ -121,7 +121,7 @@ def _name_in_table(path: str, sections: list[str]) -> str:
 
 
 def reruns_in(readme: str) -> dict[str, str]:
-    """Return what the column "reruns" of the tables of keys says, by key."""
+    """Return the content of the column "reruns" of the tables of keys, by key."""
     found_in: dict[str, str] = {}
     for found in _TABLE.finditer(readme):
         sections = found["sections"].split()
@@ -139,7 +139,7 @@ def _path_of(name: str, sections: list[str]) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """Return a JSON schema of study files for editors; as they lie over the default study, no section is needed."""
+    """Return a JSON schema of study files for editors; merged over the default study, they need no section."""
     schema = Study.model_json_schema()
     del schema["required"]
     schema["$defs"]["Transfer"].pop("required")

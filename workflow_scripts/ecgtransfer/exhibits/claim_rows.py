@@ -56,7 +56,7 @@ def claim_rows(said: Sequence[str], measures: Sequence[str], below: float = 0.0)
 
 
 def is_ratio(measure: str) -> bool:
-    """Tell whether a claim is on a ratio, which is compared with 1, and not on a difference."""
+    """Return whether a claim is on a ratio, which is compared with 1, and not on a difference."""
     return measure.startswith("ratio")
 
 

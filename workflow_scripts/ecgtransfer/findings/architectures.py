@@ -319,7 +319,7 @@ def _by_mark(rows: pd.DataFrame, styles: dict[str, Style]) -> list[tuple[pd.Data
 
 
 def _both_heads(rows: pd.DataFrame) -> bool:
-    """Tell whether recurrent models have flattened heads and pooled ones, so that marks must tell them apart."""
+    """Return whether recurrent models have flattened heads and pooled ones, so that marks must tell them apart."""
     return rows["recurrent_head"].nunique() > 1
 
 

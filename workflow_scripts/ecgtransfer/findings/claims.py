@@ -175,7 +175,7 @@ def claims(
 
 
 def _counts(arm: str) -> bool:
-    """Tell whether an arm is what was published: fine-tuned from a source that was learnt by its true labels."""
+    """Return whether an arm is what was published: fine-tuned from a source that was learnt by its true labels."""
     source = source_of(arm)
     return way_of(arm) == FINETUNE and Source.of(source).task == LABELS and not Source.of(source).shuffled
 

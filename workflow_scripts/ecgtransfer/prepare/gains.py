@@ -18,7 +18,7 @@ NEARLY_ALL = 0.95
 """Share of a data set that must have one gain for another one to be odd."""
 
 LEAST_FACTOR = 2.0
-"""Between two gains: amplitudes of hearts differ as much, and say nothing of smaller errors."""
+"""Between two gains: amplitudes of hearts differ as much, and cannot show smaller errors."""
 
 FITS, EXPLAINS = 0.2, 3 / 8
 """How far, on the scale of logarithms, recordings of an odd gain are off the median towards where the common gain would
@@ -40,7 +40,7 @@ def gain_of(leads: tuple[LeadSpecification, ...]) -> float:
 
 
 def gains_and_ratios(quality: pd.DataFrame) -> tuple[Ratios, Ratios]:
-    """Return what a quality table says of gains, in steps per mV, and of amplitudes over their median."""
+    """Return from a quality table the gains, in steps per mV, and the amplitudes over their median."""
     gains, ratios = (quality[column].to_numpy(dtype=np.float64) for column in ("steps_per_mv", "gain_ratio"))
     return gains, ratios
 

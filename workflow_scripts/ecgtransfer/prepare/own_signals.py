@@ -1,7 +1,7 @@
 """Rate, length, unit and leads of recordings of your own.
 
-WFDB headers say them themselves. Elsewhere, what the table says of a recording wins over what the entry says of all;
-what neither says is an error that names the key.
+WFDB headers state them themselves. Elsewhere, what the table states for a recording takes precedence over what the
+entry states for all; what neither states is an error that names the key.
 """
 
 import math
@@ -27,7 +27,7 @@ from ecgtransfer.prepare.recordings import (
 )
 
 KEY_OF = {"rate": "sampling_rate_hz", "unit": "unit", "leads": "leads"}
-"""Field of a row -> key of the entry that says it of all."""
+"""Field of a row -> key of the entry that states it for all."""
 
 Row = Mapping[str, str]
 
@@ -35,7 +35,7 @@ Row = Mapping[str, str]
 class Signal(NamedTuple):
     """What is known of a recording before its samples are read.
 
-    `unit` and `leads` (joined by ``|``) are empty where the file itself says them.
+    `unit` and `leads` (joined by ``|``) are empty where the file itself states them.
     """
 
     sampling_rate_hz: float
@@ -45,14 +45,14 @@ class Signal(NamedTuple):
 
 
 class OwnSignals:
-    """What is said of recordings, and what was read of arrays that hold several of them.
+    """What is stated about recordings, and what was read of arrays that hold several of them.
 
     Parameters
     ----------
     entry
         An entry of the config's section ``own``.
     folder
-        Where the files lie.
+        Where the files are.
     fields
         Those that the table has a column for.
     rows
@@ -87,16 +87,16 @@ class OwnSignals:
         Raises
         ------
         InputError
-            If the file cannot be read, or contradicts what is said of it.
+            If the file cannot be read, or contradicts what is stated about it.
         WrongEntry
-            If nothing says the rate, the unit or the leads.
+            If nothing states the rate, the unit or the leads.
         """
         found = self._in_wfdb(row, path) if is_header(path) else self._in_array(row, path)
         self._n_described += 1
         return found
 
     def notices(self) -> Iterator[Notice]:
-        """Yield what the entry says and no recording takes, and what may be meant otherwise."""
+        """Yield what the entry states and no recording uses, and what may be meant differently."""
         for key, count in self._unused.items():
             yield Notice(
                 f"`{key}: {self._entry[key]}` of the entry is not used for {count} of {self._n_described} recordings,"
@@ -123,11 +123,11 @@ class OwnSignals:
         return Signal(header.sampling_rate_hz, header.n_samples, "", leads)
 
     def _leads_said(self, row: Row, header: Header) -> tuple[str, ...]:
-        """Return what row or entry say of the leads of a WFDB record, nothing where its header alone does."""
+        """Return what row or entry state about the leads of a WFDB record, nothing where only its header does."""
         if row["leads"] or "leads" in self._entry:
             return _checked_leads(self._said(row, "leads"))
         if not any(lead.name for lead in header.leads):
-            return _checked_leads(self._said(row, "leads"))  # which nothing says
+            return _checked_leads(self._said(row, "leads"))  # which nothing states
         try:
             lead_columns(tuple(lead.name for lead in header.leads))
         except ValueError as error:
@@ -157,7 +157,7 @@ class OwnSignals:
         return Signal(_checked_rate(self._said(row, "rate"), "rate "), facts.n_samples, unit, leads)
 
     def _leads(self, row: Row, path: str) -> str:
-        """Return the names of the leads; nothing where only the first line of a CSV file says them."""
+        """Return the names of the leads; nothing where only the first line of a CSV file states them."""
         said = row["leads"] or "leads" in self._entry
         if not said and path.lower().endswith(".csv") and names_of_columns(self._folder, path):
             return ""
@@ -183,7 +183,7 @@ class OwnSignals:
         return facts
 
     def _said(self, row: Row, field: str) -> str:
-        """Return what the row, else the entry says."""
+        """Return what the row, else the entry, states."""
         key = KEY_OF[field]
         if row[field]:
             return row[field]
@@ -248,7 +248,7 @@ def _unit_of(header: Header) -> str:
 
 
 def _checked_leads(text: str, place: str = "") -> tuple[str, ...]:
-    """Return the names of leads, which stand between bars, else semicolons, else commas, else blanks."""
+    """Return the names of leads, which are separated by bars, else semicolons, else commas, else blanks."""
     between = next((mark for mark in "|;," if mark in text), None)
     names = tuple(name.strip() for name in text.split(between) if name.strip())
     try:

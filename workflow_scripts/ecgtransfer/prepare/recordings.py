@@ -46,13 +46,13 @@ _held = threading.local()
 
 
 class RecordingFacts(NamedTuple):
-    """What a file says of a recording; the rate is None where the format has no place for it."""
+    """What a file states about a recording; the rate is None where the format has no place for it."""
 
     sampling_rate_hz: float | None
     n_samples: int
     n_leads: int
     n_rows: int | None = None
-    """Recordings in the array, where a row says which it is."""
+    """Recordings in the array, where a row selects one."""
 
 
 class RecordingPath(NamedTuple):
@@ -79,15 +79,15 @@ def read_recording(
     Parameters
     ----------
     folder
-        Where the data set lies.
+        Where the data set is.
     path
         File within the folder and, where needed, array and row: ``file[#array[[row]]]``.
     unit
-        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header says it itself. With `NO_UNIT`
+        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header states it itself. With `NO_UNIT`
         they come in multiples of the median range of the recording's leads.
     leads
         Names of the leads in the order of the file, joined by ``|``. WFDB headers and the first line of a CSV file may
-        say them themselves; then both must agree.
+        state them themselves; then both must agree.
     out
         Array of shape (12, samples) to fill and return, so that a loop allocates nothing; its rows may be strided.
     header
@@ -168,7 +168,7 @@ def _header(source: str, path: str, leads: str, header: Header | None) -> Header
 
 
 def with_names(header: Header, leads: str, source: str) -> Header:
-    """Return a header whose signals are called as `leads` (joined by ``|``) says, unless it names its leads itself.
+    """Return a header whose signals have the names in `leads` (joined by ``|``), unless it names its leads itself.
 
     Raises
     ------
@@ -238,7 +238,7 @@ def _parts(path: str) -> RecordingPath:
 
 
 def _open_array(folder: str | Path, path: str, leads: str) -> tuple[tuple[str, ...], Any, int | None]:
-    """Return the names of the leads, empty if nobody says them, an array that may still be on disk, and the row."""
+    """Return the names of the leads, empty if they are not stated, an array that may still be on disk, and the row."""
     file, suffix, array, row = _parts(path)
     names = tuple(leads.split("|")) if leads else ()
     full = f"{folder}/{file}"
@@ -266,7 +266,7 @@ def _open_array(folder: str | Path, path: str, leads: str) -> tuple[tuple[str, .
 
 
 def _held_for_rows(read: Callable[[str, str], Any], path: str, name: str) -> Any:
-    """Return an array of several recordings; it is kept until another is asked for or the file has changed."""
+    """Return an array of several recordings; it is kept until another is requested or the file has changed."""
     status = os.stat(path)  # noqa: PTH116 - a Path costs more
     wanted = (path, name, status.st_ino, status.st_mtime_ns, status.st_size)
     if getattr(_held, "identity", None) != wanted:
@@ -286,7 +286,7 @@ def _require_agreement(said: tuple[str, ...], in_file: tuple[str, ...], what: st
 
 
 def _meaning(*names: str) -> LeadColumns | None:
-    """Return which leads names stand for and with which sign; None if one is no lead."""
+    """Return which leads names refer to and with which sign; None if one is no lead."""
     try:
         return lead_columns(names)
     except ValueError:

@@ -30,9 +30,9 @@ def describe_records(
     ----------
     entry
         What decides how the data set is described: `reader`, a module of `ecgtransfer.prepare.layouts`, and what that
-        reader asks for.
+        reader requests.
     folder
-        Where the data set lies.
+        Where the data set is.
     manifest_paths
         The files that were verified, relative to `folder`.
 

@@ -50,7 +50,7 @@ logger = logging.getLogger(__name__)
 COLUMNS_READ = {
     "record_id": str, "path": str, "sampling_rate_hz": float, "n_samples": int, "unit": str, "leads": str,
 }  # fmt: skip
-"""What the described table must say of a record to prepare it."""
+"""What the described table must state about a record to prepare it."""
 
 CHUNK = 128
 """Records that a process takes at a time."""
@@ -71,7 +71,7 @@ Found = tuple[npt.NDArray[np.void], dict[int, str]]
 
 
 class Record(NamedTuple):
-    """One recording to prepare: its row of the array, and what the described table says of it."""
+    """One recording to prepare: its row of the array, and what the described table states about it."""
 
     row: int
     path: str
@@ -178,7 +178,7 @@ def _chunks(rows: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
 
 
 class _Progress:
-    """Says in the log how fast records are prepared, and when all will be done."""
+    """Logs how fast records are prepared, and when all will be done."""
 
     def __init__(self, n_records: int) -> None:
         self.done = 0
@@ -236,7 +236,7 @@ def prepare_signals(
     described
         Columns ``record_id``, ``path`` (within `folder`), ``sampling_rate_hz``, ``n_samples``, ``unit``, ``leads``.
     folder
-        Where the recordings lie.
+        Where the recordings are.
     settings, kernels
         The config section ``signals``, and ``hardware.kernels``.
     array_path
@@ -360,7 +360,7 @@ def _treat_out_of_line(
     reasons: dict[int, str],
     run: Workers,
 ) -> None:
-    """Compare amplitudes and gains with others'; keep, leave out or prepare again, as ``implausible_gain`` says."""
+    """Compare amplitudes and gains with others'; keep, leave out or prepare again, according to ``implausible_gain``."""
     limit, action = job.settings["implausible_gain"]["ratio"], job.settings["implausible_gain"]["action"]
     known, gains = _of_known_amplitude(table, reasons), table["steps_per_mv"]
     ratios = gain_ratios(table["amplitude_mv"], known).round(4)

@@ -1,6 +1,6 @@
 """From the statements of a data set to SNOMED CT codes, by a table under config/labels.
 
-A code may carry a refinement, ``164934002:NDT``, where SNOMED CT has no code for what a statement says beyond its
+A code may carry a refinement, ``164934002:NDT``, where SNOMED CT has no code for what a statement means beyond its
 nearest concept. It counts as that concept unless a table names the refined code itself.
 """
 
@@ -35,7 +35,7 @@ class LabelTable:
     codes_by_statement
         SNOMED CT codes, joined by ``|``, by statement; empty where statements are SNOMED CT codes already.
     not_diagnostic
-        Statements of which no likelihood is asked: those of form and rhythm.
+        Statements that need no likelihood: those of form and rhythm.
     """
 
     codes_by_statement: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ def index_records(
     Raises
     ------
     InputError
-        If statements of a data set of your own are separated otherwise than the entry says.
+        If statements of a data set of your own are not separated as the entry states.
     """
     codes_of = {_key(statement): codes for statement, codes in label_table.codes_by_statement.items()}
     not_diagnostic = {_key(statement) for statement in label_table.not_diagnostic}
@@ -164,7 +164,7 @@ def read_label_table(path: str | Path | None) -> LabelTable:
     """Return a table under config/labels; an empty one without a path.
 
     Its columns: ``statement``, ``snomed_ct`` (one code or several joined by ``|``, see the module's docstring) and, if
-    statements carry a likelihood, ``kind``, in which the word diagnostic stands or not; empty means diagnostic.
+    statements carry a likelihood, ``kind``, which contains the word diagnostic or not; empty means diagnostic.
 
     Raises
     ------

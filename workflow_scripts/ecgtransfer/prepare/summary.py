@@ -22,7 +22,7 @@ from ecgtransfer.prepare.rows import UNITS
 
 
 def why_none_is_usable(reasons: Sequence[str]) -> str:
-    """Return what to say where no record of a data set can be used: why, and which keys decide so.
+    """Return the message where no record of a data set can be used: why, and which keys decide so.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def why_none_is_usable(reasons: Sequence[str]) -> str:
 
 
 def notices_of(quality: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
-    """Return what of a data set's signals should not be taken on trust, one sentence each."""
+    """Return what should not be trusted about a data set's signals, one sentence each."""
     found = []
     limit, action = settings["implausible_gain"]["ratio"], settings["implausible_gain"]["action"]
     treated = f"(signals.implausible_gain.action: {action})"
@@ -67,7 +67,7 @@ def notices_of(quality: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
 
 
 def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was done to the signals and to how many records: the ``.json`` beside the array.
+    """Return what was done to the signals and to how many records: the ``.json`` next to the array.
 
     Reasons are counted by the most frequent first.
     """

@@ -11,7 +11,7 @@ from ecgtransfer.prepare.people import says_unknown
 
 _MOST_CHARACTERS = 300
 _MANY_RECORDINGS, _MANY_SHARE, _MANY_TIMES = 5, 0.1, 5
-"""A patient with so many recordings, such a share of them and so many times those of the next stands for nobody."""
+"""A patient with so many recordings, such a share of them and so many times those of the next is not a person."""
 
 
 def table_notices(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> Iterator[Notice]:
@@ -27,7 +27,7 @@ def table_notices(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -
     Raises
     ------
     InputError
-        If the table is broken, or cells of labels are empty and the entry does not say what that means.
+        If the table is broken, or cells of labels are empty and the entry does not state what that means.
     """
     columns, unused = columns_by_field(entry), unused_columns(entry)
     n_unlabelled = sum(not row["labels"] for row in rows)
@@ -47,7 +47,7 @@ def table_notices(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -
 
 
 def _patients(n_recordings: Counter[str], n_rows: int) -> Iterator[Notice]:
-    """Yield who may be nobody, and ids that may be one person's."""
+    """Yield patients who may not be persons, and ids that may be of one person."""
     n_without = n_recordings.pop("", 0)
     if n_without:
         yield Notice(f"{n_without} of {n_rows} recordings have no patient, each counts as a patient of its own")
@@ -73,7 +73,7 @@ def _patients(n_recordings: Counter[str], n_rows: int) -> Iterator[Notice]:
 
 
 def _unlabelled(entry: Mapping[str, Any], how_many: str) -> str:
-    """Return how recordings with an empty cell of labels are taken, as the entry says."""
+    """Return how recordings with an empty cell of labels count, according to the entry."""
     match entry.get("empty_labels"):
         case "negative":
             return f"{how_many} recordings have an empty cell of labels and count as negative for every label"

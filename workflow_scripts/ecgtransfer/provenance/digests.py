@@ -1,4 +1,4 @@
-"""SHA-256 of files, remembered for large ones, so that a look at a finished study reads little."""
+"""SHA-256 of files, remembered for large ones, so that checking a finished study reads little."""
 
 import csv
 import hashlib
@@ -19,7 +19,7 @@ SMALL_BYTES = 1_000_000
 
 
 class Digests:
-    """Digests of files as they are now.
+    """Digests of files in their current state.
 
     What was read of a large file is remembered with its size, times and inode, and holds for as long as these do. The
     memory belongs to one machine and can be deleted at any time.

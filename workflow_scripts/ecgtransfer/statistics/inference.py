@@ -147,7 +147,7 @@ def holm(p_values: ArrayLike) -> Array:
 
 
 def equivalence(low90: float, high90: float, margin: float) -> bool:
-    """Tell whether a difference is shown to lie within +-`margin` at the 5 % level.
+    """Return whether a difference is shown to lie within +-`margin` at the 5 % level.
 
     Two one-sided tests, each at 5 %, are passed exactly when the 90 % interval lies within the margin (Schuirmann 1987,
     J. Pharmacokinet. Biopharm. 15:657-680). NaN limits show nothing.

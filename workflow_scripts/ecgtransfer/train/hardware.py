@@ -31,7 +31,7 @@ def mixed_precision(device: torch.device, precision: str) -> AbstractContextMana
 
 
 def uses_kernels(device: torch.device, kernels: str) -> bool:
-    """Tell whether models compute with `ecgtransfer.kernels`: on CPUs, where ``hardware.kernels`` is ``fast``."""
+    """Return whether models compute with `ecgtransfer.kernels`: on CPUs, where ``hardware.kernels`` is ``fast``."""
     return kernels == "fast" and device.type == "cpu"
 
 

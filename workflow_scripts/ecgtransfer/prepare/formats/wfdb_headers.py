@@ -22,7 +22,7 @@ DEFAULT_GAIN = 200.0
 """ADC units per physical unit where a header gives none or 0 (WFDB specification)."""
 
 SLOWEST_HZ, FASTEST_HZ = 20.0, 50_000.0
-"""Sampling rates of ECGs lie between; what lies outside is in another unit, or of another signal."""
+"""Sampling rates of ECGs are in this range; anything outside is in another unit, or of another signal."""
 
 _MOST_BYTES = 1 << 17  # a header of a hundred signals has some 10 kB
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -39,7 +39,7 @@ _FORMAT = re.compile(
 
 
 class LeadSpecification(NamedTuple):
-    """What a signal line says of how samples are stored and how they become a voltage."""
+    """What a signal line states about how samples are stored and converted to a voltage."""
 
     sample_format: int
     byte_offset: int
@@ -90,7 +90,7 @@ def read_header(path: str | Path) -> Header:
 def signal_files(path: Path) -> tuple[str, ...]:
     """Return the signal files that a header names, each once and relative to its folder; none if it is no header.
 
-    One that is there in another spelling (`ecgtransfer.file_names`) is called as it is on the disk.
+    One that is there in another spelling (`ecgtransfer.file_names`) is named as it is on the disk.
     """
     try:
         named = dict.fromkeys(read_header(path).file_names)
@@ -155,7 +155,7 @@ def _record_line(lines: list[bytes], path: str) -> tuple[float, int, int]:
 
 
 def _has_segments(name: bytes, following: list[bytes]) -> bool:
-    """Tell whether a record is in segments, whose lines have two words, and not just called after a folder, too."""
+    """Return whether a record is in segments, whose lines have two words, and not just called after a folder, too."""
     return name.rpartition(b"/")[2].isdigit() and all(len(line.split()) == 2 for line in following)
 
 

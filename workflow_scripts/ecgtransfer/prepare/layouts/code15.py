@@ -1,6 +1,6 @@
 """CODE-15%: exams in the rows of HDF5 parts, with ``exams.csv``; or one MATLAB file per exam, with ``meta.csv``.
 
-The rows of a part are in another order than the table: ``exam_id`` beside them says which exam they are. Recordings
+The rows of a part are in another order than the table: ``exam_id`` next to them tells which exam they are. Recordings
 of 7 and 10 s were filled up with zeros to 4096 samples, and each published part ends with a row of exam id 0.
 Source: Ribeiro et al. 2021, https://doi.org/10.5281/zenodo.4916206
 """
@@ -41,7 +41,7 @@ SAMPLING_RATE_HZ = 400.0
 
 
 def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
-    """Yield a recording per row of the HDF5 parts among `paths` and per MATLAB file; `entry` says the `unit`.
+    """Yield a recording per row of the HDF5 parts among `paths` and per MATLAB file; `entry` states the `unit`.
 
     A row of the table whose part is among `paths` but does not hold it is rejected, too.
 

@@ -2,7 +2,7 @@
 
 Recordings of 7 and 10 s were filled up with zeros to 4096 samples, at both ends. No table names a record or a patient;
 each tracing is from another patient.
-Source: Ribeiro et al. 2020, https://doi.org/10.1038/s41467-020-15432-4, and the README beside the data.
+Source: Ribeiro et al. 2020, https://doi.org/10.1038/s41467-020-15432-4, and the README of the data.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ SAMPLING_RATE_HZ = 400.0
 
 
 def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
-    """Yield a recording per tracing; `entry` says the `unit` and the `leads`, in the order of the array.
+    """Yield a recording per tracing; `entry` states the `unit` and the `leads`, in the order of the array.
 
     Raises
     ------
