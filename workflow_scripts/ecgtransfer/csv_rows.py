@@ -20,7 +20,7 @@ SEPARATORS = ",;\t|"
 
 _BLANK = string.whitespace + "\x1a\x1c\x1d\x1e\x1f\x85\xa0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"
 """What is stripped from both ends of a cell: blanks, and invisible characters."""
-_SEPARATOR_SAID = re.compile(r"\ufeff?sep=(.)[\r\n]+")
+_SEPARATOR_LINE = re.compile(r"\ufeff?sep=(.)[\r\n]+")
 """A line before the header, for spreadsheets."""
 _BLOCK_BYTES = 1 << 20
 
@@ -98,13 +98,13 @@ def _cells(path: Path, remedy: str) -> Iterator[list[str]]:
     n_read = 0
     try:
         with path.open(encoding=_encoding(path), newline="") as file:
-            said = _SEPARATOR_SAID.fullmatch(file.readline())
-            if not said:
+            declared = _SEPARATOR_LINE.fullmatch(file.readline())
+            if not declared:
                 file.seek(0)
                 separator = _separator(file.read(_BLOCK_BYTES))
                 file.seek(0)
             else:
-                separator = said[1]
+                separator = declared[1]
             for row in csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True):
                 n_read += 1
                 yield row

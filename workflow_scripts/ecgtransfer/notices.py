@@ -29,10 +29,10 @@ def tell(about: str, notices: Iterable[str], path: str | os.PathLike[str]) -> No
     path
         The table to write.
     """
-    said = list(dict.fromkeys(printable(" ".join(notice.splitlines())) for notice in notices))
-    for notice in said:
+    distinct = list(dict.fromkeys(printable(" ".join(notice.splitlines())) for notice in notices))
+    for notice in distinct:
         logger.warning("%s: %s", about, notice)
-    write_csv(pd.DataFrame([(about, notice) for notice in said], columns=COLUMNS), path)
+    write_csv(pd.DataFrame([(about, notice) for notice in distinct], columns=COLUMNS), path)
 
 
 def read_notices(paths: Iterable[str | os.PathLike[str]]) -> list[str]:

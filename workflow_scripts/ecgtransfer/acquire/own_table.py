@@ -91,8 +91,8 @@ def columns_by_field(entry: Mapping[str, Any]) -> dict[str, str]:
     ]
     if missing:
         hint = "".join(did_you_mean(column, header) for column in missing[:1])
-        said = hint or f", found {', '.join(header)[:80] or 'none'}"
-        raise InputError(f"{table}: column {', '.join(missing)} missing{said}; {REMEDY}")
+        hint_or_found = hint or f", found {', '.join(header)[:80] or 'none'}"
+        raise InputError(f"{table}: column {', '.join(missing)} missing{hint_or_found}; {REMEDY}")
     return {field: column for field, column in found.items() if column in header}
 
 

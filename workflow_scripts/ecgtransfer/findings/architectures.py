@@ -2,7 +2,7 @@
 
 A recurrent model whose head reads the outputs of all time steps (``head: flatten``) has most of its weights there, and
 a head is new when the model is fine-tuned: it may gain little because little of it came from the source. So recurrent
-models are compared head by head, and the share of transferred weights stands beside the gain: where a study has both
+models are compared head by head, and the share of transferred weights is shown next to the gain: where a study has both
 heads, they show whether this is the reason.
 """
 
@@ -44,7 +44,7 @@ from ecgtransfer.exhibits.tables import Columns, fraction, interval, trained, va
 Array = NDArray[Any]
 
 PUBLISHED_HEAD = "flatten"
-"""Of recurrent models of which the config says nothing."""
+"""Of recurrent models that are not in the config."""
 
 _COMPARED = ["target", "source", "arm", "fraction"]
 SHARE_COLUMNS = [*KEY_COLUMNS, "family", "head", "transferred_weights", "new_weights", "transferred_share"]
@@ -147,7 +147,7 @@ def architectures(
     The gain of a model is its score with transferred weights minus that from scratch; the gain of a family is the mean
     over its models in the study, replicate by replicate and resample by resample, since all models of a target are
     trained on the same subsets and tested on the same patients. So the interval covers test patients and replicates. It
-    holds for these models and does not cover the choice of the models that stand for a family.
+    holds for these models and does not cover the choice of the models that represent a family.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def _mean_share(members: _Members, share_of: Mapping[Any, float]) -> float:
 
 
 def _of_cell(member: tuple[Run, Run], column: Mapping[Any, Any]) -> Any:
-    """Return what a column of `transferred_shares` says of a run."""
+    """Return the value of a column of `transferred_shares` for a run."""
     run, _ = member
     key = tuple(key_of(run).values())
     if key not in column:
@@ -319,7 +319,7 @@ def _by_mark(rows: pd.DataFrame, styles: dict[str, Style]) -> list[tuple[pd.Data
 
 
 def _both_heads(rows: pd.DataFrame) -> bool:
-    """Return whether recurrent models have flattened heads and pooled ones, so that marks must tell them apart."""
+    """Return whether recurrent models have flattened heads and pooled ones, so that marks must distinguish them."""
     return rows["recurrent_head"].nunique() > 1
 
 

@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: errors of calibration, and the points of a reliability diagram."""
+"""Whether probabilities can be taken at face value: errors of calibration, and the points of a reliability diagram."""
 
 from collections.abc import Mapping
 from typing import Any

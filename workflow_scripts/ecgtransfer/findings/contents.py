@@ -14,7 +14,7 @@ class Section:
     anchor, short
         Its name in links, and in the list of sections.
     title, text
-        What stands above the findings; the text may be empty.
+        Shown above the findings; the text may be empty.
     findings
         Their modules.
     """

@@ -119,7 +119,7 @@ def costs(cells: Mapping[Cell, Facts], pretrainings: Mapping[tuple[str, str], Se
             Of all epochs of all replicates, validation included. Side by side, in ``processes``, they took less
             together.
         ``joules``
-            Of the device; empty where it does not tell.
+            Of the device; empty where it does not report it.
         ``device``, ``threads``, ``processes``
             On what they ran. Costs on different devices do not compare.
     """
@@ -213,7 +213,7 @@ def _wall_seconds(replicates: Sequence[Facts]) -> float:
 
 
 def _sums(facts: Sequence[Facts], n_trainings: int) -> dict[str, object]:
-    """Return what one or several files say together; their device is that of the first one."""
+    """Return the combined costs of one or several files; their device is that of the first one."""
     joules = [each["energy_joules"] for each in facts]
     return {
         "n_trainings": n_trainings,
@@ -233,7 +233,7 @@ _UNITS = ((2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "s
 
 
 def draw(costs: pd.DataFrame, break_even: pd.DataFrame) -> Figure:
-    """Return the figure from the tables: device time, and beside it break-even where something was transferred."""
+    """Return the figure from the tables: device time, and next to it break-even where something was transferred."""
     if costs.empty:
         return nothing_to_show("No costs: nothing was trained in this study.")
     rows = costs.assign(kind=[_kind(row.stage, row.arm) for row in named_rows(costs)])

@@ -1,4 +1,4 @@
-"""Parity: what a study says of the published claims, beside the same study done as the authors did it."""
+"""Parity: what a study finds on the published claims, compared with the same study done as the authors did it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +49,7 @@ each with its interval and finding; the difference shows what those choices do. 
 
 
 def compute(claims: pd.DataFrame, beside: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-    """Return the table of `parity`, without rows where there is no study to lay this one beside."""
+    """Return the table of `parity`, without rows where there is no study to compare this one with."""
     return {"parity": parity(claims.iloc[:0] if beside is None else beside, claims)}
 
 

@@ -201,7 +201,7 @@ def _label_scores(run: Run) -> pd.DataFrame:
 
 _METRIC = "auroc"
 _PANEL_HEIGHT = 2.6  # inches
-_NEVER = 0.5  # of the lowest prevalence: where labels stand that no training recording has
+_NEVER = 0.5  # of the lowest prevalence: where labels are drawn that no training recording has
 
 
 def draw(per_label: pd.DataFrame, prevalence: pd.DataFrame) -> Figure:

@@ -117,7 +117,7 @@ def subgroups(
     draws
         Of the intervals, which cover test patients and replicates.
     min_positives
-        A label counts if so many patients have it, and so many do not, in the group and among the others.
+        A label counts if at least this many patients have it, and as many do not, in the group and among the others.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""Whether one can tell before training how well a source will transfer: the measure MELEP beside what came of it.
+"""Whether it can be predicted before training how well a source will transfer: the measure MELEP against the outcome.
 
-MELEP (Nguyen, Duong & Do 2024, J. Healthc. Inform. Res. 8:541-558, arXiv 2311.04224) asks how well the labels of the
-target's training records can be told from what the model of the source says of them with its own head.
+MELEP (Nguyen, Duong & Do 2024, J. Healthc. Inform. Res. 8:541-558, arXiv 2311.04224) measures how well the labels of
+the target's training records can be predicted from the outputs of the source's model with its own head.
 """
 
 from collections import defaultdict
@@ -38,7 +38,7 @@ Array = NDArray[Any]
 
 MEASURES = {"delta": ("macro_auroc", "delta"), "transfer_auroc": ("macro_auroc", "transfer")}
 MEASURES |= {"transfer_weighted_f1": ("weighted_f1", "transfer")}
-"""What MELEP is laid beside: metric and column of the verdicts."""
+"""What MELEP is compared with: metric and column of the verdicts."""
 TRANSFERABILITY_COLUMNS = [*CELL_COLUMNS, "melep", *MEASURES]
 TRANSFERABILITY_CORRELATION_COLUMNS = ["way", "measure", "spearman", "n"]
 TABLES = {
@@ -183,7 +183,7 @@ def gains(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def transferability(meleps_of_cells: Mapping[Cell, Sequence[float]], verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return MELEP beside what transfer reached and gained.
+    """Return MELEP with what transfer reached and gained.
 
     Parameters
     ----------
@@ -229,7 +229,7 @@ def transferability_correlations(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns `TRANSFERABILITY_CORRELATION_COLUMNS`, a row per way to transfer and measure, over all its ``n`` cells
-        that have both. Below 0 where MELEP tells well. Empty for fewer than three cells, or where either is the same
+        that have both. Below 0 where MELEP predicts well. Empty for fewer than three cells, or where either is the same
         everywhere. Cells of a target share its recordings, so there is no p-value.
     """
     rows: list[dict[str, object]] = []
@@ -280,7 +280,7 @@ def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFram
 
 
 def _in_words(row: Any) -> str:
-    """Return the correlation of a way over all its cells, as a title says it."""
+    """Return the correlation of a way over all its cells, in the words of a title."""
     if row is None or pd.isna(row.spearman):
         return "no correlation"
     return f"Spearman {round(row.spearman, 2) + 0.0:.2f} over {row.n:.0f} cells"

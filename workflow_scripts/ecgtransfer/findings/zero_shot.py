@@ -96,14 +96,14 @@ def zero_shot(
     target, source, model
         What meets.
     source_predictions
-        What the model of the source says with its own head: ``record_id`` (N,), ``labels`` (L,), ``probability``
+        What the model of the source predicts with its own head: ``record_id`` (N,), ``labels`` (L,), ``probability``
         (N, L) of all records of the target.
     labels, splits
         The tables of the target.
     draws
         Of the interval, which covers test patients alone: there is one model.
     min_positives
-        A label counts if so many test patients have it, and so many do not.
+        A label counts if at least this many test patients have it, and as many do not.
     scratch, finetune
         The arrays of ``predictions.npz`` of the cells at the largest fraction, where there are such cells.
 
@@ -149,7 +149,7 @@ def zero_shot_table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
 
 
 def _of_source(predictions: Arrays, labels: pd.DataFrame, splits: pd.DataFrame) -> Tested:
-    """Return what is said of the test records on labels that the target has, too, as a run with one replicate."""
+    """Return the predictions for the test records on labels that the target has, too, as a run with one replicate."""
     test_ids = splits.loc[splits["role"] == "test", "record_id"].astype(str).to_numpy()
     places = pd.Index(predictions["record_id"].astype(str)).get_indexer(pd.Index(test_ids))
     if (places < 0).any():

@@ -27,7 +27,7 @@ class Partial(Method):
 
     @classmethod
     def of(cls, text: str, settings: Section) -> Partial:
-        """Return the method with the number of groups that the text says."""
+        """Return the method with the number of groups in the text."""
         return cls(settings, int(text.partition(":")[2]))
 
     def __str__(self) -> str:

@@ -72,7 +72,7 @@ class OwnSignals:
         self._n_described = 0
         self._n_beside_headers = 0
         self._unused = Counter[str]()
-        self._said_instead: dict[str, str] = {}
+        self._stated_instead: dict[str, str] = {}
         place = f"`own`, the entry of {entry['table']}: "
         if "unit" in entry:
             _checked_unit(entry["unit"], place)
@@ -100,7 +100,7 @@ class OwnSignals:
         for key, count in self._unused.items():
             yield Notice(
                 f"`{key}: {self._entry[key]}` of the entry is not used for {count} of {self._n_described} recordings,"
-                f" whose WFDB headers differ, the first {self._said_instead[key]}"
+                f" whose WFDB headers differ, the first {self._stated_instead[key]}"
             )
         if self._n_beside_headers:
             yield Notice(
@@ -113,8 +113,8 @@ class OwnSignals:
     def _in_wfdb(self, row: Row, path: str) -> Signal:
         source = str(self._folder / path)
         header = read_header(source)
-        said = self._leads_said(row, header)
-        named = with_names(header, "|".join(said), source) if said else header
+        stated = self._stated_leads(row, header)
+        named = with_names(header, "|".join(stated), source) if stated else header
         check_record(named, source)
         _same_rate(row["rate"], header.sampling_rate_hz)
         _same_unit(row["unit"], header)
@@ -122,12 +122,12 @@ class OwnSignals:
         leads = "" if named is header else "|".join(lead.name for lead in named.leads)
         return Signal(header.sampling_rate_hz, header.n_samples, "", leads)
 
-    def _leads_said(self, row: Row, header: Header) -> tuple[str, ...]:
+    def _stated_leads(self, row: Row, header: Header) -> tuple[str, ...]:
         """Return what row or entry state about the leads of a WFDB record, nothing where only its header does."""
         if row["leads"] or "leads" in self._entry:
-            return _checked_leads(self._said(row, "leads"))
+            return _checked_leads(self._stated(row, "leads"))
         if not any(lead.name for lead in header.leads):
-            return _checked_leads(self._said(row, "leads"))  # which nothing states
+            return _checked_leads(self._stated(row, "leads"))  # which nothing states
         try:
             lead_columns(tuple(lead.name for lead in header.leads))
         except ValueError as error:
@@ -145,23 +145,23 @@ class OwnSignals:
 
     def _count(self, key: str, instead: str) -> None:
         self._unused[key] += 1
-        self._said_instead.setdefault(key, instead)
+        self._stated_instead.setdefault(key, instead)
 
     def _in_array(self, row: Row, path: str) -> Signal:
-        unit = _checked_unit(self._said(row, "unit"))
+        unit = _checked_unit(self._stated(row, "unit"))
         leads = self._leads(row, path)
         facts = self._facts_of(path, leads)
         file = path.partition("#")[0]
         if file.lower().endswith(".mat") and is_file(self._folder / f"{file[:-4]}.hea"):
             self._n_beside_headers += 1
-        return Signal(_checked_rate(self._said(row, "rate"), "rate "), facts.n_samples, unit, leads)
+        return Signal(_checked_rate(self._stated(row, "rate"), "rate "), facts.n_samples, unit, leads)
 
     def _leads(self, row: Row, path: str) -> str:
         """Return the names of the leads; nothing where only the first line of a CSV file states them."""
-        said = row["leads"] or "leads" in self._entry
-        if not said and path.lower().endswith(".csv") and names_of_columns(self._folder, path):
+        stated = row["leads"] or "leads" in self._entry
+        if not stated and path.lower().endswith(".csv") and names_of_columns(self._folder, path):
             return ""
-        return "|".join(_checked_leads(self._said(row, "leads")))
+        return "|".join(_checked_leads(self._stated(row, "leads")))
 
     def _facts_of(self, path: str, leads: str) -> RecordingFacts:
         """Return the facts of a recording; an array that holds several is opened once for all rows."""
@@ -182,7 +182,7 @@ class OwnSignals:
             raise InputError(f"row {row} is not there, it has {facts.n_rows}")
         return facts
 
-    def _said(self, row: Row, field: str) -> str:
+    def _stated(self, row: Row, field: str) -> str:
         """Return what the row, else the entry, states."""
         key = KEY_OF[field]
         if row[field]:
@@ -232,10 +232,10 @@ def _same_unit(text: str, header: Header) -> None:
         raise InputError(f"the table says the unit {text[:40]}, the file {in_file[:40]}")
 
 
-def _alike_units(said: str, in_file: str) -> bool:
-    if _checked_unit(said) == NO_UNIT:
+def _alike_units(stated: str, in_file: str) -> bool:
+    if _checked_unit(stated) == NO_UNIT:
         return False
-    return math.isclose(millivolts_per_unit(said), millivolts_per_unit(in_file), rel_tol=1e-6)
+    return math.isclose(millivolts_per_unit(stated), millivolts_per_unit(in_file), rel_tol=1e-6)
 
 
 def _unit_of(header: Header) -> str:

@@ -175,14 +175,16 @@ def with_names(header: Header, leads: str, source: str) -> Header:
     InputError
         If it names a lead that is another by `leads`, or has another number of signals.
     """
-    said, in_file = tuple(leads.split("|")), tuple(lead.name for lead in header.leads)
+    stated, in_file = tuple(leads.split("|")), tuple(lead.name for lead in header.leads)
     with _faults_in_one_line(source):
-        _require_agreement(said, in_file, "signal")
+        _require_agreement(stated, in_file, "signal")
         if _meaning(*in_file):
             return header
-        if len(said) != len(in_file):
-            raise ValueError(f"has {len(in_file)} signals, {len(said)} leads are named")
-    return header._replace(leads=tuple(lead._replace(name=name) for lead, name in zip(header.leads, said, strict=True)))
+        if len(stated) != len(in_file):
+            raise ValueError(f"has {len(in_file)} signals, {len(stated)} leads are named")
+    return header._replace(
+        leads=tuple(lead._replace(name=name) for lead, name in zip(header.leads, stated, strict=True))
+    )
 
 
 def _n_samples(array: Any, row: int | None, n_leads: int, path: str) -> int:
@@ -216,8 +218,12 @@ def _faults_in_one_line(source: str) -> Iterator[None]:
         of_array = _PATH.fullmatch(source)
         reason = placeholder(of_array["file"]) if of_array else ""
         if not reason:
-            said = " ".join(str(error).split())
-            reason = said if type(error) is ValueError and said else f"cannot be read ({type(error).__name__} {said})"
+            message = " ".join(str(error).split())
+            reason = (
+                message
+                if type(error) is ValueError and message
+                else f"cannot be read ({type(error).__name__} {message})"
+            )
         raise InputError(f"{source}: {reason[:300]}") from error
 
 
@@ -278,9 +284,9 @@ def _held_for_rows(read: Callable[[str, str], Any], path: str, name: str) -> Any
     return _held.array
 
 
-def _require_agreement(said: tuple[str, ...], in_file: tuple[str, ...], what: str) -> None:
+def _require_agreement(stated: tuple[str, ...], in_file: tuple[str, ...], what: str) -> None:
     """Check that the names by the data set's entry and by the file do not contradict each other."""
-    for ours, theirs in zip(said, in_file, strict=False):
+    for ours, theirs in zip(stated, in_file, strict=False):
         if _meaning(theirs) not in (None, _meaning(ours)):
             raise ValueError(f"the {what} named {theirs!r} is lead {ours!r} by the entry of the data set")
 

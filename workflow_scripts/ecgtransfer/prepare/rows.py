@@ -50,7 +50,7 @@ class Quality(NamedTuple):
 
 
 def spread_rows(n_records: int, n_wanted: int) -> npt.NDArray[np.intp]:
-    """Return at most `n` rows, spread evenly over all."""
+    """Return at most `n_wanted` rows, spread evenly over all."""
     return np.unique(np.linspace(0, n_records - 1, min(n_wanted, n_records)).round().astype(np.intp))
 
 

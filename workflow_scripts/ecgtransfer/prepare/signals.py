@@ -183,14 +183,14 @@ class _Progress:
     def __init__(self, n_records: int) -> None:
         self.done = 0
         self._n_records = n_records
-        self._started = self._said = time.monotonic()
+        self._started = self._reported = time.monotonic()
 
     def add(self, n_records: int) -> None:
         """Count records that are done."""
         self.done += n_records
         now = time.monotonic()
-        if now - self._said >= REPORT_EVERY_S:
-            self._said, per_s = now, self.done / (now - self._started)
+        if now - self._reported >= REPORT_EVERY_S:
+            self._reported, per_s = now, self.done / (now - self._started)
             left_s = (self._n_records - self.done) / per_s
             logger.info("%d of %d records, %.0f per second, %.0f s left", self.done, self._n_records, per_s, left_s)
 
@@ -360,7 +360,7 @@ def _treat_out_of_line(
     reasons: dict[int, str],
     run: Workers,
 ) -> None:
-    """Compare amplitudes and gains with others'; keep, leave out or prepare again, according to ``implausible_gain``."""
+    """Compare amplitudes and gains with others'; keep, leave out or prepare again, as in ``implausible_gain``."""
     limit, action = job.settings["implausible_gain"]["ratio"], job.settings["implausible_gain"]["action"]
     known, gains = _of_known_amplitude(table, reasons), table["steps_per_mv"]
     ratios = gain_ratios(table["amplitude_mv"], known).round(4)

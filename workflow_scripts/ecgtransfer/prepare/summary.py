@@ -32,13 +32,13 @@ def why_none_is_usable(reasons: Sequence[str]) -> str:
     by_key = defaultdict[str, Counter[str]](Counter)
     for reason in reasons:
         by_key[key_of_reason(reason)][reason] += 1
-    said = []
+    causes = []
     for key, counts in sorted(by_key.items(), key=lambda item: (-item[1].total(), item[0])):
         facts = [f"{counts.total()} of {len(reasons)}"] if len(by_key) > 1 else []
         facts += [f"`signals.{key}`"] if key else []
-        said.append(counts.most_common(1)[0][0] + (f" ({', '.join(facts)})" if facts else ""))
+        causes.append(counts.most_common(1)[0][0] + (f" ({', '.join(facts)})" if facts else ""))
     remedy = "change the key or fix the recordings" if any(by_key) else "fix the recordings"
-    return f"0 of {len(reasons)} usable: {', '.join(said)}; {remedy}"
+    return f"0 of {len(reasons)} usable: {', '.join(causes)}; {remedy}"
 
 
 def notices_of(quality: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:

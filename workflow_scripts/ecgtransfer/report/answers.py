@@ -132,7 +132,7 @@ def _times(value: float, relation: str, saving: Any) -> str:
 
 
 def _beyond(rows: list[Any], margin: float) -> str:
-    """Return what larger fractions say, runs of the same verdict together; empty where there is one fraction."""
+    """Return what larger fractions show, runs of the same verdict together; empty where there is one fraction."""
     groups = [list(group) for _, group in groupby(rows, key=lambda row: row.verdict)]
     sentences = []
     for position, group in enumerate(groups):

@@ -65,7 +65,7 @@ def cautions(
 
 
 def _simulated(study: Study) -> Iterable[Caution]:
-    """Say which numbers are of simulated recordings, and what was only pre-trained on some."""
+    """State which numbers are of simulated recordings, and what was only pre-trained on some."""
     transfer, simulated = study.transfer, study.simulate
     joined = {target: datasets_of(target, study.corpora) for target in transfer.targets}
     tested = dict.fromkeys(name for target in joined for name in joined[target] if name in simulated)
@@ -128,7 +128,7 @@ def _small_tests(
 
 
 def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
-    """Warn of models that nowhere get far above the 0.5 of guessing: what transfer does there says nothing."""
+    """Warn of models that nowhere get far above the 0.5 of guessing: the effect of transfer there means nothing."""
     rows = curves[curves["metric"] == ANSWERED_METRIC]
     rows = rows[[not Source.of(source).shuffled for source in rows["source"]]]
     for (target, model), cell in rows.groupby(["target", "model"]):
@@ -185,7 +185,7 @@ def _unknown_patients(published: Mapping[str, Mapping[str, Any]]) -> Iterable[Ca
 
 
 def _unnamed_patients(own: Iterable[str], records: Mapping[str, pd.DataFrame]) -> Iterable[Caution]:
-    """Say of which data sets of one's own the table names no patients, or another one for each recording."""
+    """State for which of the user's data sets the table names no patients, or a different one for each recording."""
     for name in (dataset for dataset in own if dataset in records):
         if (records[name]["patient_id"] == records[name]["record_id"]).all():
             yield Caution(

@@ -1,6 +1,6 @@
 """The page of a study: one HTML file with the answer, the figures, the tables, the methods and the limits.
 
-What stands where, and all prose about methods, is in the template `page.html.j2` beside this module.
+The layout, and all prose about methods, is in the template `page.html.j2` next to this module.
 """
 
 import re

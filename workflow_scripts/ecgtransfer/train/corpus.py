@@ -78,7 +78,7 @@ class Corpus:
     sampling_rate_hz
         Of the signals.
     age_sex
-        (records, 4), in the order of the files; None if no model asks for it.
+        (records, 4), in the order of the files; None if no model needs it.
     validation_role
         Who validates: ``valid``, or in a corpus where no record has this role ``test``. Then epochs and thresholds are
         chosen on the very records on which the result is scored, as some published studies did.
@@ -124,7 +124,7 @@ class Corpus:
         return members[members[f"rank_{replicate}"] < fraction]
 
     def load(self, record_ids: Sequence[str]) -> Examples:
-        """Return some records, read into memory in the order asked for.
+        """Return some records, read into memory in the requested order.
 
         Raises
         ------

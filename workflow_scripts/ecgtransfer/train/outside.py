@@ -31,7 +31,7 @@ def take_over(
     names
         A table with columns ``theirs`` and ``ours``, if layers have other names in the file.
     model, options
-        A key of the model registry, and what the config section ``models`` says of it.
+        A key of the model registry, and its options in the config section ``models``.
     n_samples
         Of the recordings that the model will take.
     trained_on

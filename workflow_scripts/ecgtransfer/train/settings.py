@@ -1,4 +1,4 @@
-"""What the config says of a training: how long and how fast."""
+"""The settings of a training: how long and how fast."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says, and of ``hardware``."""
+    """The settings of a config section ``pretrain``, ``scratch`` or ``finetune``, and of ``hardware``."""
 
     epochs: int
     min_steps: int
@@ -27,7 +27,7 @@ class TrainingSettings:
 
     @classmethod
     def of(cls, section: Mapping[str, Any], hardware: Mapping[str, Any] | None = None) -> Self:
-        """Return what the section of a training says, and ``hardware``; what else stands there is left out."""
+        """Return the settings of the section of a training, and of ``hardware``; other keys are left out."""
         names = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in {**section, **(hardware or {})}.items() if name in names})
 

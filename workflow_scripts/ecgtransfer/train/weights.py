@@ -18,7 +18,7 @@ from ecgtransfer.system_errors import stop_if_it_may_pass
 
 HEAD = "head."
 STAGES = "stages."
-"""All that pre-training on hidden patches trains of a model."""
+"""Everything that pre-training on hidden patches trains in a model."""
 
 _COUNTER = "num_batches_tracked"  # of batch normalisation; many libraries write none, and nothing here reads it
 _ENTRY = "ecgtransfer"  # one entry of metadata: safetensors writes several in an order that changes from file to file
@@ -197,7 +197,7 @@ def _read_outside(path: Path) -> dict[str, Tensor]:
 
 
 def _parts(content: Any) -> list[Any]:
-    """Return what may be the state dict: the content itself, or what it holds besides an optimiser, say."""
+    """Return what may be the state dict: the content itself, or what it holds next to an optimiser, for example."""
     if _is_state_dict(content) or not isinstance(content, Mapping):
         return [content]
     return list(content.values())
@@ -221,7 +221,7 @@ def _read_own(path: Path, model_name: str) -> tuple[dict[str, Tensor], list[str]
 
 
 def _read_safetensors(path: Path, remedy: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a file, and what `save_weights` said of them, empty if that did not write it."""
+    """Return the tensors of a file, and what `save_weights` recorded on them, empty if that did not write it."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)

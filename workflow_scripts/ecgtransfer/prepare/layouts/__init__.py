@@ -91,8 +91,8 @@ def from_headers(folder: Path, paths: Iterable[str], describe: Callable[[Path, H
         except InputError as error:
             yield Rejected(path.stem, relative, reason(error, folder, relative))
             continue
-        said = {field.name: getattr(found, field.name) for field in fields(Description)}
-        yield Described(**said, path=relative, sampling_rate_hz=header.sampling_rate_hz, n_samples=header.n_samples)
+        stated = {field.name: getattr(found, field.name) for field in fields(Description)}
+        yield Described(**stated, path=relative, sampling_rate_hz=header.sampling_rate_hz, n_samples=header.n_samples)
 
 
 def reason(error: InputError, folder: Path, path: str) -> str:
