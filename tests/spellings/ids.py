@@ -91,7 +91,7 @@ _TOLD_OF_PATIENTS = {
     "words for nothing": (_ALIKE, r"of \d+ recordings have the patient '.*' and count as one person"),
     "words for truth": (r"of \d+ recordings have the patient 'n' and count as one person",),
 }
-"""What is said of patients who may be one, or nobody."""
+"""Notices on patients who may be one, or nobody."""
 
 
 def _in_patients(recording: Recording) -> bool:

@@ -1,4 +1,4 @@
-"""What is said of all recordings, by the entry or by the table; the table of labels; who gets which role."""
+"""What is stated for all recordings, by the entry or by the table; the table of labels; who gets which role."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -145,7 +145,7 @@ class Roles(Way):
 
 
 def _at_site(site: int) -> Any:
-    """Return what stands for a recording at a site."""
+    """Return what represents a recording at a site."""
     return _Site(site)
 
 

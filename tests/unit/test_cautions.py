@@ -1,4 +1,4 @@
-"""What the numbers of a study cannot say stands on the page where it must, and nowhere else."""
+"""What the numbers of a study cannot say is on the page where it must be, and nowhere else."""
 
 from dataclasses import replace
 

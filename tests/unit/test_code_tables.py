@@ -1,4 +1,4 @@
-"""The workflow's own tables of codes: read as they stand, and one clear line where one is broken."""
+"""The workflow's own tables of codes: read as they are, and one clear line where one is broken."""
 
 import csv
 from pathlib import Path

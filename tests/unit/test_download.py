@@ -1,4 +1,4 @@
-"""Downloads from a real server on the loopback interface, and from folders: what is fetched and what is said of it."""
+"""Downloads from a real server on the loopback interface, and from folders: what is fetched and reported."""
 
 import fcntl
 import hashlib

@@ -1,4 +1,4 @@
-"""Servers that say nothing or too much, and lists with names that no folder can hold: said, bounded, refused."""
+"""Servers that send nothing or too much, and lists with names that no folder can hold: reported, bounded, refused."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""Your own data: a folder and a table; what is said of a recording, and by whom."""
+"""Your own data: a folder and a table; what is stated about a recording, and by which of them."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ TIS_LEADS = ["I", "II", "III", "aVL", "aVR", "aVF", "V1", "V2", "V3", "V4", "V5"
 
 
 def own(folder: Path, text: str, **keys: Any) -> dict[str, Any]:
-    """Write a table beside a folder of recordings and return its entry."""
+    """Write a table next to a folder of recordings and return its entry."""
     table = folder.parent / "table.csv"
     table.write_text(text)
     return {"reader": "table", "folder": str(folder), "table": str(table), **keys}

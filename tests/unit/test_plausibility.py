@@ -1,4 +1,4 @@
-"""What of a data set cannot be: simulated recordings, described as they are and with a mistake in what is said."""
+"""What is impossible about a data set: simulated recordings, described correctly and with a mistake."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ def described(folder: Path, signals: list[Signal], unit: str = "mV", leads: str 
 
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory: pytest.TempPathFactory, signals: list[Signal]) -> tuple[pd.DataFrame, Path]:
-    """Return recordings that are as they are said to be."""
+    """Return recordings that match their description."""
     folder = tmp_path_factory.mktemp("ward")
     return described(folder, signals), folder
 

@@ -1,4 +1,4 @@
-"""Recordings of every format against h5py, numpy, pandas and scipy, and what is said of those that cannot be read."""
+"""Recordings of every format against h5py, numpy, pandas and scipy, and messages about those that cannot be read."""
 
 import csv
 import os

@@ -37,7 +37,7 @@ def job(name: str, *inputs: str, rule: str = "rule", value: int = 1) -> PlannedJ
 
 
 def make(one: PlannedJob, content: str = "") -> None:
-    """Write the output of a job, a function of its inputs unless said otherwise, and its record."""
+    """Write the output of a job, a function of its inputs unless specified otherwise, and its record."""
     for path in one.outputs:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(content or "+".join(Path(name).read_text() for name in one.inputs) + one.rule)

@@ -32,7 +32,7 @@ def reasons(rejected: pd.DataFrame) -> dict[str, str]:
 
 
 class TestPtbXl:
-    """Patients, statements and folds stand in one table."""
+    """Patients, statements and folds are in one table."""
 
     def index(
         self, folder: Path, paths: list[str], rows: Sequence[str] = PTBXL_ROWS
@@ -92,7 +92,7 @@ class TestPtbXl:
 
 
 class TestChallenge:
-    """Everything stands in the header's comments."""
+    """Everything is in the header's comments."""
 
     def index(self, folder: Path, paths: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         return describe_records({"reader": "challenge2021"}, folder, paths)[:2]

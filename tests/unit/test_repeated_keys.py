@@ -1,4 +1,4 @@
-"""A key that stands twice would be lost without a word."""
+"""A key that occurs twice would be lost silently."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the operating system refuses is one line with the file and what to do; what nobody can fix stays an error."""
+"""Refusals of the operating system are one line with the file and what to do; what nobody can fix stays an error."""
 
 import errno
 import logging
@@ -52,7 +52,7 @@ WRITERS = {
 
 
 def lines_of_all_writers(folder):
-    """Print what is said where each writer cannot write; run in a process of its own."""
+    """Print the message where each writer cannot write; run in its own process."""
     for name, write in WRITERS.items():
         path = Path(folder, "x", f"a.{name}")
         try:

@@ -1,4 +1,4 @@
-"""Units and gains that cannot be, told from all recordings of a data set."""
+"""Impossible units and gains, detected from all recordings of a data set."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""What stands in a WFDB header, and what is said of one that cannot be read."""
+"""What is in a WFDB header, and the message about one that cannot be read."""
 
 from pathlib import Path
 

@@ -178,7 +178,7 @@ class Reruns:
 
     @property
     def in_words(self) -> str:
-        """As it stands in the column "reruns"."""
+        """As written in the column "reruns"."""
         if "folder" in self.new:
             return "all, in a new folder"
         new = [f"new {word}" if word in ("cells", "figures") else f"new `{word}`" for word in sorted(self.new)]

@@ -238,7 +238,7 @@ class TestDates:
 
 
 class TestProducts:
-    """What was made and got lost or damaged is made again, and nothing else is."""
+    """What was made and got lost or damaged is rebuilt, and nothing else."""
 
     @pytest.mark.parametrize(
         "name",
