@@ -15,7 +15,7 @@ from ecgtransfer.prepare.signals import prepare_signals
 
 
 class TestNoneUsable:
-    """A data set of which no recording can be used is reported in the stage that finds it, with the key that decides."""
+    """A data set of which no recording can be used is reported in the stage that finds it, with the deciding key."""
 
     def refused(self, described: pd.DataFrame, folder: Path, **settings: Any) -> str:
         with pytest.raises(InputError) as caught:
