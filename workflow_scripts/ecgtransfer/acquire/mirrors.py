@@ -189,7 +189,7 @@ class WebMirror(Mirror):
         return announced_bytes(response.headers.get("Content-Length")) if response.status_code == 200 else None
 
     def fetch(self, path: str, part: Path, most: int | None = None) -> None:
-        """Bring a file to `part`, waiting twice as long after each failure or as the server asks."""
+        """Bring a file to `part`, waiting twice as long after each failure or as the server requests."""
         url = self.address(path)
         n_tries, waited = 0, 0.0
         while True:

@@ -54,7 +54,7 @@ class Training(Section):
     positive_weight: Literal["none", "balanced"] = key("none")
     """weight of positives in the loss: 1 (`none`), or negatives per positive of each label (`balanced`)"""
     crop_s: Annotated[Number | None, OR_NULL] = key(None, unit="s", gt=0)
-    """length of a random stretch of each recording to train on, drawn anew each time, at most `signals.duration_s`;
+    """length of a random stretch of each recording to train on, a new one each time, at most `signals.duration_s`;
     `null` for whole recordings"""
     choose_by: Literal["macro_auroc", "weighted_f1"] = key("macro_auroc")
     """score on the validation records that chooses the epoch: `macro_auroc`, or `weighted_f1` (at probability 0.5,
