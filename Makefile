@@ -1,4 +1,4 @@
-# `make` alone lists what there is to do. Everything runs from .venv, which is built when it is missing or older than
+# `make` alone lists the targets. Everything runs from .venv, which is built when it is missing or older than
 # requirements.lock; nothing else is needed than Python >= 3.11 with pip.
 SHELL := bash
 PYTHON ?= python3
@@ -24,7 +24,7 @@ help: ## list the targets
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
 	@touch $@
 
-# It sees the packages of .venv, and holds those that the peers want besides or in another version.
+# It sees the packages of .venv, and holds those that the peers need in addition or in another version.
 .venv/peers/installed: .venv/installed benchmarks/peers.txt
 	rm -rf .venv/peers && $(BIN)/python -m venv .venv/peers
 	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
@@ -32,7 +32,7 @@ help: ## list the targets
 	.venv/peers/bin/pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
 	@touch $@
 
-# An environment of its own, so that a lock file with which .venv cannot be built does not stand in its own way.
+# An environment of its own, so that a lock file from which .venv cannot be built can still be replaced.
 .venv/lock/installed: Makefile
 	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock
 	.venv/lock/bin/pip install --quiet --disable-pip-version-check pip-tools==7.6.2
@@ -41,10 +41,10 @@ help: ## list the targets
 run: .venv/installed ## run the study CONFIG to its report; only what changed is run again
 	@$(BIN)/python workflow_scripts/run.py $(OPTIONS)
 
-verify: .venv/installed ## read all that the study CONFIG rests on, and name what is damaged or stale
+verify: .venv/installed ## read everything that the study CONFIG depends on, and name what is damaged or stale
 	@$(BIN)/python workflow_scripts/verify.py $(OPTIONS)
 
-plan: .venv/installed ## print what the study CONFIG takes, and what would run now and why
+plan: .venv/installed ## print what the study CONFIG needs, and what would run now and why
 	@$(BIN)/python workflow_scripts/plan.py $(QUOTED_CONFIG) $(ARGS)
 
 test: .venv/installed ## run all tests
@@ -53,7 +53,7 @@ test: .venv/installed ## run all tests
 check: lint ## check format, types and rules, and run the unit tests
 	$(BIN)/python -m pytest tests/unit
 
-docs: .venv/installed ## write from the code what docs say of keys, methods, models and findings, and config/schema.json
+docs: .venv/installed ## write from the code the tables of keys, methods, models and findings, and config/schema.json
 	$(BIN)/python docs/write_config_tables.py
 	$(BIN)/python docs/write_findings_tables.py
 	$(BIN)/python docs/write_models_table.py
@@ -68,7 +68,7 @@ lint: .venv/installed ## check format, types, rules
 	$(BIN)/snakefmt --check Snakefile workflow rules
 	$(BIN)/snakemake --lint
 
-lock: .venv/lock/installed ## write requirements.lock anew from pyproject.toml; ARGS=--upgrade takes newer versions
+lock: .venv/lock/installed ## regenerate requirements.lock from pyproject.toml; ARGS=--upgrade takes newer versions
 	CUSTOM_COMPILE_COMMAND="make lock (pip-tools, from pyproject.toml)" .venv/lock/bin/pip-compile --quiet --all-extras \
 	  --strip-extras --no-annotate --no-emit-options --output-file requirements.lock $(ARGS) pyproject.toml
 	sed -i.old 's/^\(torch==[^+]*\)+.*/\1/' requirements.lock && rm requirements.lock.old # for CPUs or GPUs, as the index has it

@@ -1,4 +1,4 @@
-"""What training costs beside the bare model: feeding it, against no feeding and against torch's DataLoader."""
+"""What training costs in addition to the bare model: feeding it, against no feeding and against torch's DataLoader."""
 
 from collections.abc import Callable
 from itertools import repeat

@@ -1,4 +1,4 @@
-"""Times of two ways to do the same thing, and how a result stands to its goal."""
+"""Times of two ways to do the same thing, and how a result compares with its goal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -49,7 +49,7 @@ rule find_duplicates:
         "../workflow_scripts/find_duplicates.py"
 
 
-# What it finds decides whether a source is trained again: jobs that follow are planned anew when it is done.
+# What it finds decides whether a source is trained again: jobs that follow are planned again when it is done.
 checkpoint find_overlaps:
     input:
         fingerprints=of_corpus("<results>/audit/fingerprints/{dataset}.npz", "joined"),

@@ -1,5 +1,5 @@
 # From the config to the plan: which data sets, which corpora, which cells, and the code that each rule runs.
-# Rules stand in the other files, and all knowledge of ECGs in the library.
+# Rules are in the other files, and all knowledge of ECGs is in the library.
 import gc
 import re
 import sys
@@ -57,13 +57,13 @@ from ecgtransfer.train.registry import REGISTRY, registry_name
 
 def read_yaml(path):
     """Return the content of a YAML file of the workflow."""
-    with said_in_one_line():
+    with reported_in_one_line():
         return read_config(Path(of_workflow(path)))
 
 
 DATASETS = read_yaml("config/datasets.yaml")
 VIEWS = sorted(path.stem for path in Path(HOME, "config/labels/views").glob("*.csv"))
-with said_in_one_line():
+with reported_in_one_line():
     try:
         require_keys_once(workflow.configfiles)
         options = {model: entry.options for model, entry in REGISTRY.items()}
@@ -118,8 +118,8 @@ if (
     or workflow.pathvars.get("results") != RESULTS
 ):
     sys.exit(
-        "error: `prefix`, `replace_prefix` and `pathvars` of a module are not understood: a study knows that its files"
-        " lie in results/<study> and data; leave them out, and give each study another name"
+        "error: `prefix`, `replace_prefix` and `pathvars` of a module are not supported: a study always has its files"
+        " in results/<study> and data; leave them out, and give each study another name"
     )
 
 

@@ -67,7 +67,7 @@ rule collect_runs:
         "../workflow_scripts/collect_runs.py"
 
 
-# A rule for each finding, `compute_verdicts` and so on: each reads just what it asks for. Those that look at predictions
+# A rule for each finding, `compute_verdicts` and so on: each reads only what it needs. Those that read predictions
 # do so of some cells only, for resamples of every group of patients take their time.
 for finding in FINDINGS:
 

@@ -17,7 +17,7 @@ sys.path.insert(0, str(SCRIPTS))
 from ecgtransfer.config.reading import read_config
 from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.files import require_listable, require_writable
-from ecgtransfer.system_errors import said_in_one_line
+from ecgtransfer.system_errors import reported_in_one_line
 
 MAKE_RUN = (
     "`make run`"
@@ -33,7 +33,7 @@ def of_workflow(path):
 
 DEFAULTS = of_workflow("config/config.yaml")
 if workflow.is_main_process:  # Snakemake itself would end in a traceback
-    with said_in_one_line():
+    with reported_in_one_line():
         begin_in_utf8(None if workflow.overwrite_workdir else Path.cwd())
         require_writable(".snakemake")
         read_config(Path(DEFAULTS))

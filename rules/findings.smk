@@ -1,8 +1,8 @@
-# What findings are made from: of what they ask for by name, the files and what of the config decides it.
+# What findings are made from: the files and the settings for what they request by name.
 
 FINDING_TABLES = list(tables_of_findings())
 DRAWN_FINDINGS = list(drawn_findings())
-IN_REPORT = ["verdicts"]  # tables that Snakemake's report shows beside the figures
+IN_REPORT = ["verdicts"]  # tables that Snakemake's report shows with the figures
 
 PREDICTIONS = "<results>/runs/{target}/{model}/{arm}/{fraction}/predictions.npz"
 SCORES = {

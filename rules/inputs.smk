@@ -31,7 +31,7 @@ def own_table(wildcards):
 
 
 def table_of_own(wildcards):
-    """Return the table of a data set, if it is your own; other tables stand in the manifest."""
+    """Return the table of a data set, if it is your own; other tables are in the manifest."""
     own = STUDY.own.get(wildcards.dataset)
     return own.table if own else []
 
@@ -175,7 +175,7 @@ def zero_shot_predictions():
 
 
 def claims_beside():
-    """Return the claims of the study that this one is laid beside, if that has run."""
+    """Return the claims of the study that this one is compared with, if that has run."""
     beside = STUDY.compare.beside
     path = f"results/{beside}/findings/claims.csv"
     return [path] if beside and Path(path).exists() else []

@@ -1,9 +1,9 @@
-# What a study promises, and whether it is what the config, the code and the files of now make. Snakemake goes by dates
+# What a study promises, and whether it matches the current config, code and files. Snakemake relies on dates
 # and by its own notes, which know nothing of copied, damaged or back-dated files.
 
 
 def plan_of_now():
-    """Return what the config, the tables and the code of now ask of every job of this run."""
+    """Return what the current config, tables and code require of every job of this run."""
     return plan_of(workflow.dag, RESULTS)
 
 
@@ -17,7 +17,7 @@ def stop_if_stale(running=()):
 
 def begin(_log):
     """Write down the plan of a run that is about to start its first job, and look whether it may."""
-    with said_in_one_line():
+    with reported_in_one_line():
         require_writable(RESULTS)
         remove_leftovers(Path(RESULTS))
         plan_of_now().write(PLAN)
@@ -25,7 +25,7 @@ def begin(_log):
 
 
 def looked_after(execute):
-    """Return Snakemake's way to run a workflow, with a look at what came out, also where nothing is to be done."""
+    """Return Snakemake's way to run a workflow, with a check of the results, even where nothing is to be done."""
 
     def execute_and_look(*given, **settings):
         if not workflow.is_main_process:
@@ -33,7 +33,7 @@ def looked_after(execute):
         of_importer = workflow._onstart  # `onstart:` counts for nothing in a module
         workflow._onstart = lambda log: (begin(log), of_importer(log))
         with as_snakemake():
-            with said_in_one_line(RESULTS):
+            with reported_in_one_line(RESULTS):
                 execute(*given, **settings)
             if not workflow.dryrun:
                 stop_if_stale()

@@ -1,4 +1,4 @@
-# Figures, each beside the findings table of the same name, and the page.
+# Figures, each with the findings table of the same name, and the page.
 
 
 rule plot_finding:
@@ -97,7 +97,7 @@ rule plot_quality:
         "../workflow_scripts/plot_quality.py"
 
 
-# The template is an input, so that an edit of it makes the page again. The mirror changes no result, hence no page.
+# The template is an input, so that an edit of it rebuilds the page. The mirror changes no result, hence no page.
 rule report:
     input:
         findings=expand("<results>/findings/{table}.csv", table=FINDING_TABLES),

@@ -24,7 +24,7 @@ def download_entry(wildcards):
 
 
 def limit_of(wildcards):
-    """Return how many records of a published data set the study asks for; None for all."""
+    """Return how many records of a published data set the study requests; None for all."""
     return STUDY.limits.get(wildcards.get("published", wildcards.get("dataset")))
 
 
@@ -49,7 +49,7 @@ def described_entry(wildcards):
 
 
 def label_separator_of(wildcards):
-    """Return what is said to stand between the labels of your own recordings, None for other data sets."""
+    """Return the configured separator between the labels of your own recordings, None for other data sets."""
     own = STUDY.own.get(wildcards.dataset)
     return None if own is None else own.label_separator or BETWEEN_LABELS
 

@@ -1,4 +1,4 @@
-"""Rule `describe_records`: what a data set says of its recordings; those that cannot be used, with the reason."""
+"""Rule `describe_records`: what a data set states about its recordings; those that cannot be used, with the reason."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ with job(snakemake):
         files_there(pd.read_csv(snakemake.input.manifest, dtype=str, keep_default_na=False)),
     )
     require_some(described, rejected, Path(snakemake.params.folder))
-    # A data set that comes in large parts has more than the study asked for.
+    # A data set that comes in large parts has more than the study requested.
     described = described.head(snakemake.params.limit) if snakemake.params.limit else described
     write_csv(described, snakemake.output.described)
     write_csv(rejected, snakemake.output.rejected)

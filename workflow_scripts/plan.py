@@ -1,4 +1,4 @@
-"""`make plan`: print what a study takes, and what of it would run now and why, before anything runs."""
+"""`make plan`: print what a study needs, and what would run now and why, before anything runs."""
 
 import subprocess
 import sys
@@ -22,7 +22,7 @@ from ecgtransfer.forecast import (
 )
 from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.study import named_corpora
-from ecgtransfer.system_errors import said_in_one_line
+from ecgtransfer.system_errors import reported_in_one_line
 from ecgtransfer.train.speed_test import measured_speeds
 from snakemake_plan import REPOSITORY, Command, command_of
 
@@ -71,6 +71,6 @@ def _study_of(command: Command) -> Study:
 
 
 if __name__ == "__main__":
-    with said_in_one_line():
+    with reported_in_one_line():
         begin_in_utf8(Path.cwd())
         main(*sys.argv[1:])

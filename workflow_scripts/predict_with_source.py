@@ -1,4 +1,4 @@
-"""Rule `predict_with_source`: what the model of a source says of a target's recordings before any training on them."""
+"""Rule `predict_with_source`: what the model of a source predicts for a target before any training on it."""
 
 from pathlib import Path
 

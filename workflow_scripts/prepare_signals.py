@@ -1,4 +1,4 @@
-"""Rule `prepare_signals`: mend, filter, resample and window every recording into one int16 array."""
+"""Rule `prepare_signals`: repair, filter, resample and window every recording into one int16 array."""
 
 from pathlib import Path
 

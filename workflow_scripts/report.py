@@ -1,4 +1,4 @@
-"""Rule `report`: one page with the answer of the study and what stands behind it."""
+"""Rule `report`: one page with the answer of the study and what is behind it."""
 
 from pathlib import Path
 

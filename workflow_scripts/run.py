@@ -11,12 +11,12 @@ from ecgtransfer.locks import alone_in_this_folder
 from ecgtransfer.provenance.digests import MEMORY, Digests
 from ecgtransfer.provenance.judge import State, judge
 from ecgtransfer.provenance.settle import forget_set_aside, settle, to_make
-from ecgtransfer.system_errors import said_in_one_line
+from ecgtransfer.system_errors import reported_in_one_line
 from snakemake_plan import Asked, Command, asked_of_snakemake, command_of
 
 SNAKEMAKE = [sys.executable, "-m", "snakemake"]
 SNAKEMAKES_LOCKS = Path(".snakemake", "locks")
-ROUNDS = 6  # so many times what a run rests on may change under its hands
+ROUNDS = 6  # how often what a run depends on may change while it works
 
 
 def main(*arguments: str) -> None:
@@ -46,8 +46,8 @@ def _run_until_settled(command: Command) -> None:
         with chdir(command.folder):
             targets = to_make(asked.plan, settle(asked.plan, Digests(MEMORY), asked.is_whole), asked.is_whole)
         if not targets and not asked.is_forced and not asked.has_others:
-            of_what = "all of it" if asked.is_whole else "what was asked for"
-            print(f"Nothing to be done: {of_what} is what the config, the code and the files of now make.")
+            of_what = "everything" if asked.is_whole else "what was requested"
+            print(f"Nothing to be done: {of_what} matches the current config, code and files.")
             if asked.is_whole:
                 with chdir(command.folder):
                     forget_set_aside(asked.plan)
@@ -58,14 +58,14 @@ def _run_until_settled(command: Command) -> None:
             sys.exit(1)
         if asked.is_forced:
             return
-    sys.exit("error: files that the study rests on change while it runs; run again when nothing edits them")
+    sys.exit("error: files that the study depends on change while it runs; run again when nothing edits them")
 
 
 def _say_what_snakemake_does_not_see(asked: Asked) -> None:
     verdicts = judge(asked.plan, Digests(MEMORY), asked.running)
     unseen = [verdict.reason for verdict in verdicts if verdict.state in (State.STALE, State.LOST)]
     if unseen:
-        print(f"Beside this, {asked.make_run} would make again, with what rests on it:", *unseen, sep="\n")
+        print(f"In addition, {asked.make_run} would rebuild, with everything that depends on it:", *unseen, sep="\n")
 
 
 def _run(command: list[str]) -> int:
@@ -83,7 +83,7 @@ def _run(command: list[str]) -> int:
 
 if __name__ == "__main__":
     try:
-        with said_in_one_line():
+        with reported_in_one_line():
             begin_in_utf8(Path.cwd())
             main(*sys.argv[1:])
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""What Snakemake would be asked to do, without doing it."""
+"""What Snakemake would do, without doing it."""
 
 import shlex
 import sys
@@ -25,7 +25,7 @@ QUIET = ["--quiet", "host", "progress", "rules", "reason"]
 
 @dataclass(frozen=True)
 class Asked:
-    """What a command line asks of Snakemake.
+    """What a command line requests of Snakemake.
 
     Attributes
     ----------
@@ -60,11 +60,11 @@ class Command:
     arguments
         With the workflow in it, where it is started in another folder.
     folder
-        Where a run works: results and data lie there.
+        Where a run works: results and data are there.
     is_dry_run
         Whether nothing is to run.
     config_files, overrides
-        What it says of the config.
+        Its part of the config.
     """
 
     arguments: list[str]
@@ -80,7 +80,7 @@ def command_of(arguments: Sequence[str]) -> Command:
     Raises
     ------
     InputError
-        If what stands behind ``--config`` is no list of ``key=value``.
+        If what follows ``--config`` is not a list of ``key=value``.
     """
     parsed = parse_args(["--workflow-profile", "none", *arguments])[1]  # without a word on the profile
     folder = Path(parsed.directory or ".")
@@ -95,7 +95,7 @@ def command_of(arguments: Sequence[str]) -> Command:
 
 
 def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
-    """Return what a run with these arguments of Snakemake would do, or None where they ask for something else.
+    """Return what a run with these arguments of Snakemake would do, or None where they request something else.
 
     A dry run, a report and the like are done here and now. A mistake ends the process, after Snakemake's own words.
 
@@ -124,7 +124,7 @@ def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
     require_keys_once(parsed.configfile or ())
     if not parsed.dryrun:
         parser, parsed = parse_args([*QUIET, *arguments])
-    DAGApi.execute_workflow = note  # the one way to hear of Snakemake's graph with all that a command line can say
+    DAGApi.execute_workflow = note  # the only way to get Snakemake's graph with everything that a command line can set
     try:
         succeeded = args_to_api(parsed, parser)
     finally:
@@ -149,7 +149,7 @@ def asked_of_snakemake(arguments: Sequence[str]) -> Asked | None:
 
 
 def _results_in(names: dict[str, Any]) -> str:
-    """Return where the results of the study lie, by the names of a Snakefile, which may import the workflow."""
+    """Return where the results of the study are, by the names of a Snakefile, which may import the workflow."""
     spaces = [names, *(vars(value) for value in names.values() if isinstance(value, ModuleType))]
     found = {space["RESULTS"] for space in spaces if "RESULTS" in space and "MAKE_RUN" in space}
     if len(found) != 1:

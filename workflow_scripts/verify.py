@@ -1,4 +1,4 @@
-"""`make verify`: read everything that a study rests on, and name what is damaged or stale."""
+"""`make verify`: read everything that a study depends on, and name what is damaged or stale."""
 
 import sys
 from contextlib import chdir
@@ -7,12 +7,12 @@ from pathlib import Path
 from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.provenance.digests import Digests
 from ecgtransfer.provenance.judge import State, judge
-from ecgtransfer.system_errors import said_in_one_line
+from ecgtransfer.system_errors import reported_in_one_line
 from snakemake_plan import asked_of_snakemake, command_of
 
 
 def main(*arguments: str) -> None:
-    """Print a line for each artefact that is not what the config, the code and the files of now make; exit 1 if any."""
+    """Print a line for each artefact that does not match the current config, code and files; exit 1 if any."""
     command = command_of(arguments)
     asked = asked_of_snakemake(command.arguments)
     if asked is None:
@@ -21,14 +21,17 @@ def main(*arguments: str) -> None:
         verdicts = judge(asked.plan, Digests(None))
     for verdict in verdicts:
         if verdict.state in (State.STALE, State.LOST):
-            print(f"{verdict.reason}; {asked.make_run} makes it again")
+            print(f"{verdict.reason}; {asked.make_run} rebuilds it")
     n_waiting = sum(verdict.state is State.WAITING for verdict in verdicts)
     if any(verdict.state is not State.CURRENT for verdict in verdicts):
-        sys.exit(f"error: not all artefacts fit, and {n_waiting} jobs rest on those; {asked.make_run} makes them again")
-    print(f"{len(verdicts)} jobs: every byte is what the config, the code and the files of now make")
+        sys.exit(
+            f"error: not all artefacts are up to date, and {n_waiting} jobs depend on these; {asked.make_run} rebuilds"
+            " them"
+        )
+    print(f"{len(verdicts)} jobs: every byte matches the current config, code and files")
 
 
 if __name__ == "__main__":
-    with said_in_one_line():
+    with reported_in_one_line():
         begin_in_utf8(Path.cwd())
         main(*sys.argv[1:])

@@ -57,7 +57,7 @@ def records_of(reference: pd.DataFrame, dataset: str) -> pd.DataFrame:
 def counts_of(
     records: pd.DataFrame, view: str | None, top: int | None = None, merge: bool = True, named: bool = True
 ) -> dict[str, int]:
-    """Return the number of records per label, with all tables of config/labels unless told otherwise."""
+    """Return the number of records per label, with all tables of config/labels unless specified otherwise."""
     snomed = pd.read_csv(TABLES / "snomed.csv", dtype=str).set_index("snomed_ct")["abbreviation"]
     equivalent = pd.read_csv(TABLES / "equivalent.csv", dtype=str).set_index("snomed_ct")["counts_as"]
     labels, _ = harmonize_labels(

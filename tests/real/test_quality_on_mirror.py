@@ -46,19 +46,19 @@ class TestRealRecordings:
         ("name", "record", "wrong", "right"),
         [("georgia", "E00015", 4880, 1000), ("ptb-xl", "HR00599", 200, 1000)],
     )
-    def test_wrong_gains_are_found_and_mended(
+    def test_wrong_gains_are_found_and_corrected(
         self, tmp_path: Path, name: str, record: str, wrong: int, right: int
     ) -> None:
         folder = MIRROR / "challenge-2021/1.0.3/training" / name
         quality = self.prepare(folder, tmp_path / "s.npy")
         outside = ~quality["gain_ratio"].between(0.25, 4)
         assert quality.index[outside].tolist() == [record]
-        mended = quality.loc[record]
+        corrected = quality.loc[record]
         others = quality["amplitude_mv"].drop(record)
-        assert mended["usable"] == 1
-        assert others.min() < mended["amplitude_mv"] < others.max()
+        assert corrected["usable"] == 1
+        assert others.min() < corrected["amplitude_mv"] < others.max()
         median = others.median()
-        assert mended["amplitude_mv"] == pytest.approx(mended["gain_ratio"] * wrong / right * median, rel=0.05)
+        assert corrected["amplitude_mv"] == pytest.approx(corrected["gain_ratio"] * wrong / right * median, rel=0.05)
 
     def test_a_wrong_gain_whose_amplitude_alone_would_pass(self, tmp_path: Path) -> None:
         """A large recording with the gain that one Georgia header states: a fifth of it is as large as small ones."""
@@ -75,10 +75,10 @@ class TestRealRecordings:
             if not to.exists() and path.suffix in (".hea", ".mat") and path.stem != "E00015":
                 to.parent.mkdir(parents=True, exist_ok=True)
                 to.symlink_to(path)
-        mended = self.prepare(tmp_path / "georgia", tmp_path / "mended.npy")
-        assert 0.25 < mended["gain_ratio"][record] < 0.5
-        assert mended.index[out_of_line(mended, 4.0)].tolist() == [record]
-        assert mended["amplitude_mv"][record] == pytest.approx(right["amplitude_mv"][record], rel=0.01)
+        corrected = self.prepare(tmp_path / "georgia", tmp_path / "corrected.npy")
+        assert 0.25 < corrected["gain_ratio"][record] < 0.5
+        assert corrected.index[out_of_line(corrected, 4.0)].tolist() == [record]
+        assert corrected["amplitude_mv"][record] == pytest.approx(right["amplitude_mv"][record], rel=0.01)
 
     def test_nothing_else_is_out_of_line(self, tmp_path: Path) -> None:
         folders = [*(MIRROR / "challenge-2021/1.0.3/training").iterdir(), MIRROR / "ludb/1.0.1", MIRROR / "ptbdb/1.0.0"]

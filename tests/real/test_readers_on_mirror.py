@@ -42,7 +42,7 @@ def headers_in(folder: str) -> list[Path]:
 
 
 def carries_suffix(header: Path) -> bool:
-    """Tell whether the record name in the first line ends in .mat, which wfdb refuses."""
+    """Return whether the record name in the first line ends in .mat, which wfdb refuses."""
     return header.read_text().split(maxsplit=1)[0].endswith(".mat")
 
 

@@ -36,7 +36,7 @@ class Sent:
     here
         The findings of the same study on this machine.
     printed
-        What Snakemake said.
+        What Snakemake printed.
     jobs
         What SLURM says of every job, in the order of submission.
     most_at_once

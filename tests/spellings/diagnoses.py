@@ -136,23 +136,23 @@ DIAGNOSES = {
     "codes by plus signs, unsaid": _coded("+", refused=_separator("+")),
     "codes by bars, said otherwise": _coded("|", ";", refused=_separator("|")),
     "codes as numbers": Diagnoses(cell=_as_numbers),
-    "codes as Excel shows them": Diagnoses(cell=_as_excel, refused=r"no SNOMED CT code"),
-    "codes as a list of Python": Diagnoses(cell=_listed, refused=r"no SNOMED CT code|label_separator"),
+    "codes as Excel shows them": Diagnoses(cell=_as_excel, refused=r"not a SNOMED CT code"),
+    "codes as a list of Python": Diagnoses(cell=_listed, refused=r"not a SNOMED CT code|label_separator"),
     "codes, words among them": Diagnoses(
         cell=lambda codes, number: "|".join([*codes, *["AF"][: number % 11 == 3]]),
         leaves_out=lambda recording: bool(recording.codes) and recording.number % 11 == 3,
-        refused=r"label 'AF' is no SNOMED CT code",
+        refused=r"label 'AF' is not a SNOMED CT code",
     ),
     "codes with a wrong digit among them": Diagnoses(
         cell=lambda codes, number: "|".join([*codes, *["164889004"][: number % 11 == 3]]),
         leaves_out=lambda recording: bool(recording.codes) and recording.number % 11 == 3,
-        refused=r"label '164889004' is no SNOMED CT code, its last digit does not check",
+        refused=r"label '164889004' is not a SNOMED CT code, its check digit is wrong",
     ),
     "codes of nobody among them": Diagnoses(
         cell=lambda codes, number: "|".join([*codes, *[_NOBODYS][: number % 30 == 3]]), told=(_NOBODYS,)
     ),
     "words, no table": Diagnoses(
-        cell=lambda codes, _: "|".join(map(_short, codes)), refused=r"no SNOMED CT code .*has no `label_table`"
+        cell=lambda codes, _: "|".join(map(_short, codes)), refused=r"not a SNOMED CT code .*has no `label_table`"
     ),
     "words": _translated(),
     "words in capitals": _translated(in_cell=str.upper),
@@ -221,7 +221,7 @@ EMPTY = {
     "unknown": Empty(
         keys={"empty_labels": "unknown"},
         means_none=False,
-        told=(r"recordings have an empty cell of labels, so that theirs are unknown",),
+        told=(r"recordings have an empty cell of labels, so their labels are unknown",),
     ),
     "unsaid": Empty(refused=r"empty_labels.*negative.*unknown"),
     "a blank": Empty(keys=_NEGATIVE, cell="  ", told=_COUNTED),
@@ -229,7 +229,7 @@ EMPTY = {
         keys=_NEGATIVE,
         cell="NA",
         needs={"labels": "codes"},
-        refused=r"label 'NA' is no SNOMED CT code",
+        refused=r"label 'NA' is not a SNOMED CT code",
         leaves_out=lambda recording: not recording.codes,
     ),
     "separators alone": Empty(keys=_NEGATIVE, cell="|", needs={"labels": "codes"}),

@@ -88,14 +88,14 @@ def _cells(
 _ALIKE = r"\d+ patients differ in capitals, blanks or leading zeros alone, such as .* count as different people"
 _TOLD_OF_PATIENTS = {
     **dict.fromkeys(("01 and 1", "1E5 and 1e5", "capitals matter", "blanks inside"), (_ALIKE,)),
-    "words for nothing": (_ALIKE, r"of \d+ recordings have the patient '.*' and count as one person's"),
-    "words for truth": (r"of \d+ recordings have the patient 'n' and count as one person's",),
+    "words for nothing": (_ALIKE, r"of \d+ recordings have the patient '.*' and count as one person"),
+    "words for truth": (r"of \d+ recordings have the patient 'n' and count as one person",),
 }
-"""What is said of patients who may be one, or nobody."""
+"""Notices on patients who may be one, or nobody."""
 
 
 def _in_patients(recording: Recording) -> bool:
-    """Tell whether the patient of a recording is known where every third one is not."""
+    """Return whether the patient of a recording is known where every third one is not."""
     return recording.number % 3 != 0
 
 

@@ -1,4 +1,4 @@
-"""How files order and name the leads: the axis `leads`, and where it is said, the axis `leads said`."""
+"""How files order and name the leads: the axis `leads`, and where this is stated, the axis `leads said`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -125,7 +125,7 @@ NAMINGS = {
     "by the MATLAB file of the Challenge": Naming(
         cell=_mat,
         needs={"format": "wfdb of the Challenge"},
-        refused=r"nothing says the unit of '\d+.mat'",
+        refused=r"nothing states the unit of '\d+.mat'",
         or_taken=True,
     ),
     "dots": Naming(path=lambda name: f"v1.2.10/{name}.2020.03.31"),
@@ -210,7 +210,7 @@ FOLDERS = {
     "linked": Folder(make=_linked),
     "linked twice": Folder(make=_linked_twice),
     "not there": Folder(
-        make=_called("ecg"), named=lambda folder: f"{folder}s", refused=r"no such folder; mend `folder`"
+        make=_called("ecg"), named=lambda folder: f"{folder}s", refused=r"no such folder; fix `folder`"
     ),
     "a file": Folder(make=_called("ecg"), named=lambda folder: __file__, refused=r"no such folder|is a file"),
 }

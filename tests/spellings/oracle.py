@@ -219,7 +219,7 @@ def _of_roles(wanted: _Roles, outcome: Outcome) -> Iterator[str]:
 def _of_notices(
     choice: Choice, recordings: Sequence[Recording], expected: Expected, roles: _Roles, outcome: Outcome
 ) -> Iterator[str]:
-    """Yield what was not said, what was said without reason, and counts that are wrong."""
+    """Yield what was not reported, what was reported without reason, and counts that are wrong."""
     missing = [line for line in expected.told if not any(_says(notice, line) for notice in outcome.notices)]
     if missing:
         yield f"not told: {' and '.join(missing)}; said is {outcome.notices}"

@@ -1,4 +1,4 @@
-"""What is said of all recordings, by the entry or by the table; the table of labels; who gets which role."""
+"""What is stated for all recordings, by the entry or by the table; the table of labels; who gets which role."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ RATES_SAID = {
     "in the table, 1e2": RateSaid(cell="1e2"),
     "in the table, 100,0": RateSaid(cell=f"{RATE_HZ},0", refused=r"rate '100,0' is no number", or_taken=True),
     "in the table, 100 Hz": RateSaid(cell=f"{RATE_HZ} Hz", refused=r"rate '100 Hz' is no number", or_taken=True),
-    "in the table, in kHz": RateSaid(cell="0.1", refused=r"rate 0.1 is no rate of an ECG"),
+    "in the table, in kHz": RateSaid(cell="0.1", refused=r"rate 0.1 is not a sampling rate of an ECG"),
     "in the table, unlike the file": RateSaid(
         cell="500", needs={"format": "wfdb 16"}, refused=r"the table says 500 Hz, the file 100 Hz"
     ),
@@ -96,7 +96,7 @@ LABEL_COLUMNS = {
     ),
     "codes as numbers": LabelColumns(
         header=("statement", "snomed_ct"), row=lambda said, code: (said, f"{code}.0"),
-        refused=r"'\d+\.0' beside '.*' is not a SNOMED CT code",
+        refused=r"'\d+\.0' of '.*' is not a SNOMED CT code",
     ),
 }  # fmt: skip
 
@@ -145,7 +145,7 @@ class Roles(Way):
 
 
 def _at_site(site: int) -> Any:
-    """Return what stands for a recording at a site."""
+    """Return what represents a recording at a site."""
     return _Site(site)
 
 

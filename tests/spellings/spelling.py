@@ -113,7 +113,7 @@ class Expected:
     left_out
         Recordings that must be left out, and with which lines.
     told
-        What must be said.
+        What must be reported.
     """
 
     refused: tuple[str, ...]

@@ -24,7 +24,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 def made_blind(study: MicroStudy) -> MicroStudy:
-    """Let the stand-ins of a study look at what data say alone."""
+    """Let the stand-ins of a study depend only on what data state."""
     stand_ins = study.folder / "workflow_scripts/ecgtransfer/stand_ins.py"
     more = Path(__file__).with_name("blind_stand_ins.py").read_text(encoding="utf-8")
     stand_ins.write_text(stand_ins.read_text(encoding="utf-8") + "\n\n" + more, encoding="utf-8")

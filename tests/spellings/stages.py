@@ -48,7 +48,7 @@ class Outcome:
     rejected
         Reason by record that was left out when the records were described.
     notices
-        What was said on terminal and page.
+        What was reported on terminal and page.
     signals
         Rows as in `records`, shape (records, 12, samples), µV per step; None where they are those of an earlier run.
     raw

@@ -39,7 +39,7 @@ ENCODINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class LineEnds(Way):
-    """What ends a line, what stands behind the last one, and what in between some."""
+    """What ends a line, what follows the last one, and what is between some."""
 
     mark: str = "\n"
     last: str | None = None
@@ -62,7 +62,7 @@ LINE_ENDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Separator(Way):
-    """What stands between cells."""
+    """The separator of cells."""
 
     mark: str
 
@@ -79,7 +79,7 @@ SEPARATORS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Quoting(Way):
-    """How a cell stands in a line.
+    """How a cell is written in a line.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ QUOTINGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Columns(Way):
-    """What columns are called and in which order, and which there are besides.
+    """What columns are called and in which order, and which additional ones there are.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ class Trials:
         return self._of_files(choice).faults(choice)
 
     def can_write(self, files: Choice) -> bool:
-        """Tell whether files can be written so."""
+        """Return whether files can be written so."""
         try:
             self._of_files(with_needs(files))
         except NotWritable:

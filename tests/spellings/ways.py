@@ -25,7 +25,7 @@ class Way:
     or_taken
         Whether it may as well be taken, if all is then right.
     told
-        What notices must say, as regular expressions: there must be one for each, and none besides.
+        What notices must say, as regular expressions: there must be one for each, and no others.
     keys
         What the entry of the data set says because of it.
     needs

@@ -226,7 +226,7 @@ class Client:
 
 
 def assert_whole(folder, table, paths=WANTED, files=None):
-    """The table and the folder hold exactly `paths`, byte for byte, beside the lists that were read."""
+    """The table and the folder hold exactly `paths`, byte for byte, in addition to the lists that were read."""
     files = files or toy_files()
     expected = [(path, len(files[path]), sha256(files[path])) for path in paths]
     pd.testing.assert_frame_equal(table, pd.DataFrame(expected, columns=["path", "bytes", "sha256"]))
@@ -237,7 +237,7 @@ def assert_whole(folder, table, paths=WANTED, files=None):
 
 
 def assert_none_half_written(folder, files=None):
-    """Whatever has its own name is as published; the rest is called .part, or is a note beside one."""
+    """Whatever has its own name is as published; the rest is called .part, or is a note next to one."""
     files = files or toy_files()
     for path in folder.rglob("*"):
         name = str(path.relative_to(folder))

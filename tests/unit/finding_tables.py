@@ -210,7 +210,7 @@ CLAIMS = as_read(
 
 
 def parity() -> pd.DataFrame:
-    """Return the claims beside the same ones, a little moved; the last one is known in the clean study alone."""
+    """Return the claims next to the same ones, slightly moved; the last one is known only in the clean study."""
     columns = {"estimate": "", "ci_low": "_low", "ci_high": "_high", "finding": "_finding"}
     clean = CLAIMS[["claim", "measure"]].copy()
     for name, end in columns.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def can_mount() -> bool:
-    """Tell whether this system lets a test mount something of its own."""
+    """Return whether this system lets a test mount something of its own."""
     has_it = shutil.which("unshare") is not None
     return has_it and subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode == 0
 

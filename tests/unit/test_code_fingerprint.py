@@ -35,7 +35,7 @@ TREE = {
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return a folder with an adapter and a library beside it."""
+    """Return a folder with an adapter and a library next to it."""
     for name, content in TREE.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -188,7 +188,7 @@ def test_imports_are_found_across_stages() -> None:
 
 
 def opens_text_without_encoding(call: ast.Call) -> bool:
-    """Tell whether a call reads or writes text in whatever encoding the terminal's language settings say."""
+    """Return whether a call reads or writes text in whatever encoding the terminal's language settings say."""
     named = {word.arg: word.value for word in call.keywords}
     texts = [node.value for node in (*call.args, *named.values()) if isinstance(node, ast.Constant)]
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")

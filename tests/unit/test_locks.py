@@ -17,7 +17,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def is_free(lock: Path) -> bool:
-    """Tell whether another process could have a lock for itself."""
+    """Return whether another process could have a lock for itself."""
     code = "import fcntl, sys; fcntl.flock(open(sys.argv[1], 'ab'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
     return os.spawnlp(os.P_WAIT, "python3", "python3", "-c", f"import os; os.close(2); {code}", str(lock)) == 0
 

@@ -1,4 +1,4 @@
-"""What was not used is said on the terminal, and comes back in order for the page."""
+"""What was not used is reported on the terminal, and read back in order for the page."""
 
 import logging
 

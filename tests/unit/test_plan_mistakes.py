@@ -19,7 +19,7 @@ Missing input files for rule harmonize_labels:
 @pytest.mark.parametrize(
     ("printed", "said"),
     [
-        ("error: a: is wrong; mend it\n", "error: a: is wrong; mend it"),
+        ("error: a: is wrong; fix it\n", "error: a: is wrong; fix it"),
         ("error in the config: `a` is wrong\n`b` is, too\n\n", "error in the config: `a` is wrong\n`b` is, too"),
         (
             MISSING,
@@ -27,7 +27,7 @@ Missing input files for rule harmonize_labels:
             "it back",
         ),
         ("WorkflowError:\nNo rule to produce nope.csv.\n", "No rule to produce nope.csv."),
-        ("", "error: Snakemake's dry run failed without a word"),
+        ("", "error: Snakemake's dry run failed without a message"),
     ],
 )
 def test_the_line_that_helps_is_printed(printed, said):
@@ -75,9 +75,9 @@ def test_recordings_of_a_table_are_counted_as_the_study_reads_them(tmp_path, con
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (PLAIN[:-2].encode(), r"row 4 is not CSV \(.*\); mend the table or the entry in the section `own`$"),
+        (PLAIN[:-2].encode(), r"row 4 is not CSV \(.*\); fix the table or the entry in the section `own`$"),
         (b"", "is empty; copy or download it again$"),
-        (None, r"cannot be read \(No such file or directory\); mend the table or the entry"),
+        (None, r"cannot be read \(No such file or directory\); fix the table or the entry"),
         (b"PK\x03\x04\x00\x00", "cannot be read|column record"),
     ],
     ids=["within a quote", "empty", "missing", "zip"],

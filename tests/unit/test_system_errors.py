@@ -1,4 +1,4 @@
-"""What the operating system refuses is one line with the file and what to do; what nobody can mend stays an error."""
+"""Refusals of the operating system are one line with the file and what to do; what nobody can fix stays an error."""
 
 import errno
 import logging
@@ -19,10 +19,10 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.figure_files import save_figure
 from ecgtransfer.files import require_listable, require_writable, write_arrays, write_csv, write_json, written_whole
 from ecgtransfer.job import job
-from ecgtransfer.system_errors import in_words, said_in_one_line
+from ecgtransfer.system_errors import in_words, reported_in_one_line
 
 HERE = Path(__file__).parent
-FREE = "free some of it, or make the folder a link to another disk, then run again: what is whole is kept"
+FREE = "free some of it, or make the folder a link to another disk, then run again: finished files are kept"
 
 
 def write_as_npy(path):
@@ -52,7 +52,7 @@ WRITERS = {
 
 
 def lines_of_all_writers(folder):
-    """Print what is said where each writer cannot write; run in a process of its own."""
+    """Print the message where each writer cannot write; run in its own process."""
     for name, write in WRITERS.items():
         path = Path(folder, "x", f"a.{name}")
         try:
@@ -108,7 +108,7 @@ def test_file_in_place_of_a_folder_and_folder_in_place_of_a_file(tmp_path):
     (tmp_path / "file").touch()
     (tmp_path / "folder/below").mkdir(parents=True)
     for path, said in {
-        tmp_path / "file/a.csv": f"{tmp_path}/file: is there already and is no folder; ",
+        tmp_path / "file/a.csv": f"{tmp_path}/file: already exists and is not a folder; ",
         tmp_path / "file/b/a.csv": f"{tmp_path}/file/b: is a file or lies below one, expected a folder; ",
         tmp_path / "folder": f"{tmp_path}/folder: is a folder, expected a file; ",
         tmp_path / ("x" * 300): f"{tmp_path}/{'x' * 300}: the name is too long for this disk; ",
@@ -138,7 +138,7 @@ def test_other_errors_of_the_block_are_left_as_they_are(tmp_path):
         (OSError(errno.ENOSPC, "x", "read", None, "written"), f"written: the disk is full; {FREE}"),
         (BlockingIOError(errno.EAGAIN, "x"), "here: no further process can be started; "),
         (MemoryError(), "here: there is too little memory; "),
-        (OSError(errno.EIO, "x", b"a"), "a: the disk does not read or write it; "),
+        (OSError(errno.EIO, "x", b"a"), "a: the disk failed to read or write it; "),
         (RuntimeError("process 1 failed:\nOSError: [Errno 28] No space left on device"), "here: the disk is full; "),
         (RuntimeError("I/O error: Too many open files (os error 24)"), "here: too many files are open; "),
     ],
@@ -155,14 +155,15 @@ def test_what_nobody_can_mend_is_not_put_in_words(error):
 def test_programs_end_with_one_line(tmp_path, capsys):
     for error, line in {
         InputError("a: wrong"): "error: a: wrong",
-        PermissionError(errno.EACCES, "x", "a"): "error: a: may not be read or written; mend its permissions or those "
-        "of its folder, then run again",
-        FileNotFoundError(errno.ENOENT, "No such file", "a"): "error: a: No such file; mend what is there",
+        PermissionError(
+            errno.EACCES, "x", "a"
+        ): "error: a: may not be read or written; change its permissions or those of its folder, then run again",
+        FileNotFoundError(errno.ENOENT, "No such file", "a"): "error: a: No such file; check what is there",
     }.items():
-        with pytest.raises(SystemExit) as ended, said_in_one_line():
+        with pytest.raises(SystemExit) as ended, reported_in_one_line():
             raise error
         assert ended.value.code == line
-    with pytest.raises(ZeroDivisionError), said_in_one_line():
+    with pytest.raises(ZeroDivisionError), reported_in_one_line():
         raise ZeroDivisionError
 
 
@@ -206,7 +207,7 @@ def own_loggers(monkeypatch, tmp_path):
     ("error", "line"),
     [
         (OSError(errno.ENOSPC, "No space"), f"rule some_rule: the disk is full; {FREE}"),
-        (PermissionError(errno.EACCES, "x", "a.csv"), "a.csv: may not be read or written; mend its permissions or"),
+        (PermissionError(errno.EACCES, "x", "a.csv"), "a.csv: may not be read or written; change its permissions or"),
         (MemoryError(), "rule some_rule: there is too little memory; "),
         (InputError("a.csv: wrong"), "a.csv: wrong"),
     ],
@@ -232,7 +233,7 @@ def test_job_whose_log_cannot_be_written_ends_with_one_line(tmp_path, capfd):
     with pytest.raises(SystemExit), job(a_job(tmp_path / "log", tmp_path)):
         raise AssertionError("not reached")
     assert capfd.readouterr().err.splitlines() == [
-        f"error: {tmp_path}/log: is a folder, expected a file; move away what lies there, then run again"
+        f"error: {tmp_path}/log: is a folder, expected a file; move away what is there, then run again"
     ]
 
 

@@ -29,6 +29,6 @@ def labels_of(
 
 
 def written(labels: pd.DataFrame) -> dict[str, list[str]]:
-    """Return the cells of every label as they stand in the file."""
+    """Return the cells of every label as they are in the file."""
     rows = [line.split(",") for line in labels.to_csv(index=False).splitlines()]
     return {label: list(column) for label, *column in zip(*rows, strict=True) if label != "record_id"}

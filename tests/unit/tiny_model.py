@@ -18,7 +18,7 @@ FLOPS_PER_SAMPLE = 2000
 
 
 def tiny_model(n_leads: int = 12, n_labels: int = 2, plain: bool = False, age_sex: bool = False) -> EcgModel:
-    """Return two stages whose frames stand for 12 samples, and a neck with weights."""
+    """Return two stages whose frames represent 12 samples, and a neck with weights."""
 
     def norm() -> nn.Module:
         return nn.Identity() if plain else nn.BatchNorm1d(8)

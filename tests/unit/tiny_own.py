@@ -1,4 +1,4 @@
-"""Own data for tests: a table beside a folder of recordings, and what comes of describing them."""
+"""Own data for tests: a table next to a folder of recordings, and what comes of describing them."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from ecgtransfer.prepare.records import describe_records
 
 
 def own(folder: Path, text: str, **keys: Any) -> dict[str, Any]:
-    """Write a table beside a folder of recordings and return its entry."""
+    """Write a table next to a folder of recordings and return its entry."""
     table = folder.parent / "table.csv"
     table.write_text(text)
     return {"reader": "table", "folder": str(folder), "table": str(table), **keys}

@@ -166,7 +166,7 @@ GIVEN: Mapping[str, Mapping[str, Any]] = {
     "outside_weights.*.files": {"transfer.models": ["gru", "lstm"]},
     "compare.beside": {"splits.valid_folds": []},
 }
-"""What the study says besides, so that the edit of a key makes sense."""
+"""What the study also sets, so that the edit of a key makes sense."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class Reruns:
 
     @property
     def in_words(self) -> str:
-        """As it stands in the column "reruns"."""
+        """As written in the column "reruns"."""
         if "folder" in self.new:
             return "all, in a new folder"
         new = [f"new {word}" if word in ("cells", "figures") else f"new `{word}`" for word in sorted(self.new)]

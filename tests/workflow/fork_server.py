@@ -4,7 +4,7 @@ A job then costs its work and not the import of pandas and its like, and Snakema
 library and of the workflow nothing is imported here: a fork reads their code as it is then. The server has one thread,
 and all forks are its own, whoever asks for them. It can also strike a run at a moment that a `Fault` names.
 
-Started by `fast_runner`; what is said over the sockets stands in `_Server._answer`. It ends with who started it.
+Started by `fast_runner`; the protocol of the sockets is in `_Server._answer`. It ends with who started it.
 """
 
 import contextlib

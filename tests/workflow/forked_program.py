@@ -143,7 +143,7 @@ def _suffer(process: Process, fault: Mapping[str, Any]) -> None:
 
 
 def _popen_of(process: Process) -> type[subprocess.Popen[Any]]:
-    """Return what stands in for `subprocess.Popen` in scripts: commands that start Snakemake are forked, too."""
+    """Return the stand-in for `subprocess.Popen` in scripts: commands that start Snakemake are forked, too."""
 
     class Popen(subprocess.Popen[Any]):
         _connection: socket.socket | None = None

@@ -35,7 +35,7 @@ from ecgtransfer.stand_ins import {rule}
 with job(snakemake):
     {rule}(snakemake)
 '''
-"""What stands in place of the adapter of a rule; as all adapters call `job`."""
+"""What replaces the adapter of a rule; as all adapters call `job`."""
 
 _COMMON = {"SB": 0.3, "AF": 0.2, "LVH": 0.5, "TInv": 0.4}
 _WARD = {"layout": "ptb-xl", "n_patients": 16, "sampling_rate_hz": 100, "duration_s": 5, "prevalence": _COMMON}
@@ -80,7 +80,7 @@ class MicroStudy(Checkout):
         return copy
 
     def study(self) -> dict[str, Any]:
-        """Return the content of the micro-study as it stands in the repository, with the mirror of this folder."""
+        """Return the content of the micro-study as in the repository, with the mirror of this folder."""
         content: dict[str, Any] = yaml.safe_load((REPOSITORY / MICRO).read_text())
         return content | {"mirror": _address_of_mirror(self.folder)}
 

@@ -126,7 +126,7 @@ def plot_finding(job: Job) -> None:
 
 
 def plot_quality(job: Job) -> None:
-    """Write the table as the workflow does, and stand in for its figure."""
+    """Write the table as the workflow does, and a stand-in for its figure."""
     from ecgtransfer.report.quality_figure import quality_summary, with_gain_flag
 
     quality = read_table(job.input.quality)
@@ -136,7 +136,7 @@ def plot_quality(job: Job) -> None:
 
 
 def plot_recordings(job: Job) -> None:
-    """Read the chosen recordings as the workflow does, and stand in for their drawings."""
+    """Read the chosen recordings as the workflow does, and write stand-ins for their drawings."""
     from ecgtransfer.prepare.recordings import read_recording
     from ecgtransfer.report.recordings import choose_recordings
 

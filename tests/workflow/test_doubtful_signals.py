@@ -30,7 +30,7 @@ def test_swapped_leads_stop_the_signals_stage(study: MicroStudy, runner: FastRun
     study.write_study({"own.ward.leads": leads})
     line = refusal(study, runner)
     assert "aVR and aVF seem swapped in" in line
-    assert "; mend `leads` of the data set or of its table" in line
+    assert "; fix `leads` of the data set or of its table" in line
 
 
 def test_one_lead_stops_the_signals_stage_and_names_the_key(study: MicroStudy, runner: FastRunner) -> None:

@@ -71,7 +71,7 @@ def test_report_of_the_module_is_that_of_a_run_at_home(
     heals = f"python {finished_micro.folder}/workflow_scripts/run.py --snakefile {folder}/Snakefile"
     assert stopped.returncode == 1
     assert "error: results/micro/findings/verdicts.csv: is damaged" in stopped.output
-    assert f"; `{heals}` with the same arguments makes it again" in stopped.output
+    assert f"; `{heals}` with the same arguments rebuilds it" in stopped.output
     (folder / "count.txt").unlink()
     healed = runner.python(folder, heals.split()[1], [*QUICK, *heals.split()[2:]])
     assert healed.returncode == 0 and "Nothing to be done: all of it is" in healed.output, healed.output

@@ -1,4 +1,4 @@
-"""The harness of random tests of a whole study: quick, the same bytes in every folder, and struck where it is told."""
+"""The harness of random tests of a whole study: quick, the same bytes in every folder, and struck where requested."""
 
 import re
 import subprocess

@@ -59,7 +59,7 @@ def test_a_key_that_stands_twice(checkout: Checkout) -> None:
     study = (checkout.folder / TINY).read_text()
     (checkout.folder / "study.yaml").write_text(f"score: {{seed: 1}}\n{study}\n")
     seen = failure(checkout, "study.yaml", "--dry-run")
-    assert "`score` stands in line 1, too; keep one of them" in seen
+    assert "`score` is also in line 1; keep one of them" in seen
 
 
 def test_empty_label_set(checkout: Checkout) -> None:

@@ -35,7 +35,7 @@ def test_whole_study_has_the_modes_of_the_umask(new_micro: MicroStudy, tmp_path:
         ended = micro.make_run(runner)
         assert ended.returncode == 0, ended.output
         study = "results/micro"
-        (micro.folder / study / "labels/clinic.csv").unlink()  # something is set aside and made again
+        (micro.folder / study / "labels/clinic.csv").unlink()  # something is set aside and rebuilt
         assert micro.make_run(runner).returncode == 0
     there = {path.suffix for path in (micro.folder / study).rglob("*") if path.is_file()}
     assert there >= {".csv", ".json", ".npy", ".npz", ".safetensors", ".svg", ".png", ".html", ".log", ".tsv"}

@@ -1,4 +1,4 @@
-"""A name for what is joined changes no result, and stands wherever the long name would."""
+"""A name for what is joined changes no result, and is used wherever the long name would be."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_a_name_gives_the_same_bytes_as_what_it_stands_for(
     assert {f"labels/{joined}.csv" for joined in NAMES.values()} < set(compared)
     for path in compared:
         expected = (plain / path).read_bytes()
-        # Which recordings are double, and what notices are about, is said with the names of corpora.
+        # Duplicate recordings and the subjects of notices are reported with the names of corpora.
         says_names = path == "audit/leakage.csv" or path.startswith("notices/")
         expected = short(expected.decode()).encode() if says_names else expected
         assert (named / short(path)).read_bytes() == expected, path

@@ -66,7 +66,7 @@ def test_text_that_looks_like_nothing_or_like_a_number_stays_text(study: MicroSt
     ward = splits[splits.index.str.startswith("ward:")]
     assert ward["patient_id"].to_dict() == {f"ward:{row['ecg']}": f"ward:{row['person']}" for row in rows}
     n_without = sum(row["person"] == "NA" for row in rows)
-    assert f"{n_without} of {len(rows)} recordings have the patient 'NA' and count as one person's" in page
+    assert f"{n_without} of {len(rows)} recordings have the patient 'NA' and count as one person" in page
 
 
 def test_what_is_not_used_stands_on_terminal_and_page(study: MicroStudy, runner: FastRunner) -> None:

@@ -25,7 +25,7 @@ RULES = [
 
 
 class Story:
-    """A folder to which things happen, beside the world that it should agree with."""
+    """A folder to which things happen, and the world that it should agree with."""
 
     def __init__(self, seed: int, places: Path, new: MicroStudy, finished: MicroStudy, runner: FastRunner) -> None:
         self.random = Random(seed)

@@ -16,7 +16,7 @@ def test_a_study_that_has_run_needs_nothing(finished: Checkout) -> None:
     assert "tiny-clinic" in printed
     assert "6 jobs with 10 trainings" in printed
     assert "by past runs on" in printed
-    assert printed.endswith("Now to do, by Snakemake's dry run:\n\nnothing\n")
+    assert printed.endswith("To do now, according to Snakemake's dry run:\n\nnothing\n")
 
 
 def test_an_edit_is_said_with_its_reason(finished: Checkout) -> None:

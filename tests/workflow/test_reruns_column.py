@@ -7,13 +7,13 @@ import pytest
 from checkout import REPOSITORY
 from config_edits import EDITS, KEYS, Planner, planner, reruns_of
 
-from ecgtransfer.config.tables import said_in
+from ecgtransfer.config.tables import reruns_in
 
 README = (REPOSITORY / "config" / "README.md").read_text()
 RULES = {
     rule for path in (REPOSITORY / "rules").glob("*.smk") for rule in re.findall(r"(?m)^\w+ (\w+):$", path.read_text())
 } | {"compute_finding"}
-SAID = said_in(README)
+SAID = reruns_in(README)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from fast_runner import FastRunner, Fault, Result
 from micro_study import STUDY, MicroStudy
 
 _JOB = re.compile(r"^(?:local)?(?:rule|checkpoint) (\w+):$", re.MULTILINE)
-MADE_AGAIN = "`make run` makes it again"
+MADE_AGAIN = "`make run` rebuilds it"
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ class TestPathsInTheConfig:
         study.write_study({key: named})
         for result in (study.make_run(runner), study.run_snakemake(runner, ["--dry-run"])):
             kind = "folder" if key.endswith("folder") else "file"
-            assert last_line(result) == f"error in the config: `{key}`: {named} is no {kind}; mend the path"
+            assert last_line(result) == f"error in the config: `{key}`: {named} is no {kind}; correct the path"
 
     def test_among_the_results(self, study: MicroStudy, runner: FastRunner) -> None:
         shutil.copyfile(study.folder / "own/ward.csv", study.folder / "results/micro/ward.csv")
@@ -175,7 +175,7 @@ class TestSharedData:
         if damage == "flipped":
             path.write_bytes(bytes([content[0] ^ 1]) + content[1:])
         assert MADE_AGAIN in last_line(study.run_snakemake(runner))
-        assert sum(run(study, runner).values()) == 1, "its raw files alone are made again"
+        assert sum(run(study, runner).values()) == 1, "only its raw files are rebuilt"
         assert path.read_bytes() == content
         assert study.results() == finished_micro.results()
 
@@ -238,7 +238,7 @@ class TestDates:
 
 
 class TestProducts:
-    """What was made and got lost or damaged is made again, and nothing else is."""
+    """What was made and got lost or damaged is rebuilt, and nothing else."""
 
     @pytest.mark.parametrize(
         "name",
@@ -274,7 +274,7 @@ class TestProducts:
         assert MADE_AGAIN in line
         verified = runner.python(study.folder, "workflow_scripts/verify.py", ["--cores", "1", "--configfile", STUDY])
         assert verified.returncode == 1
-        assert f"`make run CONFIG={STUDY}` makes it again" in verified.output
+        assert f"`make run CONFIG={STUDY}` rebuilds it" in verified.output
         assert sum(run(study, runner).values()) == 1
         assert path.read_bytes() == content
         assert study.results() == finished_micro.results()

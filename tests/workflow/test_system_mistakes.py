@@ -88,7 +88,7 @@ def test_folder_without_permission(micro: MicroStudy, folder: str, mode: int, ru
     (micro.folder / folder).chmod(0o700)
     assert ended.returncode == 1
     assert errors_in(ended.stdout + ended.stderr) == [
-        f"error: {named}: may not be read or written; mend its permissions or those of its folder, then run again"
+        f"error: {named}: may not be read or written; change its permissions or those of its folder, then run again"
     ]
 
 
@@ -96,8 +96,8 @@ def test_folder_without_permission(micro: MicroStudy, folder: str, mode: int, ru
 @pytest.mark.parametrize(
     ("what", "said"),
     [
-        ("file", "is a file or lies below one, expected a folder; move away what lies there, then run again"),
-        ("loop", "is a link that leads back to itself; mend the link"),
+        ("file", "is a file or lies below one, expected a folder; move away what is there, then run again"),
+        ("loop", "is a link that leads back to itself; fix the link"),
     ],
 )
 def test_results_that_are_no_folder(micro: MicroStudy, runner: FastRunner, program: str, what: str, said: str) -> None:

@@ -30,7 +30,7 @@ def artefacts(study: MicroStudy) -> list[Path]:
 def test_nothing_on_a_clean_study(finished_micro: MicroStudy, runner: FastRunner) -> None:
     result = verify(finished_micro, runner)
     assert result.returncode == 0, result.output
-    assert result.output.splitlines()[-1].endswith("every byte is what the config, the code and the files of now make")
+    assert result.output.splitlines()[-1].endswith("every byte matches the current config, code and files")
 
 
 def test_every_damage_is_found(finished_micro: MicroStudy, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,5 +64,5 @@ def test_the_line_names_the_artefact_and_what_heals_it(finished_micro: MicroStud
     path.write_bytes(content)
     assert result.returncode == 1
     name = path.relative_to(finished_micro.folder)
-    line = f"{name}: is damaged, its bytes are not those that were written; `make run CONFIG={STUDY}` makes it again"
+    line = f"{name}: is damaged, its bytes are not those that were written; `make run CONFIG={STUDY}` rebuilds it"
     assert line in result.output.splitlines()

@@ -21,7 +21,7 @@ def code_fingerprint(adapter: Path, extra_modules: Iterable[str] = ()) -> str:
     Parameters
     ----------
     adapter
-        The script; the library package lies beside it.
+        The script; the library package is next to it.
     extra_modules
         Dotted names of modules that the script loads by name; with ``:function`` behind, only what that function needs
         of its module counts.
@@ -165,7 +165,7 @@ def in_words(node: object) -> str:
 
 
 def _is_for_types(statement: ast.stmt) -> bool:
-    """Tell whether a statement is ``if TYPE_CHECKING:``, which never runs."""
+    """Return whether a statement is ``if TYPE_CHECKING:``, which never runs."""
     return (
         isinstance(statement, ast.If)
         and isinstance(statement.test, ast.Name)
@@ -175,7 +175,7 @@ def _is_for_types(statement: ast.stmt) -> bool:
 
 
 def _is_text(statement: ast.stmt) -> bool:
-    """Tell whether a statement is nothing but a string: a docstring, or one below an attribute."""
+    """Return whether a statement is nothing but a string: a docstring, or one below an attribute."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)

@@ -12,26 +12,26 @@ from ecgtransfer.errors import InputError, did_you_mean
 from ecgtransfer.placeholders import placeholder_of
 from ecgtransfer.system_errors import stop_if_it_may_pass
 
-MEND_PUBLISHED = "download the data set again"
+REMEDY_PUBLISHED = "download the data set again"
 """What to do about a broken table of a published data set."""
 
 SEPARATORS = ",;\t|"
-"""What may stand between cells; what it is in a table says its header."""
+"""Possible separators of cells; the header of a table shows which one it has."""
 
 _BLANK = string.whitespace + "\x1a\x1c\x1d\x1e\x1f\x85\xa0\u2007\u202f\u3000\u200b\u200c\u200d\u2060\ufeff"
-"""What is taken off both ends of a cell: blanks, and signs that nobody sees."""
-_SEPARATOR_SAID = re.compile(r"\ufeff?sep=(.)[\r\n]+")
+"""What is stripped from both ends of a cell: blanks, and invisible characters."""
+_SEPARATOR_LINE = re.compile(r"\ufeff?sep=(.)[\r\n]+")
 """A line before the header, for spreadsheets."""
 _BLOCK_BYTES = 1 << 20
 
 
 def read_rows(
-    path: Path, required: Collection[str], optional: Collection[str] = (), mend: str = MEND_PUBLISHED
+    path: Path, required: Collection[str], optional: Collection[str] = (), remedy: str = REMEDY_PUBLISHED
 ) -> Iterator[dict[str, str]]:
     """Return the rows of a CSV table with a header as text by column, blanks at both ends of a cell taken off.
 
-    A row that ends early has empty cells; an optional column that the table lacks is empty. Rows are read as they are
-    asked for, and quoted cells may hold line breaks. Cells are separated by the one of `SEPARATORS` that makes most
+    A row that ends early has empty cells; an optional column that the table lacks is empty. Rows are read when they are
+    requested, and quoted cells may hold line breaks. Cells are separated by the one of `SEPARATORS` that makes most
     names of the header. The text is UTF-8 or, with a byte order mark, UTF-16; a table that is neither is read as
     Windows-1252, the Latin-1 of most programs.
 
@@ -41,7 +41,7 @@ def read_rows(
         The table.
     required, optional
         The columns wanted; others are left out.
-    mend
+    remedy
         What the user can do if the table is broken, the end of the messages.
 
     Raises
@@ -50,35 +50,35 @@ def read_rows(
         If the table cannot be read, a required column is missing or a wanted one is there twice. The header is read at
         once, rows later.
     """
-    rows = _cells(path, mend)
+    rows = _cells(path, remedy)
     header = _names(rows)
     missing = [column for column in required if column not in header]
     if missing:
-        raise InputError(f"{path}: column {', '.join(missing)} missing{_hint(missing, header)}; {mend}")
+        raise InputError(f"{path}: column {', '.join(missing)} missing{_hint(missing, header)}; {remedy}")
     twice = [column for column in [*required, *optional] if header.count(column) > 1]
     if twice:
-        raise InputError(f"{path}: column {twice[0]} is there {header.count(twice[0])} times; {mend}")
+        raise InputError(f"{path}: column {twice[0]} is there {header.count(twice[0])} times; {remedy}")
     places = {column: header.index(column) for column in [*required, *optional] if column in header}
     blank = dict.fromkeys([*required, *optional], "")
     return (
         blank | {column: row[place].strip(_BLANK) for column, place in places.items() if place < len(row)}
-        for row in _of_width(rows, len(header), path, mend)
+        for row in _of_width(rows, len(header), path, remedy)
     )
 
 
-def _of_width(rows: Iterator[list[str]], width: int, path: Path, mend: str) -> Iterator[list[str]]:
+def _of_width(rows: Iterator[list[str]], width: int, path: Path, remedy: str) -> Iterator[list[str]]:
     """Yield the rows that are not blank; one with more cells than the header has its cells in the wrong columns."""
     for number, row in enumerate(rows, start=2):
         if any(map(str.strip, row[width:])):
             raise InputError(
                 f"{path}: row {number} has {len(row)} cells, the header {width}; put quotes around a cell that holds"
-                f" the separator, or {mend}"
+                f" the separator, or {remedy}"
             )
         if len(row) > 1 or (row and row[0].strip(_BLANK)):
             yield row
 
 
-def columns_of(path: Path, mend: str = MEND_PUBLISHED) -> list[str]:
+def columns_of(path: Path, remedy: str = REMEDY_PUBLISHED) -> list[str]:
     """Return the names in a table's header.
 
     Raises
@@ -86,7 +86,7 @@ def columns_of(path: Path, mend: str = MEND_PUBLISHED) -> list[str]:
     InputError
         If the table cannot be read.
     """
-    return _names(_cells(path, mend))
+    return _names(_cells(path, remedy))
 
 
 def _names(rows: Iterator[list[str]]) -> list[str]:
@@ -94,27 +94,27 @@ def _names(rows: Iterator[list[str]]) -> list[str]:
     return [" ".join(cell.strip().splitlines()) for cell in next(rows, [])]
 
 
-def _cells(path: Path, mend: str) -> Iterator[list[str]]:
+def _cells(path: Path, remedy: str) -> Iterator[list[str]]:
     n_read = 0
     try:
         with path.open(encoding=_encoding(path), newline="") as file:
-            said = _SEPARATOR_SAID.fullmatch(file.readline())
-            if not said:
+            declared = _SEPARATOR_LINE.fullmatch(file.readline())
+            if not declared:
                 file.seek(0)
                 separator = _separator(file.read(_BLOCK_BYTES))
                 file.seek(0)
             else:
-                separator = said[1]
+                separator = declared[1]
             for row in csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True):
                 n_read += 1
                 yield row
     except OSError as error:
         stop_if_it_may_pass(error, path)
-        raise InputError(f"{path}: cannot be read ({error.strerror}); {mend}") from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from error
     except ValueError as error:
-        raise InputError(f"{path}: cannot be read ({error}); {mend}") from error
+        raise InputError(f"{path}: cannot be read ({error}); {remedy}") from error
     except csv.Error as error:
-        raise InputError(f"{path}: row {n_read + 1} is not CSV ({_in_words(error)}); {mend}") from error
+        raise InputError(f"{path}: row {n_read + 1} is not CSV ({_in_words(error)}); {remedy}") from error
 
 
 def _encoding(path: Path) -> str:
@@ -123,7 +123,7 @@ def _encoding(path: Path) -> str:
     Raises
     ------
     InputError
-        If something else lies in place of the table.
+        If something else is in place of the table.
     ValueError
         If it is no text.
     """
@@ -164,7 +164,7 @@ def _separator(start: str) -> str:
 
 
 def _in_words(error: Exception) -> str:
-    """Return what is wrong with a row, in the words of one who looks at the table."""
+    """Return what is wrong with a row, in the words of someone looking at the table."""
     return "a quote is opened and never closed" if "unexpected end of data" in str(error) else str(error)
 
 

@@ -34,5 +34,5 @@ def read_table(path: str | os.PathLike[str] | TextIO, text: Collection[str] = TE
 
 
 def read_labels(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return a table of labels: ids are text, whatever its labels are called."""
+    """Return a table of labels: ids are text, whatever the names of its labels."""
     return read_table(path, IDS)

@@ -5,9 +5,9 @@ from difflib import get_close_matches
 
 
 class InputError(Exception):
-    """A mistake in the config or in the data that the user can mend.
+    """A mistake in the config or in the data that the user can fix.
 
-    The message is one line that says which file, which field, what was expected and what to do. Control characters,
+    The message is one line that states which file, which field, what was expected and what to do. Control characters,
     which broken files may bring in, are shown as escapes.
     """
 
@@ -16,7 +16,7 @@ class InputError(Exception):
 
 
 def printable(text: str) -> str:
-    """Return text with characters that show nothing, or turn what stands beside them, as escapes such as ``\\x00``."""
+    """Return text with characters that show nothing, or reverse the text next to them, as escapes such as ``\\x00``."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -19,7 +19,7 @@ def alike(name: str) -> str:
 
 
 def is_header(path: str) -> bool:
-    """Tell whether a file is a WFDB header by its name."""
+    """Return whether a file is a WFDB header by its name."""
     return path[-4:].lower() == ".hea"
 
 
@@ -29,7 +29,7 @@ def names_in(folder: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     NotJustNow
-        If it may be there, but the system does not let look just now.
+        If it may be there, but the system cannot check just now.
     """
     try:
         return {alike(name): name for name in sorted(os.listdir(folder), reverse=True)}  # noqa: PTH208
@@ -39,18 +39,18 @@ def names_in(folder: str | os.PathLike[str]) -> dict[str, str]:
 
 
 def is_file(path: Path) -> bool:
-    """Tell whether there is such a file, whatever the name. It raises as `names_in`.
+    """Return whether there is such a file, whatever the name. It raises as `names_in`.
 
     Raises
     ------
     PermissionError
-        If it lies where nobody may look: it is not missing for that.
+        If it is where nobody may look: that does not mean that it is missing.
     """
     return stat.S_ISREG(_mode(path))
 
 
 def is_folder(path: Path) -> bool:
-    """Tell whether there is such a folder, whatever the name; as `is_file`."""
+    """Return whether there is such a folder, whatever the name; as `is_file`."""
     return stat.S_ISDIR(_mode(path))
 
 

@@ -19,7 +19,7 @@ PROBE_BYTES = 1 << 16
 
 @contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary file beside `path` that is moved into place when the block ends without an error.
+    """Yield a temporary file next to `path` that is moved into place when the block ends without an error.
 
     It gets the mode that the umask gives, whatever the writer of the block sets. An error of writing names `path`.
     """

@@ -114,7 +114,7 @@ def hours_of(trainings: pd.DataFrame, study: Study, speeds: Mapping[str, float])
 
 
 def metadata_in(paths: Iterable[Path]) -> Iterator[dict[str, Any]]:
-    """Yield what past trainings say of themselves; files that are damaged are left out."""
+    """Yield what past trainings recorded; damaged files are left out."""
     for path in paths:
         try:
             metadata = json.loads(path.read_text(encoding="utf-8"))
@@ -130,7 +130,7 @@ def past_speeds(runs: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, str
     Parameters
     ----------
     runs
-        What ``run.json`` says of past trainings, the oldest first.
+        The ``run.json`` of past trainings, the oldest first.
     """
     rows = [
         (run["model"], run["device"], run["samples_per_second"] * run["flops_per_sample"])
@@ -146,7 +146,7 @@ def past_speeds(runs: Iterable[Mapping[str, Any]]) -> dict[str, tuple[float, str
 
 
 def mistake_in(printed: str) -> str:
-    """Return what of the output of a dry run that failed says why: lines that begin with an error, or the last ones."""
+    """Return the part of a failed dry run's output that tells why: lines that begin with an error, or the last ones."""
     lines = [line for line in printed.splitlines() if line.strip()]
     errors = [number for number, line in enumerate(lines) if line.startswith("error")]
     if errors:
@@ -155,7 +155,7 @@ def mistake_in(printed: str) -> str:
     if affected:
         missing = ", ".join(line.strip() for line in lines[affected[-1] + 1 :])
         return f"error: {missing}: no such file, and no rule makes it; bring it back"
-    return lines[-1] if lines else "error: Snakemake's dry run failed without a word"
+    return lines[-1] if lines else "error: Snakemake's dry run failed without a message"
 
 
 def plan_text(
@@ -168,7 +168,7 @@ def plan_text(
     study
         Its name.
     corpora
-        What each name of a corpus stands for.
+        What each name of a corpus means.
     data, trainings
         `data_table`, and `trainings_table` with the column ``hours``.
     origin
@@ -184,7 +184,7 @@ def plan_text(
             _as_text(trainings),
             f"{trainings['jobs'].sum():,} jobs with {trainings['trainings'].sum():,} trainings on one device at most:\n"
             f"{trainings['hours'].sum():,.2f} hours, {origin}; early stopping takes less.",
-            "Now to do, by Snakemake's dry run:",
+            "To do now, according to Snakemake's dry run:",
             _to_do(dry_run),
         ]
     )

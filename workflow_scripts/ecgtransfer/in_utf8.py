@@ -1,4 +1,4 @@
-"""Names of files and text are in UTF-8, whatever the language settings of the terminal say."""
+"""Names of files and text are in UTF-8, whatever the language settings of the terminal."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ _MODE = "PYTHONUTF8"
 
 
 def begin_in_utf8(started_in: Path | None) -> None:
-    """Return in a process that takes names of files for UTF-8: where this one does not, it starts anew in that mode.
+    """Return in a process that takes names of files for UTF-8: where this one does not, it restarts in that mode.
 
     Processes that it starts are in that mode, too. What the terminal cannot show is printed as escapes.
 
@@ -22,7 +22,7 @@ def begin_in_utf8(started_in: Path | None) -> None:
     Raises
     ------
     InputError
-        If it cannot start anew.
+        If it cannot restart.
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")

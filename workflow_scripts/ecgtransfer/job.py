@@ -58,7 +58,7 @@ class _LogFile(logging.FileHandler):
     """A log that is cut short where its disk is full, without a traceback for each line."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Let it pass: why the disk takes no more is said on the terminal."""
+        """Let it pass: why the disk takes no more is reported on the terminal."""
         if not isinstance(sys.exception(), OSError):
             super().handleError(record)
 
@@ -87,13 +87,13 @@ def _logged(log_path: str, rule: str) -> Iterator[None]:
 
 
 def _read_by(snakemake: Job, digests: Digests) -> dict[str, str | None]:
-    """Return the digest of each file that a job reads, those that stand in a manifest included."""
+    """Return the digest of each file that a job reads, including those listed in a manifest."""
     manifest = snakemake.input.get("manifest")
     unlike = digests.first_unlike(manifest, snakemake.params.folder) if manifest else None
     if unlike is not None:
         raise InputError(
             f"{snakemake.params.folder}/{unlike}: is missing or is not the file that {manifest} lists; "
-            "`make run` makes it again"
+            "`make run` rebuilds it"
         )
     return {str(path): digests.of(path) for path in snakemake.input}
 

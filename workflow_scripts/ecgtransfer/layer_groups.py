@@ -34,7 +34,7 @@ class LayerGroup:
     trained_from: int | None = 1
 
     def is_trained(self, epoch: int) -> bool:
-        """Tell whether the layers are trained in an epoch."""
+        """Return whether the layers are trained in an epoch."""
         return self.trained_from is not None and epoch >= self.trained_from
 
     def parameters(self, model: nn.Module) -> list[nn.Parameter]:
@@ -71,7 +71,7 @@ class TrainingPlan:
         return [(parameters, factor) for factor, parameters in by_factor.items()]
 
     def start_epoch(self, model: nn.Module, epoch: int) -> None:
-        """Put `model` into the state of training that an epoch begins with, whatever state it was in.
+        """Put `model` into the training state with which an epoch begins, whatever state it was in.
 
         Frozen layers are in evaluation mode: their batch normalisation keeps the statistics of the source, and their
         dropout drops nothing. They always lie below those that are trained, so no gradient passes through them.
@@ -87,7 +87,7 @@ class TrainingPlan:
                     parameter.grad = None  # of 0, it would still let the optimiser decay the weight
 
     def counts(self, model: nn.Module) -> dict[str, Any]:
-        """Return what ``run.json`` says: how many weights are trained and frozen, and the names of frozen layers.
+        """Return what goes into ``run.json``: how many weights are trained and frozen, and the names of frozen layers.
 
         The head of ``svm`` counts as trained: the support vector machines in its place have as many weights.
         """

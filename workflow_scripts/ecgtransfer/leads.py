@@ -17,7 +17,7 @@ _FURTHER_LEAD = re.compile(r"v?[xyz]|v[7-9]|v[1-9]r", re.IGNORECASE)
 
 
 class LeadColumns(NamedTuple):
-    """Where the twelve leads stand among the names of a file, in standard order."""
+    """Where the twelve leads are among the names of a file, in standard order."""
 
     columns: tuple[int, ...]
     """Position among the names, -1 for a lead that is not there."""
@@ -28,7 +28,7 @@ class LeadColumns(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def lead_columns(names: tuple[str, ...]) -> LeadColumns:
-    """Return where each of the twelve leads stands in `names`; a leading minus (``-aVR``) means the inverted lead.
+    """Return where each of the twelve leads is in `names`; a leading minus (``-aVR``) means the inverted lead.
 
     Case does not matter (``AVR``, ``avr``), nor does a prefix of ``MDC``, ``ECG`` and ``LEAD``, in this order, each
     followed by a blank or an underscore (``MDC_ECG_LEAD_I``, ``Lead I``).

@@ -69,17 +69,17 @@ def exclusive(path: Path, holder: str = "another download") -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX)
         except OSError as error:
             # Some network file systems have no locks, and most runs are alone.
-            logger.warning(f"{path}: no lock to be had here ({error}); run one at a time")
+            logger.warning(f"{path}: cannot be locked here ({error}); run one at a time")
         yield
 
 
 @contextmanager
 def shared(path: Path, wait: bool) -> Iterator[None]:
-    """Hold the lock file `path` beside others who share it while the block runs, where there are locks."""
+    """Hold the lock file `path`, shared with others, while the block runs, where there are locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | (0 if wait else fcntl.LOCK_NB))
         except OSError as error:
-            logger.info(f"{path}: no lock to be had here ({error})")
+            logger.info(f"{path}: cannot be locked here ({error})")
         yield

@@ -1,4 +1,4 @@
-"""What a data set gave and the study did not use, or could not take on trust: said on the terminal and on the page.
+"""What a data set gave and the study did not use, or could not trust: reported on the terminal and on the page.
 
 A notice is one sentence with its count, such as "the age of 3 of 75 recordings is not understood".
 """
@@ -18,7 +18,7 @@ COLUMNS = ["about", "notice"]
 
 
 def tell(about: str, notices: Iterable[str], path: str | os.PathLike[str]) -> None:
-    """Say notices on the terminal, as warnings, and write them as a table for the page, columns `COLUMNS`.
+    """Print notices on the terminal, as warnings, and write them as a table for the page, columns `COLUMNS`.
 
     Parameters
     ----------
@@ -29,10 +29,10 @@ def tell(about: str, notices: Iterable[str], path: str | os.PathLike[str]) -> No
     path
         The table to write.
     """
-    said = list(dict.fromkeys(printable(" ".join(notice.splitlines())) for notice in notices))
-    for notice in said:
+    distinct = list(dict.fromkeys(printable(" ".join(notice.splitlines())) for notice in notices))
+    for notice in distinct:
         logger.warning("%s: %s", about, notice)
-    write_csv(pd.DataFrame([(about, notice) for notice in said], columns=COLUMNS), path)
+    write_csv(pd.DataFrame([(about, notice) for notice in distinct], columns=COLUMNS), path)
 
 
 def read_notices(paths: Iterable[str | os.PathLike[str]]) -> list[str]:

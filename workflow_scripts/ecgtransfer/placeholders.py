@@ -1,4 +1,4 @@
-"""What may lie in place of a file: a pointer to it, a page of a web server, the file compressed, or nothing."""
+"""What may be in place of a file: a pointer to it, a page of a web server, the file compressed, or nothing."""
 
 import os
 
@@ -13,7 +13,7 @@ _XML = (b"<?xml", b"<error")
 
 
 def placeholder(path: str) -> str:
-    """Return what lies in place of a regular file that turned out to be unreadable, as `placeholder_of` does."""
+    """Return what is in place of a regular file that turned out to be unreadable, as `placeholder_of` does."""
     try:
         try:
             descriptor = os.open(path, _TO_READ)
@@ -28,7 +28,7 @@ def placeholder(path: str) -> str:
 
 
 def placeholder_of(content: bytes) -> str:
-    """Return what the beginning of a file shows to lie in its place and what to do about it; nothing if it may be data.
+    """Return what a file is instead of data, by its beginning, and what to do about it; nothing if it may be data.
 
     It is the end of a message that begins with the name of the file.
     """

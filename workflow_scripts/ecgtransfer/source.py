@@ -1,7 +1,7 @@
 """What a model is pre-trained on: a corpus, what is learnt from it, and on which labels; and the names made of that.
 
 A corpus is one data set (``georgia``), several joined (``georgia+ningbo``), a name of the config section ``corpora``
-that stands for some, or any of these with its labels dealt out anew at random (``georgia-shuffled``): the control, from
+that means some, or any of these with its labels randomly reassigned (``georgia-shuffled``): the control, from
 which nothing about the labels can be learnt. The name of a source can end in what is learnt from it in place of labels:
 ``-age`` or ``-intervals`` (regression), or ``-masked`` (self-supervised).
 """
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 
 LABELS = "labels"
-"""The task of a source whose name says none."""
+"""The task of a source whose name states none."""
 OTHER_TASKS = ("age", "intervals", "masked")
 _SHUFFLED_SUFFIX = "-shuffled"
 SUFFIXES = (_SHUFFLED_SUFFIX, *(f"-{task}" for task in OTHER_TASKS))
-"""What the names of data sets must not end in, as it says something of a corpus."""
+"""What the names of data sets must not end in, because it has a meaning for a corpus."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Source:
     task
         What is learnt: ``labels``, ``age``, ``intervals`` or ``masked``.
     shuffled
-        Whether its labels are dealt out anew at random.
+        Whether its labels are randomly reassigned.
     """
 
     joined: str
@@ -64,11 +64,11 @@ def _source_of(name: str) -> Source:
 
 
 PRETRAINING = r"|@[1-9][0-9]*"
-"""Pattern of what paths say of a pre-training's number: nothing of the first, then ``@1``, ``@2``, ..."""
+"""Pattern of a pre-training's number in paths: nothing for the first, then ``@1``, ``@2``, ..."""
 
 
 def pretraining_tag(number: int) -> str:
-    """Return what paths say of the number of a pre-training, counted from 0."""
+    """Return the number of a pre-training, counted from 0, as in paths."""
     return f"@{number}" if number else ""
 
 

@@ -11,12 +11,12 @@ from ecgtransfer.source import LABELS, Source
 
 
 def is_outside(study: Study, source: str) -> bool:
-    """Tell whether a source is weights from outside, which this study does not train."""
+    """Return whether a source is weights from outside, which this study does not train."""
     return source in study.outside_weights
 
 
 def datasets_behind(study: Study, source: str) -> list[str]:
-    """Return the data sets that a source has seen; of weights from outside, those that the config says."""
+    """Return the data sets that a source was trained on; of weights from outside, those that the config states."""
     if is_outside(study, source):
         return list(study.outside_weights[source].trained_on)
     return datasets_of(source, study.corpora)
@@ -111,7 +111,7 @@ def studied_datasets(study: Study) -> list[str]:
 
 
 def named_corpora(study: Study) -> dict[str, str]:
-    """Return what the names of the section ``corpora`` stand for that the study uses."""
+    """Return what the names of the section ``corpora`` that the study uses mean."""
     used = [name for corpus in corpora_of(study) for name in Source.of(corpus).joined.split(JOINED_BY)]
     return {name: study.corpora[name] for name in dict.fromkeys(used) if name in study.corpora}
 
@@ -123,7 +123,7 @@ def drawn_datasets(study: Study) -> list[str]:
 
 
 def learns_labels(study: Study, corpus: str) -> bool:
-    """Tell whether the labels of a corpus are learnt: not if it only serves as a source for another task."""
+    """Return whether the labels of a corpus are learnt: not if it only serves as a source for another task."""
     tasks = {Source.of(source).task for source in trained_sources(study) if Source.of(source).corpus == corpus}
     return corpus in study.transfer.targets or LABELS in tasks
 
@@ -141,7 +141,7 @@ def samples_per_lead(study: Study) -> int:
 
 
 def patients_unknown(entry: Mapping[str, Any]) -> bool:
-    """Tell whether an entry of config/datasets.yaml says that its patients are not published."""
+    """Return whether an entry of config/datasets.yaml says that its patients are not published."""
     return str(entry["patients"]).startswith("not published")
 
 

@@ -9,28 +9,28 @@ from contextlib import contextmanager
 
 from ecgtransfer.errors import InputError, printable
 
-_FREE = "free some of it, or make the folder a link to another disk, then run again: what is whole is kept"
-_MEND = "mend its permissions or those of its folder, then run again"
-_OTHER_KIND = "move away what lies there, then run again"
-_NETWORK = "see that the disk is there and mounted, then run again"
+_FREE = "free some of it, or make the folder a link to another disk, then run again: finished files are kept"
+_REMEDY = "change its permissions or those of its folder, then run again"
+_OTHER_KIND = "move away what is there, then run again"
+_NETWORK = "check that the disk is present and mounted, then run again"
 _WHAT_AND_REMEDY = {
     errno.ENOSPC: ("the disk is full", _FREE),
     errno.EDQUOT: ("your share (quota) of the disk is used up", _FREE),
     errno.EFBIG: ("would be larger than `ulimit -f` or the disk allows", "raise the limit, then run again"),
     errno.EROFS: ("the disk is read-only", "make it writable, or work in another folder"),
-    errno.EACCES: ("may not be read or written", _MEND),
-    errno.EPERM: ("may not be changed", _MEND),
+    errno.EACCES: ("may not be read or written", _REMEDY),
+    errno.EPERM: ("may not be changed", _REMEDY),
     errno.EISDIR: ("is a folder, expected a file", _OTHER_KIND),
     errno.ENOTDIR: ("is a file or lies below one, expected a folder", _OTHER_KIND),
-    errno.EEXIST: ("is there already and is no folder", _OTHER_KIND),
+    errno.EEXIST: ("already exists and is not a folder", _OTHER_KIND),
     errno.ENOTEMPTY: ("is a folder with files, expected a file", _OTHER_KIND),
     errno.ENAMETOOLONG: ("the name is too long for this disk", "choose shorter names or another folder"),
-    errno.ELOOP: ("is a link that leads back to itself", "mend the link"),
+    errno.ELOOP: ("is a link that leads back to itself", "fix the link"),
     errno.EMFILE: ("too many files are open", "raise `ulimit -n`, or use fewer cores"),
     errno.ENFILE: ("too many files are open on this machine", "end other work, or use fewer cores"),
     errno.EAGAIN: ("no further process can be started", "raise `ulimit -u`, end other work, or use fewer cores"),
     errno.ENOMEM: ("there is too little memory", "end other work, use fewer cores or a larger machine"),
-    errno.EIO: ("the disk does not read or write it", "see whether the disk is damaged or gone, then run again"),
+    errno.EIO: ("the disk failed to read or write it", "check whether the disk is damaged or gone, then run again"),
     errno.ESTALE: ("is no longer there on its network disk", _NETWORK),
     errno.ENOTCONN: ("its network disk does not answer", _NETWORK),
     errno.ETIMEDOUT: ("its network disk does not answer", _NETWORK),
@@ -42,18 +42,18 @@ _MAY_PASS = {
     errno.ENFILE, errno.ENOMEM,
 }  # fmt: skip
 _OF_READING = {
-    errno.EAGAIN: ("another program has locked it", "end that program, then run again"),
-    errno.EBUSY: ("another program uses it", "end that program, then run again"),
-    errno.ENOLCK: ("its disk has no locks to give", "run again"),
+    errno.EAGAIN: ("another program has locked it", "close that program, then run again"),
+    errno.EBUSY: ("another program uses it", "close that program, then run again"),
+    errno.ENOLCK: ("its disk does not support locks", "run again"),
 }
 """What means something else, or nothing, where a file is not read."""
 _NO_LOCK_OF_HDF5 = "unable to lock file"
 _OF_HDF5 = {
     errno.EAGAIN: (
         "another program has it open for writing",
-        "end that program, or set HDF5_USE_FILE_LOCKING=FALSE, then run again",
+        "close that program, or set HDF5_USE_FILE_LOCKING=FALSE, then run again",
     ),
-    errno.ENOLCK: ("its disk has no locks to give", "set HDF5_USE_FILE_LOCKING=FALSE, then run again"),
+    errno.ENOLCK: ("its disk does not support locks", "set HDF5_USE_FILE_LOCKING=FALSE, then run again"),
 }
 _OF_WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _WRITTEN_IN_PART = re.compile(r"\d+ requested and \d+ written")
@@ -63,7 +63,7 @@ _NUMBER_IN_TEXT = re.compile(r"\(os error (\d+)\)|\[Errno (\d+)\]")
 
 
 class NotJustNow(OSError):
-    """A file cannot be read just now, which says nothing about the file: the job must end, to be run again.
+    """A file cannot be read just now, which tells nothing about the file: the job must end, to be run again.
 
     It is no `InputError`, so that whoever rejects a recording for such an error does not go on without this one.
     """
@@ -94,7 +94,7 @@ def stop_if_it_may_pass(error: BaseException, path: str | os.PathLike[str]) -> N
 
 
 def in_words(error: BaseException, near: str | os.PathLike[str]) -> str | None:
-    """Return one line on an error of the operating system, or None if it is none that a user can mend.
+    """Return one line on an error of the operating system, or None if it is none that a user can fix.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def in_words(error: BaseException, near: str | os.PathLike[str]) -> str | None:
 
 @contextmanager
 def named(target: str | os.PathLike[str], written: str | os.PathLike[str]) -> Iterator[None]:
-    """Let errors of the block that come from writing the file `written` name `target`, for which it stands."""
+    """Let errors of the block that come from writing the file `written` name `target`, which it replaces."""
     try:
         yield
     except InputError:
@@ -131,7 +131,7 @@ def named(target: str | os.PathLike[str], written: str | os.PathLike[str]) -> It
 
 
 @contextmanager
-def said_in_one_line(near: str | os.PathLike[str] = ".") -> Iterator[None]:
+def reported_in_one_line(near: str | os.PathLike[str] = ".") -> Iterator[None]:
     """End the process with status 1 and one line on a mistake of the user, or where the system refuses something."""
     try:
         yield
@@ -140,7 +140,7 @@ def said_in_one_line(near: str | os.PathLike[str] = ".") -> Iterator[None]:
     except (OSError, MemoryError) as error:
         line = in_words(error, near)
         if line is None and isinstance(error, OSError) and error.filename:
-            line = f"{os.fsdecode(error.filename)}: {error.strerror}; mend what is there"
+            line = f"{os.fsdecode(error.filename)}: {error.strerror}; check what is there"
         if line is None:
             raise
         sys.exit(f"error: {line}")

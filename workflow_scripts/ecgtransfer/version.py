@@ -1,4 +1,4 @@
-"""The version of the workflow. It stands in a file of text beside this one: a new version is no new code, and trains
+"""The version of the workflow. It is in a text file next to this one: a new version is no new code, and trains
 nothing again.
 """
 

@@ -62,7 +62,7 @@ def test_unpacked_whole_and_remembered(tmp_path, name, below):
     assert not (tmp_path / below / name).exists()
     there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
     assert there == {*expected, f"{below}{name}.unpacked.json"}
-    # The note stands as long as the archive is that one and its members are whole.
+    # The note is valid as long as the archive is the same and its members are whole.
     assert unpacked(archive, tmp_path) == expected
     assert unpacked(Published(archive.path, "0" * 32, "md5"), tmp_path) is None
     damaged = tmp_path / below / "records/a.h5"

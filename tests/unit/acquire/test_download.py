@@ -1,4 +1,4 @@
-"""Downloads from a real server on the loopback interface, and from folders: what is fetched and what is said of it."""
+"""Downloads from a real server on the loopback interface, and from folders: what is fetched and reported."""
 
 import fcntl
 import hashlib
@@ -79,7 +79,7 @@ def test_host_that_tells_no_sizes_is_said_to(server, fetch, caplog):
     server.tells_sizes = False
     with caplog.at_level(logging.INFO):
         assert_whole(fetch.folder, fetch())
-    assert "7 of 7 files are to be fetched; this host does not tell their sizes" in caplog.text
+    assert "7 of 7 files are to be fetched; this host does not report their sizes" in caplog.text
 
 
 def test_too_little_room_is_said_before_anything_is_fetched(server, fetch, monkeypatch):
@@ -108,7 +108,7 @@ def test_fewer_records_than_asked_for_is_a_warning(server, fetch, caplog, limit,
     assert_whole(fetch.folder, table, [path for path in WANTED if not path.startswith("data/b")])
     warnings = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert len(warnings) == 1
-    assert f"serves 2 records, {asked} were asked for; 1 entries of RECORDS are not in SHA256SUMS.txt" in warnings[0]
+    assert f"serves 2 records, {asked} were requested; 1 entries of RECORDS are not in SHA256SUMS.txt" in warnings[0]
 
 
 @pytest.mark.parametrize("unlisted", [(), ("RECORDS", "training/x/g1/RECORDS")])

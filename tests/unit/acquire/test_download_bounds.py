@@ -1,4 +1,4 @@
-"""Servers that say nothing or too much, and lists with names that no folder can hold: said, bounded, refused."""
+"""Servers that send nothing or too much, and lists with names that no folder can hold: reported, bounded, refused."""
 
 import json
 import logging
@@ -43,14 +43,14 @@ def test_server_that_never_answers_is_said_within_30_seconds(server, fetch, monk
     server.faults[path] = ["silent"]
 
     def hang_up(record):  # the server is silent until the log says so
-        if "waiting: nothing has come for" in record.getMessage():
+        if "waiting: nothing received for" in record.getMessage():
             server.go_on.set()
         return True
 
     monkeypatch.setattr(caplog.handler, "filters", [hang_up])
     with caplog.at_level(logging.INFO, "ecgtransfer"):
         assert_whole(fetch.folder, fetch())
-    waiting = next(line for line in lines_of(caplog, logging.INFO) if "waiting: nothing has come for" in line)
+    waiting = next(line for line in lines_of(caplog, logging.INFO) if "waiting: nothing received for" in line)
     assert waiting.startswith(f"{server.url}/{ROOT}/{'' if path == BIG else path}: ")
     assert fetch.waits == [1]
 
@@ -74,7 +74,7 @@ def test_server_that_never_tells_a_size_is_asked_only_once_by_each_stream(server
     with caplog.at_level(logging.INFO, "ecgtransfer"):
         assert_whole(fetch.folder, fetch(streams=2))
     assert server.n_sizes_asked <= 2
-    assert "this host does not tell their sizes" in caplog.text
+    assert "this host does not report their sizes" in caplog.text
 
 
 @pytest.mark.parametrize("fault", ["endless", "endless chunks"])
@@ -154,7 +154,7 @@ def test_long_name_of_a_file_that_nobody_wants_is_no_matter(server, fetch):
 
 def test_name_of_no_characters_is_refused(server, fetch):
     list_on_zenodo(server, name="\ud800.csv")
-    with pytest.raises(InputError, match=r"'\\ud800\.csv' is no name of a file"):
+    with pytest.raises(InputError, match=r"'\\ud800\.csv' is not a file name"):
         fetch_listed(server, fetch, tables=[])
 
 

@@ -38,7 +38,7 @@ def starts_of(server):
 
 
 def note(part, server, content):
-    """Write beside a partial file what a download would have."""
+    """Write next to a partial file what a download would have."""
     part.with_name(part.name + ".from").write_text(
         f"{server.url}/{ROOT}/{BIG}\n{next(iter(server.versions(content).values()))}\n"
     )

@@ -197,20 +197,20 @@ def test_none_of_the_files(folder: Path) -> None:
         return str(caught.value)
 
     table = folder.parent / "table.csv"
-    mend = "mend `folder`, `table` or the column of files in the section `own`"
-    assert told() == f"{table}: has no row, expected one per recording; mend the table"
+    remedy = "fix `folder`, `table` or the column of files in the section `own`"
+    assert told() == f"{table}: has no rows, expected one per recording; fix the table"
     assert told("/elsewhere/1.npy", "/elsewhere/2.npy") == (
         f"{folder}: none of the 2 rows of {table} names a file, the first: file '/elsewhere/1.npy' is not a path within"
-        f" the folder of the data set; {mend}"
+        f" the folder of the data set; {remedy}"
     )
     assert told("2.npy", "x\\3", "C:\\4.npy") == (
         f"{folder}: none of the 2 files that {table} names is there, the first is '2.npy'; rows that name no file: 1,"
         " the first: file 'C:\\\\4.npy' is a path of another computer; write it relative to the folder of the data set;"
-        f" {mend}"
+        f" {remedy}"
     )
     assert told("hospital/x/1.npy") == (
         f"{folder}: none of the 1 files that {table} names is there, the first is 'hospital/x/1.npy', which is there as"
-        f" seen from {folder.parent}; {mend}"
+        f" seen from {folder.parent}; {remedy}"
     )
 
 

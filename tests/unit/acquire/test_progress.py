@@ -1,4 +1,4 @@
-"""What is said of a download that is under way."""
+"""What is reported about a download in progress."""
 
 import io
 import logging

@@ -15,7 +15,7 @@ from ecgtransfer.acquire.simulate import LAYOUTS, SNOMED_CODES
 from ecgtransfer.config.consistency import read_study
 from ecgtransfer.config.data import Diagnosis, Simulated
 from ecgtransfer.config.study import Study
-from ecgtransfer.config.tables import json_schema, keys_of, said_in, with_tables
+from ecgtransfer.config.tables import json_schema, keys_of, reruns_in, with_tables
 from ecgtransfer.study import leaks
 from ecgtransfer.train.registry import REGISTRY
 
@@ -34,8 +34,8 @@ def test_every_key_is_described() -> None:
 
 def test_readme_is_up_to_date() -> None:
     """`make docs` writes it; the column "reruns" is tested in tests/workflow/test_reruns_column.py."""
-    assert set(said_in(README)) == {path for path, key in KEYS.items() if not key.taken_over}
-    assert with_tables(README, OWN_CHOICES, said_in(README)) == README
+    assert set(reruns_in(README)) == {path for path, key in KEYS.items() if not key.taken_over}
+    assert with_tables(README, OWN_CHOICES, reruns_in(README)) == README
 
 
 def test_schema_for_editors_is_up_to_date() -> None:

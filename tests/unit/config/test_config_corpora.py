@@ -30,7 +30,7 @@ def test_a_corpus_may_have_a_name() -> None:
         ({"two": "georgia+nigbo"}, "`corpora.two`: 'nigbo' is neither in config/datasets.yaml nor in `simulate` or"),
         ({"two": "georgia-shuffled"}, "`corpora.two`: 'georgia-shuffled' is neither in config/datasets.yaml"),
         ({"two": "georgia+georgia"}, "`corpora.two` names a data set twice"),
-        ({"two": "georgia+ludb", "three": "two+ningbo"}, "`corpora.three`: 'two' is a name of this section, too"),
+        ({"two": "georgia+ludb", "three": "two+ningbo"}, "`corpora.three`: 'two' is itself a name of this section"),
         ({"two": "georgia+"}, "`corpora.two` is 'georgia+', expected data sets with + between, such as georgia+ningbo"),
         ({"two": ["georgia", "ningbo"]}, "`corpora.two` is ['georgia', 'ningbo'], expected text"),
         ({"a+b": "georgia+ningbo"}, "a key of `corpora` is 'a+b', expected letters, digits"),

@@ -15,7 +15,7 @@ from ecgtransfer.source import SUFFIXES
 NUMBER, TRUTH, DATE = (
     f"YAML reads it as {kind}: put it in quotes, as you wrote it" for kind in ("a number", "yes or no", "a date")
 )
-NOTHING = "nothing stands there, or a word that YAML reads as nothing: put it in quotes"
+NOTHING = "it is empty, or a word that YAML reads as null: put it in quotes"
 
 
 def test_unknown_key_is_named_with_the_one_that_was_meant() -> None:
@@ -192,8 +192,8 @@ def test_nobody_validates_if_so_said() -> None:
     named = set_to("splits/by", "site"), set_to("splits/test_groups", ["north"])
     assert mistakes_of(*named, set_to("splits/valid_folds", [])) == []
     assert mistakes_of(*named) == [
-        "`splits.valid_groups` is empty; with named groups, name those that validate, or set `splits.valid_folds` to []"
-        " if nobody is to"
+        "`splits.valid_groups` is empty; with named groups, name those for validation, or set `splits.valid_folds` to"
+        " [] for no validation"
     ]
 
 
@@ -202,10 +202,10 @@ def test_roles_by_record() -> None:
     assert mistakes_of(by_record, share) == []
     assert mistakes_of(by_record, share, folds(3, [9], [9])) == []  # folds mean nothing then
     assert mistakes_of(by_record) == [
-        "`splits.test_share` is null; say which share of the records tests, 0.33 for instance"
+        "`splits.test_share` is null; state the share of the records for testing, such as 0.33"
     ]
     assert mistakes_of(share) == [
-        "`splits.test_share` is of `splits.by: record` alone; set it to null, folds or groups say who tests"
+        "`splits.test_share` is only for `splits.by: record`; set it to null, folds or groups decide here"
     ]
     assert mistakes_of(by_record, set_to("splits/test_share", 1)) == [
         "`splits.test_share` is 1, expected more than 0 and less than 1"
@@ -218,7 +218,7 @@ def test_only_a_leaky_study_is_laid_beside_a_clean_one() -> None:
     beside = set_to("compare/beside", "clean")
     assert mistakes_of(beside, set_to("splits/valid_folds", [])) == []
     assert mistakes_of(beside) == [
-        "`compare.beside` lays a clean study beside a leaky one, and nothing leaks in this one; set it to null"
+        "`compare.beside` compares a leaky study with a clean one, and this one is not leaky; set it to null"
     ]
     assert mistakes_of(set_to("compare/beside", "default")) == [
         "`compare.beside`: 'default' is this study; name another one, or set it to null"

@@ -53,7 +53,7 @@ def test_a_source_can_say_what_is_learnt_from_it() -> None:
     (mistake,) = mistakes_of(set_to("transfer/sources", ["georgia-masekd"]))
     assert mistake.startswith("`transfer.sources`: 'georgia-masekd' is neither in config/datasets.yaml")
     assert mistakes_of(set_to("transfer/targets", ["ptb-xl-age"])) == [
-        "`transfer.targets`: 'ptb-xl-age' says what to pre-train for, which only a source can"
+        "`transfer.targets`: 'ptb-xl-age' names a task to pre-train on, which only a source can have"
     ]
 
 
@@ -63,8 +63,8 @@ def test_a_source_can_say_what_is_learnt_from_it() -> None:
 def test_suffixes_are_not_combined(corpus: str) -> None:
     for place in ("sources", "targets"):
         assert mistakes_of(set_to(f"transfer/{place}", [corpus])) == [
-            f"`transfer.{place}`: '{corpus}' can end in one of -shuffled, -age, -intervals, -masked, and have none of"
-            " them before"
+            f"`transfer.{place}`: '{corpus}' can end in one of -shuffled, -age, -intervals, -masked, and contain none"
+            " of them elsewhere"
         ]
 
 
@@ -87,7 +87,8 @@ def test_options_of_models() -> None:
 def test_a_model_that_is_told_the_age_cannot_learn_to_tell_it() -> None:
     told, asked = set_to("models/gru/age_sex", True), set_to("transfer/sources", ["sim-hospital-age"])
     assert mistakes_of(told, asked) == [
-        "`models.gru.age_sex` would tell the model what 'sim-hospital-age' asks of it; leave out one of both"
+        "`models.gru.age_sex` would give the model the answer that 'sim-hospital-age' trains it to predict; leave out"
+        " one of the two"
     ]
     assert mistakes_of(told) == mistakes_of(asked) == []
     assert mistakes_of(told, asked, set_to("transfer/models", ["resnet1d18"])) == []

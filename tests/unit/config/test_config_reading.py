@@ -23,9 +23,9 @@ BROKEN = {
     "control": (b"study: a\x01\n", "is not YAML ("),
     "latin-1": ("study: Böblingen\n".encode("latin-1"), "is not in UTF-8 (byte 9); save it in this encoding"),
     "utf-16": ("study: mine\n".encode("utf-16"), "is not in UTF-8 (byte 1); save it in this encoding"),
-    "date": (b"study: 2024-13-45\n", "is not YAML (month must be in 1..12); mend it, or put the value in quotes"),
-    "deep": (b"study: " + b"[" * 100_000, "holds itself, or section in section without end"),
-    "itself": (b"own: &a\n  b: *a\n", "holds itself, or section in section without end"),
+    "date": (b"study: 2024-13-45\n", "is not YAML (month must be in 1..12); fix it, or put the value in quotes"),
+    "deep": (b"study: " + b"[" * 100_000, "contains itself, or is nested without end"),
+    "itself": (b"own: &a\n  b: *a\n", "contains itself, or is nested without end"),
 }
 
 

@@ -108,7 +108,7 @@ def test_what_yaml_takes_for_something_else_is_to_be_quoted(place: tuple[str, ..
 def test_what_yaml_takes_for_nothing_is_to_be_quoted(place: tuple[str, ...], written: str) -> None:
     (mistake,) = mistakes_of(with_entries, at(place, written))
     assert mistake.startswith(f"`{key_of(place)}` is None, expected text")
-    assert mistake.endswith("; nothing stands there, or a word that YAML reads as nothing: put it in quotes")
+    assert mistake.endswith("; it is empty, or a word that YAML reads as null: put it in quotes")
 
 
 def test_sites_of_every_spelling_are_told_at_once() -> None:
@@ -135,6 +135,6 @@ def test_names_are_text(section: str, written: str) -> None:
 def test_a_separator_that_yaml_takes_for_a_sign_of_its_own() -> None:
     (mistake,) = mistakes_of(with_entries, at(("own", "*", "label_separator"), "|"))
     assert mistake == (
-        "`own.ours.label_separator` is '', expected at least one character; put in quotes what is a sign of YAML"
+        "`own.ours.label_separator` is '', expected at least one character; put signs that YAML interprets in quotes"
     )
     assert mistakes_of(with_entries, at(("own", "*", "label_separator"), "'|'")) == []

@@ -1,4 +1,4 @@
-"""A key that stands twice would be lost without a word."""
+"""A key that occurs twice would be lost silently."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ CONFIG = Path(__file__).parents[3] / "config"
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("a: 1\nb: 2\na: 3\n", ["line 3: `a` stands in line 1, too; keep one of them"]),
-        ("s: {a: 1, b: 2, a: 1}\n", ["line 1: `s.a` stands in line 1, too; keep one of them"]),
-        ("s:\n  a: 1\n  t:\n    c: 1\n    'c': 2\n", ["line 5: `s.t.c` stands in line 4, too; keep one of them"]),
-        ("l:\n- {a: 1, a: 2}\n", ["line 2: `l.a` stands in line 2, too; keep one of them"]),
-        ("x: &x {a: 1, a: 2}\ny: *x\n", ["line 1: `x.a` stands in line 1, too; keep one of them"]),
-        ("a: 1\nb: 1\na: 2\nb: 2\n", ["line 3: `a` stands in line 1", "line 4: `b` stands in line 2"]),
+        ("a: 1\nb: 2\na: 3\n", ["line 3: `a` is also in line 1; keep one of them"]),
+        ("s: {a: 1, b: 2, a: 1}\n", ["line 1: `s.a` is also in line 1; keep one of them"]),
+        ("s:\n  a: 1\n  t:\n    c: 1\n    'c': 2\n", ["line 5: `s.t.c` is also in line 4; keep one of them"]),
+        ("l:\n- {a: 1, a: 2}\n", ["line 2: `l.a` is also in line 2; keep one of them"]),
+        ("x: &x {a: 1, a: 2}\ny: *x\n", ["line 1: `x.a` is also in line 1; keep one of them"]),
+        ("a: 1\nb: 1\na: 2\nb: 2\n", ["line 3: `a` is also in line 1", "line 4: `b` is also in line 2"]),
     ],
 )
 def test_a_key_that_stands_twice_is_told_with_both_lines(tmp_path: Path, text: str, found: list[str]) -> None:

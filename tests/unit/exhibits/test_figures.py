@@ -1,4 +1,4 @@
-"""Figures: the numbers of a table stand where they should."""
+"""Figures: the numbers of a table are drawn where they should be."""
 
 import itertools
 import textwrap

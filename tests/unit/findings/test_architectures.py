@@ -12,7 +12,7 @@ from ecgtransfer.findings.architectures import ARCHITECTURE_COLUMNS, SHARE_COLUM
 N_RESAMPLES, CONFIDENCE, SEED = 400, 0.95, 3
 FAMILIES = {"resnet": "convolutional", "inception": "convolutional", "gru": "recurrent", "lstm": "recurrent"}
 FAMILIES |= {"gru-pooled": "recurrent", "s4d": "state space"}
-HEADS = {"gru": {"head": "flatten"}, "gru-pooled": {"of": "gru", "head": "pool"}}  # of lstm nothing is said
+HEADS = {"gru": {"head": "flatten"}, "gru-pooled": {"of": "gru", "head": "pool"}}  # lstm is not listed
 SHARES = {
     "resnet": 0.99,
     "inception": 0.97,

@@ -15,7 +15,7 @@ N_RESAMPLES, CONFIDENCE, MARGIN, SEED = 400, 0.95, 0.01, 3
 def run(arm, values, noise, fraction=0.1, target="ptbxl", model="gru", n_train=None):
     """A run whose macro metrics on the test set are `values` (R,), and `values` plus `noise` (B,) on the resamples."""
     values = np.asarray(values, dtype=float)
-    # Rows from scratch stand in reverse order, and label rows beside them must not be taken for macro rows.
+    # Rows from scratch are in reverse order, and label rows next to them must not be taken for macro rows.
     rows = [
         {"replicate": replicate, "label": label, "metric": metric, "value": values[replicate] if macro else 0.0}
         for replicate in range(len(values))[:: -1 if arm == "scratch" else 1]

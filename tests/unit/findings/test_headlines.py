@@ -13,7 +13,7 @@ NOISE = np.random.default_rng(1).normal(scale=0.02, size=(4, N_RESAMPLES))
 
 
 def study():
-    """Two models, of which gru has two sources and lstm one; a control and another method beside."""
+    """Two models, of which gru has two sources and lstm one; a control and another method in addition."""
     return [
         run("scratch", [0.6, 0.7], NOISE[0]),
         run("finetune-a", [0.7, 0.7], NOISE[1]),

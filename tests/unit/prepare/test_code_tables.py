@@ -1,4 +1,4 @@
-"""The workflow's own tables of codes: read as they stand, and one clear line where one is broken."""
+"""The workflow's own tables of codes: read as they are, and one clear line where one is broken."""
 
 import csv
 from pathlib import Path
@@ -9,7 +9,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.code_tables import read_code_table, read_rewards, read_translation
 
 LABELS = Path(__file__).parents[3] / "config/labels"
-MEND = "mend the table, or bring it back with `git checkout`"
+REMEDY = "fix the table, or bring it back with `git checkout`"
 NAMES = ["snomed_ct", "abbreviation"]
 
 
@@ -33,11 +33,11 @@ def test_tables_of_the_workflow_are_read_as_they_stand():
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"snomed_ct,abbreviation\n", "holds no row; "),
+        (b"snomed_ct,abbreviation\n", "has no rows; "),
         (b"hello\n1\n", "column snomed_ct, abbreviation missing, found hello; "),
         (b"snomed_ct,abbreviation\n1,AF\n,LVH\n", "row 3 has no snomed_ct; "),
         (b"snomed_ct,abbreviation\n1,AF\n2,\n", "row 3 has no abbreviation; "),
-        (b"snomed_ct,abbreviation\n1,AF\n2,B\n1,LVH\n", "'1' stands there twice in column snomed_ct; "),
+        (b"snomed_ct,abbreviation\n1,AF\n2,B\n1,LVH\n", "'1' occurs twice in column snomed_ct; "),
         (b'snomed_ct,abbreviation\n1,"AF', "row 2 is not CSV ("),
         (bytes(range(256)), "cannot be read ("),
     ],
@@ -48,7 +48,7 @@ def test_broken_table_is_one_line(tmp_path, content, said):
     with pytest.raises(InputError) as raised:
         read_code_table(path, NAMES)
     line = str(raised.value)
-    assert line.startswith(f"{path}: {said}") and line.endswith(f"; {MEND}") and "\n" not in line
+    assert line.startswith(f"{path}: {said}") and line.endswith(f"; {REMEDY}") and "\n" not in line
 
 
 def test_emptied_table_is_one_line(tmp_path):
@@ -66,5 +66,5 @@ def test_table_that_may_be_empty(tmp_path):
 
 def test_reward_that_is_no_number(tmp_path):
     (tmp_path / "rewards.csv").write_text("label,AF,SR\nAF,1,0\nSR,many,1\n")
-    with pytest.raises(InputError, match=rf"rewards\.csv: holds something that is no number \(.*'many'.*\); {MEND}$"):
+    with pytest.raises(InputError, match=rf"rewards\.csv: .* that is not a number \(.*'many'.*\); {REMEDY}$"):
         read_rewards(tmp_path / "rewards.csv")

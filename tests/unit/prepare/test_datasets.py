@@ -41,7 +41,7 @@ def test_counts_add_up() -> None:
     assert DATASETS["ptb-xl-1.0.1"]["n_records"] == DATASETS["ptb-xl-challenge"]["n_records"] == 21_837
 
 
-@pytest.mark.skipif(not REFERENCE.is_file(), reason="no labels of the Challenge beside the repository")
+@pytest.mark.skipif(not REFERENCE.is_file(), reason="no labels of the Challenge next to the repository")
 def test_counts_of_the_challenge_2020_sets() -> None:
     records = [line.split(",")[0] for line in REFERENCE.read_text().split()]
     of_set = {"A": "cpsc2018", "Q": "cpsc2018-extra", "I": "incart", "S": "ptb-challenge", "H": "ptb-xl-challenge",

@@ -17,7 +17,7 @@ import pytest
 from broken_files import KINDS
 
 SLOWEST_S = 5
-ADDRESS_SPACE = 1 << 29  # beside what the interpreter and its packages take
+ADDRESS_SPACE = 1 << 29  # in addition to what the interpreter and its packages take
 LARGEST_GROWTH_KB = 100_000
 
 

@@ -10,10 +10,10 @@ from ecgtransfer.prepare.gains import (
     EXPLAINS,
     FITS,
     common_gain,
+    correction_factors,
     gain_of,
     gain_ratios,
     implausible,
-    mending_factors,
     misfit_of_gains,
     nearly_common_gain,
 )
@@ -47,14 +47,14 @@ class TestAmplitude:
         [(0.13, 4880.0, 4.88), (4.6, 200.0, 0.2), (0.13, 1000.0, NAN), (0.13, NAN, NAN), (0.13, 200.0, NAN)],
     )
     def test_a_gain_that_explains_the_amplitude(self, ratio: float, gain: float, factor: float) -> None:
-        factors = mending_factors(np.array([gain, 1000, 1000]), np.array([ratio, 1, 0.1]), 4.0)
+        factors = correction_factors(np.array([gain, 1000, 1000]), np.array([ratio, 1, 0.1]), 4.0)
         np.testing.assert_array_equal(factors, [factor, NAN, NAN])
-        assert np.isnan(mending_factors(np.array([gain, 1000, 900]), np.array([ratio, 1, 1]), 4.0)).all()
+        assert np.isnan(correction_factors(np.array([gain, 1000, 900]), np.array([ratio, 1, 1]), 4.0)).all()
 
-    def test_a_wrong_gain_is_mended_where_the_amplitude_alone_would_pass(self) -> None:
+    def test_a_wrong_gain_is_corrected_where_the_amplitude_alone_would_pass(self) -> None:
         gains, ratios = np.full(40, 1000.0), np.ones(40)
         gains[:2], ratios[:2] = (4880, 200), (0.5, 1.1)
-        factors = mending_factors(gains, ratios, 4.0)
+        factors = correction_factors(gains, ratios, 4.0)
         assert np.flatnonzero(factors > 0).tolist() == [0]
         assert factors[0] == 4.88
 

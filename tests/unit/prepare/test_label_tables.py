@@ -185,7 +185,7 @@ class TestNorm:
 
 
 class TestPtbXl:
-    """71 statements, told apart by their codes."""
+    """71 statements, distinguished by their codes."""
 
     table = read("scp.csv").set_index("statement")
 

@@ -167,10 +167,10 @@ class TestView:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("label,code\nA,164889003\n", "column snomed_ct missing, found label, code; mend the view"),
-            ("label,snomed_ct\nA,AF\n", "'AF' beside 'A' is neither a SNOMED CT code nor none-of-the-others"),
+            ("label,code\nA,164889003\n", "column snomed_ct missing, found label, code; fix the view"),
+            ("label,snomed_ct\nA,AF\n", "'AF' of 'A' is neither a SNOMED CT code nor none-of-the-others"),
             ("label,snomed_ct\nA,none-of-the-others\nB,none-of-the-others\n", "A and B are both none-of-the-others"),
-            ("label,snomed_ct\nrecord_id,164889003\n", "'record_id' beside 164889003 cannot name a label"),
+            ("label,snomed_ct\nrecord_id,164889003\n", "'record_id' .of 164889003. cannot name a label"),
         ],
     )
     def test_mistakes(self, tmp_path: Path, text: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Your own data: a folder and a table; what is said of a recording, and by whom."""
+"""Your own data: a folder and a table; what is stated about a recording, and by which of them."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -95,7 +95,7 @@ class TestWhatIsSaid:
         keys = {"sampling_rate_hz": 500, "unit": "mV", "leads": list(LEADS)}
         del keys[missing]
         entry = own(folder, "record,file,labels\na,a.npy,426783006\n", **keys)
-        with pytest.raises(InputError, match=rf"nothing says the {missing} of 'a\.npy'; add a column"):
+        with pytest.raises(InputError, match=rf"nothing states the {missing} of 'a\.npy'; add a column"):
             described(entry)
 
     def test_wfdb_headers_say_it_themselves(self, folder: Path) -> None:
@@ -117,7 +117,7 @@ class TestWhatIsSaid:
         records, rejected = described(own(folder, "record,file,labels\na,named.csv,426783006\n", **keys))
         assert rejected == {}
         assert (records["leads"][0], records["n_samples"][0]) == ("", 3)
-        with pytest.raises(InputError, match=r"nothing says the leads of 'bare\.csv'"):
+        with pytest.raises(InputError, match=r"nothing states the leads of 'bare\.csv'"):
             described(own(folder, "record,file,labels\na,bare.csv,426783006\n", **keys))
 
     @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ class TestWhatIsSaid:
             ({"unit": "volts"}, "unit 'volts' is not one of mV"),
             ({"leads": ["I", "II", "II"]}, "lead II occurs more than once"),
             ({"leads": ["one", "two"]}, "none of the twelve leads"),
-            ({"sampling_rate_hz": 1}, "sampling_rate_hz 1 is no rate of an ECG"),
+            ({"sampling_rate_hz": 1}, "sampling_rate_hz 1 is not a sampling rate of an ECG"),
             ({"columns": {"lables": "x"}}, "'lables' is not a field; did you mean `labels`"),
             ({"columns": {"age": "Agee"}}, "column Agee missing; did you mean `age`"),
         ],
@@ -175,7 +175,7 @@ class TestRejected:
             "word": "row 'one' is no whole number",
             "unit": "unit 'mmHg' is not one of mV",
             "none": "the cell of unit is empty and the entry has no `unit`",
-            "text": "label 'AF' is no SNOMED CT code and the entry has no `label_table`",
+            "text": "label 'AF' is not a SNOMED CT code and the entry has no `label_table`",
             "date": "month 'March' does not start with year and month",
             "fold": "fold 'x' is no whole number",
             "few": "shape (8, 40) has no axis of 12 leads",
@@ -321,8 +321,8 @@ class TestLabelsAndFolds:
         records, rejected = described(self.entry(folder, "426783006.0|164889003.0", "426783000", "4.26783E+08"))
         assert records["statements"].tolist() == ["426783006|164889003"]
         assert rejected == {
-            "r1": "label '426783000' is no SNOMED CT code, its last digit does not check",
-            "r2": "label '4.26783E+08' is no SNOMED CT code and the entry has no `label_table`",
+            "r1": "label '426783000' is not a SNOMED CT code, its check digit is wrong",
+            "r2": "label '4.26783E+08' is not a SNOMED CT code and the entry has no `label_table`",
         }
 
     def test_folds_that_count_from_zero(self, folder: Path) -> None:

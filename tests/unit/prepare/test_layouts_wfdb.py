@@ -14,7 +14,7 @@ PTBDB = ["age: 81", "sex: female", "ECG date: 01/10/1990", "Diagnose:", "Reason 
 
 
 class TestPtbDiagnostic:
-    """The patient is the folder, the summary stands in the comments."""
+    """The patient is the folder, the summary is in the comments."""
 
     def test_records(self, tmp_path: Path) -> None:
         paths = [

@@ -1,4 +1,4 @@
-"""What is said of MATLAB files that hold something else than an array of numbers, the same in every version."""
+"""Messages about MATLAB files that hold something other than an array of numbers, the same in every version."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +42,7 @@ def cells() -> Any:
 
 
 def told(path: Path, array: str = "") -> str:
-    """Return what is said of a file, behind its path."""
+    """Return the message about a file, after its path."""
     name = f"{path.name}#{array}" if array else path.name
     return message_of(lambda: read_recording(path.parent, name, "mV", ALL)).removeprefix(f"{path.parent}/{name}: ")
 

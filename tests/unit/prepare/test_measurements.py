@@ -123,7 +123,7 @@ class TestKnownHearts:
         assert np.nanmax(np.abs(errors[:, QT])) < 25
 
     def test_they_follow_the_truth(self) -> None:
-        """Bundle branch blocks, long PR and slow rates stand out."""
+        """Bundle branch blocks, long PR and slow rates are recognised."""
         table = pd.concat([pd.DataFrame(values) for values in (measure(prepared_hearts(), 100), hearts()[1])], axis=1)
         for column in (HEART_RATE, PR, QRS, QT):
             assert table[column].dropna().corr().iloc[0, 1] > 0.97

@@ -15,7 +15,7 @@ from ecgtransfer.prepare.signals import prepare_signals
 
 
 class TestNoneUsable:
-    """A data set of which no recording can be used is told in the stage that finds it, with the key that decides."""
+    """A data set of which no recording can be used is reported in the stage that finds it, with the deciding key."""
 
     def refused(self, described: pd.DataFrame, folder: Path, **settings: Any) -> str:
         with pytest.raises(InputError) as caught:
@@ -29,7 +29,7 @@ class TestNoneUsable:
     def test_one_lead(self, tmp_path: Path) -> None:
         described = write_records(tmp_path, [recording(6, seed=seed)[:1] for seed in range(3)], leads=("II",))
         assert self.refused(described, tmp_path) == (
-            "0 of 3 usable: 11 leads are missing (`signals.max_flat_leads`); change the key or mend the recordings"
+            "0 of 3 usable: 11 leads are missing (`signals.max_flat_leads`); change the key or fix the recordings"
         )
 
     def test_shorter_than_the_window(self, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ class TestNoneUsable:
         )
         assert self.refused(described, tmp_path, band_pass=SETTINGS["band_pass"] | {"design": "none"}) == (
             "0 of 3 usable: 100.0% of the samples lie beyond 32.767 mV; set signals.band_pass or"
-            " signals.remove_baseline (`signals.band_pass.design`); change the key or mend the recordings"
+            " signals.remove_baseline (`signals.band_pass.design`); change the key or fix the recordings"
         )
 
     def test_leads_that_follow_one_another(self, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ class TestNoneUsable:
                 page[lead, lead // 3 * 1250 :][:1250] = samples[:1250]
             signals.append(page)
         assert self.refused(write_records(tmp_path, signals), tmp_path) == (
-            "0 of 2 usable: 12 leads are flat in part (`signals.max_flat_leads`); change the key or mend the recordings"
+            "0 of 2 usable: 12 leads are flat in part (`signals.max_flat_leads`); change the key or fix the recordings"
         )
 
     def test_several_reasons(self, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ class TestNoneUsable:
         message = self.refused(write_records(tmp_path, signals), tmp_path, pad_short_records=False)
         assert message == (
             "0 of 4 usable: 12 leads are flat (2 of 4, `signals.max_flat_leads`), only 0.5 s long (1 of 4),"
-            " 2 s too short (1 of 4, `signals.pad_short_records`); change the key or mend the recordings"
+            " 2 s too short (1 of 4, `signals.pad_short_records`); change the key or fix the recordings"
         )
 
     @pytest.mark.parametrize(

@@ -99,18 +99,18 @@ class TestLeadsOfAWfdbRecord:
 
     def test_nothing_says_them(self, folder: Path) -> None:
         write(folder, ("",) * 12)
-        with pytest.raises(InputError, match="nothing says the leads of 'r'; add a column 'leads' to the table or the"):
+        with pytest.raises(InputError, match="nothing states the leads of 'r'; add a column 'leads' to the table or"):
             described(own(folder, ONE))
         write(folder, ("ch1", "ch2"))
         _, rejected = described(own(folder, ONE))
         assert rejected["a"] == (
-            "none of the twelve leads is there, found 'ch1', 'ch2'; say `leads` in table or entry where a header does"
-            " not name them"
+            "none of the twelve leads is there, found 'ch1', 'ch2'; give `leads` in the table or the entry where a"
+            " header does not name them"
         )
 
 
 class TestRateAndUnitOfAWfdbRecord:
-    """Its header says them; what table or entry say against it is refused or counted."""
+    """Its header states them; if table or entry contradict it, that is refused or counted."""
 
     def test_a_unit_of_the_table_that_contradicts(self, folder: Path) -> None:
         write(folder, LEADS)
@@ -127,9 +127,9 @@ class TestRateAndUnitOfAWfdbRecord:
         told = notices_of(own(folder, table, sampling_rate_hz=250, unit="uV"))
         used = [notice for notice in told if "not used" in notice]
         assert used == [
-            "`sampling_rate_hz: 250` of the entry is not used for 1 of 2 recordings, whose WFDB headers say otherwise,"
-            " the first 500",
-            "`unit: uV` of the entry is not used for 1 of 2 recordings, whose WFDB headers say otherwise, the first mV",
+            "`sampling_rate_hz: 250` of the entry is not used for 1 of 2 recordings, whose WFDB headers differ, the"
+            " first 500",
+            "`unit: uV` of the entry is not used for 1 of 2 recordings, whose WFDB headers differ, the first mV",
         ]
         told = notices_of(own(folder, table, sampling_rate_hz=500))
         assert not [notice for notice in told if "not used" in notice]

@@ -174,7 +174,7 @@ def test_hdf5_file_that_another_program_writes(tmp_path: Path) -> None:
     paths = listed(entry)
     described, _, _ = describe_records(entry, tmp_path / "ward", paths)
     said = (
-        r"2\.h5: cannot be read just now \(another program has it open for writing\); end that program, or set "
+        r"2\.h5: cannot be read just now \(another program has it open for writing\); close that program, or set "
         "HDF5_USE_FILE_LOCKING=FALSE, then run again$"
     )
     recording_metadata(tmp_path / "ward", "3.h5")  # what was open before is closed
@@ -189,7 +189,7 @@ def test_hdf5_file_that_another_program_writes(tmp_path: Path) -> None:
 
 def test_hdf5_on_a_disk_without_locks() -> None:
     said = "Unable to open file (unable to lock file, errno = 37, error message = 'No locks available')"
-    with pytest.raises(NotJustNow, match=r"no locks to give\); set HDF5_USE_FILE_LOCKING=FALSE, then run again$"):
+    with pytest.raises(NotJustNow, match=r"does not support locks\); set HDF5_USE_FILE_LOCKING=FALSE, then run again$"):
         stop_if_it_may_pass(OSError(errno.ENOLCK, said), "a.h5")
 
 
@@ -237,10 +237,10 @@ def test_folder_that_cannot_be_listed_just_now_is_not_empty(tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("EIO", "cannot be read just now .the disk does not read or write it.; see whether the disk is damaged"),
-        ("EACCES", "may not be read or written; mend its permissions"),
-        ("EPERM", "may not be changed; mend its permissions"),
-        ("EINVAL", "cannot be read .Invalid argument.; mend what is there"),
+        ("EIO", "cannot be read just now .the disk failed to read or write it.; check whether the disk is damaged"),
+        ("EACCES", "may not be read or written; change its permissions"),
+        ("EPERM", "may not be changed; change its permissions"),
+        ("EINVAL", "cannot be read .Invalid argument.; check what is there"),
     ],
 )
 def test_permissions_are_to_be_mended_only_where_they_are_the_cause(
@@ -256,7 +256,7 @@ def test_permissions_are_to_be_mended_only_where_they_are_the_cause(
     for read in (lambda: listed(entry), lambda: Digests(None).of(entry["table"])):
         with pytest.raises((InputError, NotJustNow), match=said) as raised:
             read()
-        assert ("mend its permissions" in str(raised.value)) == (name in ("EACCES", "EPERM"))
+        assert ("change its permissions" in str(raised.value)) == (name in ("EACCES", "EPERM"))
 
 
 def test_table_that_cannot_be_read_just_now_is_not_to_be_mended(

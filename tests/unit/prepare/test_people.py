@@ -1,4 +1,4 @@
-"""Ages and sexes in the words of many tables; what is not understood is empty and said."""
+"""Ages and sexes in the words of many tables; what is not understood is empty and reported."""
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_who_says_that_it_is_not_known_has_said_nothing(word: str) -> None:
 
 @pytest.mark.parametrize("other", ["H", "h", "V", "v "])
 def test_letter_for_a_woman_in_one_language_and_a_man_in_another(other: str) -> None:
-    """Hombre and mujer, varón and mujer: M beside H or V is not known to be a man."""
+    """Hombre and mujer, varón and mujer: M along with H or V is not known to be a man."""
     assert person("", "M", frozenset({"M", other}))["unread"] == (("sex", "M"),)
     assert person("", "M", frozenset({"M", "F", ""}))["sex"] == "M"
     assert person("", "Male", frozenset({"Male", other}))["sex"] == "M"

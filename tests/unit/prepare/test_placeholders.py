@@ -1,4 +1,4 @@
-"""What lies in place of a data file is said: a git-lfs pointer, a page of a web server, a compressed file, nothing."""
+"""What replaces a data file is reported: a git-lfs pointer, a page of a web server, a compressed file, nothing."""
 
 import gzip
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What of a data set cannot be: simulated recordings, described as they are and with a mistake in what is said."""
+"""What is impossible about a data set: simulated recordings, described correctly and with a mistake."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -37,7 +37,7 @@ def described(folder: Path, signals: list[Signal], unit: str = "mV", leads: str 
 
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory: pytest.TempPathFactory, signals: list[Signal]) -> tuple[pd.DataFrame, Path]:
-    """Return recordings that are as they are said to be."""
+    """Return recordings that match their description."""
     folder = tmp_path_factory.mktemp("ward")
     return described(folder, signals), folder
 
@@ -67,8 +67,8 @@ class TestLimbLeads:
             doubts_about(table.assign(leads=renamed("aVL", "aVF", "aVF", "aVL")), folder, KEPT)
         off = [np.std(signal[5] - (signal[0] - signal[1] / 2)) for signal in signals]
         assert str(caught.value) == (
-            f"{folder}: aVL and aVF seem swapped in 24 of 24 recordings looked at (aVL = I - II / 2 is off by"
-            f" {1000 * np.median(off):.3g} µV); mend `leads` of the data set or of its table"
+            f"{folder}: aVL and aVF seem swapped in 24 of 24 recordings examined (aVL = I - II / 2 is off by"
+            f" {1000 * np.median(off):.3g} µV); fix `leads` of the data set or of its table"
         )
 
     @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ class TestLimbLeads:
     def test_swapped_in_the_headers(self, tmp_path: Path, signals: list[Signal]) -> None:
         names = tuple(renamed("aVL", "aVF", "aVF", "aVL").split("|"))
         table = write_records(tmp_path, signals[:5], RATE_HZ, leads=names)
-        with pytest.raises(InputError, match=r"aVL and aVF seem swapped in 5 of 5 .*; mend the names of leads in its"):
+        with pytest.raises(InputError, match=r"aVL and aVF seem swapped in 5 of 5 .*; fix the names of leads in its"):
             doubts_about(table, tmp_path, KEPT)
 
     def test_swapped_in_the_first_line_of_csv_files(self, tmp_path: Path, signals: list[Signal]) -> None:
@@ -96,7 +96,7 @@ class TestLimbLeads:
             names = renamed("aVL", "aVF", "aVF", "aVL").split("|")
             pd.DataFrame(signal.T, columns=names).to_csv(tmp_path / f"{number}.csv", index=False)
         table = table.assign(path=[f"{number}.csv" for number in range(3)], leads="")
-        with pytest.raises(InputError, match=r"aVL and aVF seem swapped in 3 of 3 .*; mend the names of leads in its"):
+        with pytest.raises(InputError, match=r"aVL and aVF seem swapped in 3 of 3 .*; fix the names of leads in its"):
             doubts_about(table, tmp_path, KEPT)
 
     def test_swapped_in_rows_of_the_table_that_say_other_leads(self, ward: tuple[pd.DataFrame, Path]) -> None:
@@ -110,7 +110,7 @@ class TestLimbLeads:
         swapped = [signal[[0, 1, 2, 3, 5, 4, *range(6, 12)]] for signal in signals[:3]]
         table = described(tmp_path, [*swapped, *signals[3:]])
         (notice,) = doubts_about(table, tmp_path, KEPT)
-        assert notice.startswith("aVL and aVF seem swapped in 3 of 24 recordings looked at (aVL = I - II / 2 is off by")
+        assert notice.startswith("aVL and aVF seem swapped in 3 of 24 recordings examined (aVL = I - II / 2 is off by")
         assert notice.endswith(", r0 for one")
 
     def test_leads_that_the_file_lacks_are_no_evidence(self, ward: tuple[pd.DataFrame, Path], tmp_path: Path) -> None:
@@ -122,13 +122,13 @@ class TestLimbLeads:
     def test_swapped_after_they_were_scaled(self, tmp_path: Path, signals: list[Signal]) -> None:
         table = described(tmp_path, [z_scored(signal) for signal in signals], unit="none")
         assert doubts_about(table, tmp_path, SCALED) == []
-        with pytest.raises(InputError, match="aVL and aVF seem swapped in 24 of 24 recordings looked at; mend"):
+        with pytest.raises(InputError, match="aVL and aVF seem swapped in 24 of 24 recordings examined; fix"):
             doubts_about(table.assign(leads=renamed("aVL", "aVF", "aVF", "aVL")), tmp_path, SCALED)
 
     def test_leads_that_add_up_in_no_order_are_a_notice(self, tmp_path: Path, signals: list[Signal]) -> None:
         apart = [np.array([np.roll(lead, 97 * row) for row, lead in enumerate(signal)]) for signal in signals]
         notices = doubts_about(described(tmp_path, apart), tmp_path, KEPT)
-        assert notices[0].startswith("the limb leads do not add up in 24 of 24 recordings looked at (")
+        assert notices[0].startswith("the limb leads do not add up in 24 of 24 recordings examined (")
 
 
 @pytest.mark.parametrize("times", [0.4, 0.5, 2.0, 2.5])
@@ -144,9 +144,9 @@ def test_a_sampling_rate_that_is_too_high_or_too_low(ward: tuple[pd.DataFrame, P
 def test_a_sampling_rate_at_which_no_beats_are_left(ward: tuple[pd.DataFrame, Path]) -> None:
     table, folder = ward
     (notice,) = doubts_about(table.assign(sampling_rate_hz=0.2 * RATE_HZ), folder, KEPT)
-    assert notice.startswith("no beats that look alike are found in")
+    assert notice.startswith("no similar beats are found in")
     (notice,) = doubts_about(table.assign(sampling_rate_hz=40.0), folder, KEPT)
-    assert notice == "the sampling rate of 24 of 24 recordings looked at is below 50 Hz: is it right?"
+    assert notice == "the sampling rate of 24 of 24 recordings examined is below 50 Hz: is it right?"
 
 
 def test_a_rate_that_is_wrong_for_half_of_the_recordings(ward: tuple[pd.DataFrame, Path]) -> None:
@@ -162,7 +162,7 @@ class TestDirections:
     def test_all_inverted(self, ward: tuple[pd.DataFrame, Path]) -> None:
         table, folder = ward
         (notice,) = doubts_about(table.assign(leads="|".join(f"-{lead}" for lead in LEADS)), folder, KEPT)
-        assert notice.startswith("QRS points the wrong way in I, II, V1, V6 of most of 24 recordings looked at")
+        assert notice.startswith("QRS points the wrong way in I, II, V1, V6 of most of 24 recordings examined")
 
     def test_chest_leads_in_reverse_order(self, ward: tuple[pd.DataFrame, Path]) -> None:
         table, folder = ward
@@ -203,7 +203,7 @@ def test_one_lead_in_another_unit(tmp_path: Path, signals: list[Signal]) -> None
     (notice,) = doubts_about(described(tmp_path, changed(signals, enlarge)), tmp_path, KEPT)
     assert notice.startswith("lead V3 spans ")
     assert notice.endswith(
-        " times what other leads span, the median of 24 recordings looked at; its unit or gain seems wrong"
+        " times what other leads span, the median of 24 recordings examined; its unit or gain seems wrong"
     )
 
 
@@ -212,7 +212,7 @@ def test_two_leads_that_are_one_signal(tmp_path: Path, signals: list[Signal]) ->
         signal[7] = signal[6]
 
     notices = doubts_about(described(tmp_path, changed(signals, repeat)), tmp_path, KEPT)
-    assert notices[0] == "V1 and V2 are the same signal in 24 of 24 recordings looked at"
+    assert notices[0] == "V1 and V2 are the same signal in 24 of 24 recordings examined"
 
 
 def test_all_leads_that_are_one_signal(tmp_path: Path, signals: list[Signal]) -> None:
@@ -220,7 +220,7 @@ def test_all_leads_that_are_one_signal(tmp_path: Path, signals: list[Signal]) ->
         signal[:] = signal[1]
 
     table = described(tmp_path, changed(signals[:3], repeat))
-    with pytest.raises(InputError, match="all leads are the same signal in 3 of 3 recordings looked at, r0 for one"):
+    with pytest.raises(InputError, match="all leads are the same signal in 3 of 3 recordings examined, r0 for one"):
         doubts_about(table, tmp_path, KEPT)
 
     def flatten(signal: Signal) -> None:
@@ -235,7 +235,7 @@ def test_recordings_that_were_scaled_as_a_whole(
     tmp_path: Path, signals: list[Signal], whole: Callable[[Signal], float]
 ) -> None:
     (notice,) = doubts_about(described(tmp_path, [signal / whole(signal) for signal in signals]), tmp_path, KEPT)
-    assert notice.startswith("every recording was scaled to the same size in 24 of 24 recordings looked at")
+    assert notice.startswith("every recording was scaled to the same size in 24 of 24 recordings examined")
 
 
 @pytest.mark.parametrize("name", ["min-max", "z-score"])
@@ -243,7 +243,7 @@ def test_samples_that_were_scaled(tmp_path: Path, signals: list[Signal], name: s
     scaled = [signal / np.ptp(signal, axis=1)[:, None] if name == "min-max" else z_scored(signal) for signal in signals]
     table = described(tmp_path, scaled)
     (notice,) = doubts_about(table, tmp_path, KEPT)
-    assert notice.startswith("every lead was scaled to the same size in 24 of 24 recordings looked at")
+    assert notice.startswith("every lead was scaled to the same size in 24 of 24 recordings examined")
     assert doubts_about(table, tmp_path, SCALED) == []
 
 

@@ -1,4 +1,4 @@
-"""Recordings of every format against h5py, numpy, pandas and scipy, and what is said of those that cannot be read."""
+"""Recordings of every format against h5py, numpy, pandas and scipy, and messages about those that cannot be read."""
 
 import csv
 import os
@@ -249,7 +249,7 @@ def test_csv_of_chest_leads_alone(tmp_path: Path, n_leads: int) -> None:
         ("I,II\n1,2\n3,x\n", "", "could not convert string to float: 'x'"),
         ("I,II\n", "", "no samples"),
         ("", "I|II", "is empty"),
-        ("1,2\n3,4\n5,6\n", "", "say `leads` of the data set"),
+        ("1,2\n3,4\n5,6\n", "", "set `leads` of the data set"),
         ("1,2\n3,4\n5,6\n", "I|II|III", "has 2 columns, 3 leads are named"),
         ("I,II\n1,2\n3,4\n5,6\n", "II|I", "the column named 'I' is lead 'II' by the entry"),
         ("I,-aVR\n1,2\n3,4\n5,6\n", "I|aVR", "the column named '-aVR' is lead 'aVR' by the entry"),
@@ -264,7 +264,7 @@ def test_csv_that_cannot_be_read(tmp_path: Path, text: str, leads: str, message:
 
 
 @pytest.mark.parametrize("write", WRITERS)
-def test_what_is_wrong_is_said_in_one_line(tmp_path: Path, write: Writer) -> None:
+def test_what_is_wrong_is_reported_in_one_line(tmp_path: Path, write: Writer) -> None:
     path = write(tmp_path, samples().T)
     read = lambda *said: message_of(lambda: read_recording(tmp_path, path, *said))  # noqa: E731
     assert read().startswith(f"{tmp_path}/{path}: the unit is not known")
@@ -333,8 +333,8 @@ def test_hdf5_that_points_elsewhere_is_refused(tmp_path: Path) -> None:
     assert "in another file" in read("virtual")
     assert "in another file" in read("outside")
     assert "more than it stores" in read("huge")
-    assert "no dataset of numbers" in read("text")
-    assert "no dataset of numbers" in read("group")
+    assert "not a dataset of numbers" in read("text")
+    assert "not a dataset of numbers" in read("group")
     np.testing.assert_allclose(read_recording(tmp_path, "x.h5#group/ecg", "mV", ALL), samples(), rtol=1e-6)
 
 

@@ -32,7 +32,7 @@ def reasons(rejected: pd.DataFrame) -> dict[str, str]:
 
 
 class TestPtbXl:
-    """Patients, statements and folds stand in one table."""
+    """Patients, statements and folds are in one table."""
 
     def index(
         self, folder: Path, paths: list[str], rows: Sequence[str] = PTBXL_ROWS
@@ -92,7 +92,7 @@ class TestPtbXl:
 
 
 class TestChallenge:
-    """Everything stands in the header's comments."""
+    """Everything is in the header's comments."""
 
     def index(self, folder: Path, paths: list[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         return describe_records({"reader": "challenge2021"}, folder, paths)[:2]
@@ -192,7 +192,7 @@ def test_every_header_is_in_one_of_the_tables_once(tmp_path: Path) -> None:
 
 
 def test_an_unknown_reader(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="reader 'ptb_xl' is no module"):
+    with pytest.raises(InputError, match="reader 'ptb_xl' is not a module"):
         describe_records({"reader": "ptb_xl"}, tmp_path, [])
 
 

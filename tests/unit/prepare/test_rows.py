@@ -87,9 +87,9 @@ class TestOneRecording:
         signal[2] = signal[1] - signal[0]
         whole, _ = prepare_signal(signal, 500, SETTINGS)
         signal[2], signal[9] = np.nan, np.nan
-        mended, quality = prepare_signal(signal, 500, SETTINGS)
-        assert np.abs(mended[2].astype(int) - whole[2]).max() <= 1
-        assert not mended[9].any()
+        repaired, quality = prepare_signal(signal, 500, SETTINGS)
+        assert np.abs(repaired[2].astype(int) - whole[2]).max() <= 1
+        assert not repaired[9].any()
         assert (quality.rebuilt_leads, quality.missing_leads, quality.flat_leads, quality.usable) == (1, 1, 0, 1)
 
     @pytest.mark.parametrize(("n_leads", "usable"), [(2, 1), (3, 0)])
@@ -105,10 +105,10 @@ class TestOneRecording:
         signal = recording()
         whole, _ = prepare_signal(signal, 500, SETTINGS)
         signal[2, 1000:1004] = np.nan
-        mended, quality = prepare_signal(signal, 500, SETTINGS)
+        repaired, quality = prepare_signal(signal, 500, SETTINGS)
         assert quality.nan_fraction == pytest.approx(4 / signal.size, abs=1e-6)
-        np.testing.assert_array_equal(np.delete(mended, 2, axis=0), np.delete(whole, 2, axis=0))
-        assert np.abs(mended[2].astype(int) - whole[2]).max() < 60
+        np.testing.assert_array_equal(np.delete(repaired, 2, axis=0), np.delete(whole, 2, axis=0))
+        assert np.abs(repaired[2].astype(int) - whole[2]).max() < 60
 
     def test_what_int16_cannot_hold_is_clipped_and_counted(self) -> None:
         signal = recording()

@@ -121,13 +121,13 @@ class TestReadLabelTable:
         [
             (
                 "statement,code\nSR,426783006\n",
-                r"t\.csv: column snomed_ct missing, found statement, code; mend the table",
+                r"t\.csv: column snomed_ct missing, found statement, code; fix the table",
             ),
-            ("statement,snomed_ct\nSR,426783006\nAF,16488900x\n", "'16488900x' beside 'AF' is not a SNOMED CT code"),
-            ("statement,snomed_ct\nAF,\n", "'' beside 'AF' is not a SNOMED CT code"),
-            ("statement,snomed_ct\nAF,164889003|\n", "'' beside 'AF' is not a SNOMED CT code"),
-            ("statement,snomed_ct\nAF,164889003:\n", "'164889003:' beside 'AF' is not"),
-            ("statement,snomed_ct\nAF,164889003\naf.,164890007\n", r"'af\.' stands there twice"),
+            ("statement,snomed_ct\nSR,426783006\nAF,16488900x\n", "'16488900x' of 'AF' is not a SNOMED CT code"),
+            ("statement,snomed_ct\nAF,\n", "'' of 'AF' is not a SNOMED CT code"),
+            ("statement,snomed_ct\nAF,164889003|\n", "'' of 'AF' is not a SNOMED CT code"),
+            ("statement,snomed_ct\nAF,164889003:\n", "'164889003:' of 'AF' is not"),
+            ("statement,snomed_ct\nAF,164889003\naf.,164890007\n", r"'af\.' occurs twice"),
         ],
     )
     def test_mistakes(self, tmp_path: Path, text: str, message: str) -> None:

@@ -42,13 +42,13 @@ def test_no_patients(tmp_path: Path) -> None:
 @pytest.mark.parametrize("nobody", ["NA", "unknown", "Missing", "-"])
 def test_patient_who_is_nobody(tmp_path: Path, nobody: str) -> None:
     (notice,) = said(tmp_path, with_patients("p", nobody, nobody))
-    assert notice.startswith(f"2 of 3 recordings have the patient '{nobody}' and count as one person's; leave these")
+    assert notice.startswith(f"2 of 3 recordings have the patient '{nobody}' and count as one person; leave these")
 
 
 def test_patient_with_far_more_recordings_than_anybody_else(tmp_path: Path) -> None:
     others = [f"p{number}" for number in range(30)]
     (notice,) = said(tmp_path, with_patients(*others, *["0"] * 10))
-    assert notice.startswith("10 of 40 recordings have the patient '0' and count as one person's")
+    assert notice.startswith("10 of 40 recordings have the patient '0' and count as one person")
     assert said(tmp_path, with_patients(*others, *others, *["q"] * 9)) == []  # not five times as many as the next
 
 
@@ -68,7 +68,7 @@ def test_empty_labels(tmp_path: Path) -> None:
         "2 of 3 recordings have an empty cell of labels and count as negative for every label"
     ]
     assert said(tmp_path, table, empty_labels="unknown") == [
-        "2 of 3 recordings have an empty cell of labels, so that theirs are unknown"
+        "2 of 3 recordings have an empty cell of labels, so their labels are unknown"
     ]
     assert said(tmp_path, "record,file,patient\na,a.npy,p\n") == [
         "no column 'labels', the labels of all 1 recordings are unknown"

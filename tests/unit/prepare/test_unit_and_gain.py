@@ -1,4 +1,4 @@
-"""Units and gains that cannot be, told from all recordings of a data set."""
+"""Impossible units and gains, detected from all recordings of a data set."""
 
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ class TestUnit:
             prepare_signals(described, tmp_path, SETTINGS, tmp_path / "out/signals.npy")
         message = str(caught.value)
         assert message.startswith(f"{tmp_path}: the median amplitude of 3 recordings is ")
-        assert message.endswith("the samples are probably in uV, not in mV; mend unit or gain in its headers")
+        assert message.endswith("the samples are probably in uV, not in mV; correct unit or gain in its headers")
         assert "\n" not in message
         assert list((tmp_path / "out").iterdir()) == []
 

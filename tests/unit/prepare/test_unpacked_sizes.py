@@ -16,7 +16,7 @@ from ecgtransfer.prepare.recordings import read_recording, recording_metadata
 N_SAMPLES = 10_000
 ZEROS = np.zeros((12, N_SAMPLES))
 OF_A_PROCESS = 60e6
-"""Bytes that a process has of its own beside what it reads."""
+"""Bytes that a process needs in addition to what it reads."""
 LIMIT = ZEROS.nbytes - 1
 
 

@@ -1,4 +1,4 @@
-"""What stands in a WFDB header, and what is said of one that cannot be read."""
+"""What is in a WFDB header, and the message about one that cannot be read."""
 
 from pathlib import Path
 
@@ -38,8 +38,8 @@ def test_empty_header(tmp_path: Path, content: str) -> None:
         (f"r1 12 500 {N_SAMPLES}", "r1 12 500", "is not 'name signals sampling-rate samples'"),
         (f"r1 12 500 {N_SAMPLES}", "r1 twelve 500 9", "is not 'name signals sampling-rate samples'"),
         ("r1 12 500", "r1 12 0", "impossible number of signals, rate or samples"),
-        ("r1 12 500", "r1 12 0.5", "0.5 Hz is no rate of an ECG, expected 20 to 50000 Hz"),  # in kHz
-        ("r1 12 500", "r1 12 500000", "500000 Hz is no rate of an ECG, expected 20 to 50000 Hz"),
+        ("r1 12 500", "r1 12 0.5", "0.5 Hz is not a sampling rate of an ECG, expected 20 to 50000 Hz"),  # in kHz
+        ("r1 12 500", "r1 12 500000", "500000 Hz is not a sampling rate of an ECG, expected 20 to 50000 Hz"),
         ("r1 12 500", "r1 12 nan", "is not 'name signals sampling-rate samples'"),
         (f"r1 12 500 {N_SAMPLES}", "r1 12 500 0", "impossible number of signals, rate or samples"),
         ("r1 12 500", "r1 13 500", "announces 13 signals, 12 follow"),

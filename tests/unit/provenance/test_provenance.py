@@ -37,7 +37,7 @@ def job(name: str, *inputs: str, rule: str = "rule", value: int = 1) -> PlannedJ
 
 
 def make(one: PlannedJob, content: str = "") -> None:
-    """Write the output of a job, a function of its inputs unless said otherwise, and its record."""
+    """Write the output of a job, a function of its inputs unless specified otherwise, and its record."""
     for path in one.outputs:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(content or "+".join(Path(name).read_text() for name in one.inputs) + one.rule)
@@ -81,7 +81,7 @@ class TestJudge:
         verdicts = judge(changed, ALL)
         assert [verdict.state for verdict in verdicts] == [State.CURRENT, State.STALE, State.WAITING]
         assert verdicts[1].reason == f"results/b: {reason}"
-        with pytest.raises(InputError, match=r"results/b: .*; `make run` makes it again"):
+        with pytest.raises(InputError, match=r"results/b: .*; `make run` rebuilds it"):
             require_current(changed, ALL)
 
     def test_rules_with_other_names_in_a_workflow_that_imports_them(self, plan: Plan) -> None:

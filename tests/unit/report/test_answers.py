@@ -97,8 +97,8 @@ def test_control_that_does_not_help_is_as_it_must(intervals):
     (control,) = controls(verdict_rows(*intervals, source="hospital-shuffled"))
     assert control.passed
     assert control.text == (
-        "Control: gru pre-trained on shuffled labels of hospital helps on clinic at no number of recordings,"
-        " as it must."
+        "Control: gru pre-trained on shuffled labels of hospital does not help on clinic at any number of"
+        " recordings, as expected."
     )
 
 
@@ -121,7 +121,7 @@ def test_sentences_say_the_method_where_not_all_layers_are_fine_tuned():
         "pre-trained on hospital",
         "pre-trained on hospital, lowest 2 layer groups frozen (partial)",
     ]
-    assert [found.text.partition("labels of ")[2].split(" helps")[0] for found in controls(table)] == [
+    assert [found.text.partition("labels of ")[2].split(" does not help")[0] for found in controls(table)] == [
         "hospital",
         "hospital, lowest 2 layer groups frozen (partial)",
     ]

@@ -1,4 +1,4 @@
-"""What the numbers of a study cannot say stands on the page where it must, and nowhere else."""
+"""What the numbers of a study cannot say is on the page where it must be, and nowhere else."""
 
 from dataclasses import replace
 
@@ -17,8 +17,8 @@ def results():
 ONE_REPLICATE = "Every cell was trained once (transfer.replicates: 1)"
 FEW_REPLICATES = "So few replicates say little"
 FEW_PATIENTS = "ptb-xl has only 90 test patients. Its numbers mean little."
-FEW_POSITIVES = "ptb-xl: fewer than 10 test patients have, or have not, AF (9)."
-LEFT_OUT = "ptb-xl: macro scores leave out AF (4). They take labels that at least 5 test patients have"
+FEW_POSITIVES = "ptb-xl: fewer than 10 test patients have, or lack, AF (9)."
+LEFT_OUT = "ptb-xl: macro scores leave out AF (4). They include labels that at least 5 test patients have"
 SIMULATED = "no evidence about real patients"
 PRETRAINED_ON_SIMULATED = (
     "sim-hospital is simulated: what is pre-trained on it has learnt from simulated recordings. The numbers of ptb-xl"
@@ -101,7 +101,7 @@ def test_with_a_pretraining_for_every_replicate_intervals_hold_its_variance(resu
 
 def test_own_recordings_without_patients_are_said_to_be_so(results):
     own = {"georgia": {"folder": "ours", "table": "ours.csv"}}
-    alone = "georgia: each recording counts as its own patient, as its table names no other ones."
+    alone = "georgia: each recording counts as its own patient, as its table names no others."
     assert alone in said_of(results, own=own)
     records = results.records["georgia"].copy()
     records.loc[1, "patient_id"] = records.loc[0, "patient_id"]

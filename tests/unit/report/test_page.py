@@ -135,7 +135,7 @@ def test_answers_are_about_the_first_method_and_verdicts_about_all(results):
     opening, _, _ = reader.text.partition("The figure shows")
     assert opening.count("labelled recordings of ptb-xl") == 1
     assert "gains 0.096" in opening
-    assert "The sentences say what finetune brings; probe, svm stand under Verdicts" in opening
+    assert "The sentences report what finetune brings; for probe, svm see Verdicts" in opening
     assert opening.count("Control: gru") == 3  # they must hold with every method
     named = {row[2] for row in reader.rows if row[:2] == ["ptb-xl", "gru"]}
     assert {"georgia", "georgia (probe)", "georgia-shuffled (svm)"} <= named
@@ -145,7 +145,7 @@ def test_answers_are_about_the_first_method_and_verdicts_about_all(results):
 
 def test_one_method_needs_no_hint_at_others(page):
     text = Reader(page).text
-    assert "The sentences say" not in text
+    assert "The sentences report" not in text
     assert "finetune: all weights are trained further." in text
     assert "weights from outside" not in text
 
@@ -164,7 +164,7 @@ def test_weights_from_outside_are_named_and_cost_no_training(results):
     imported = {"task": "outside", "model": "gru", "trained_on": ["code-15"], "file": "gru.pt"}
     page = render_page(TEMPLATE, replace(results, study=Study.of(config), pretraining=[*results.pretraining, imported]))
     reader = Reader(page)
-    assert "theirs is weights from outside. That they were trained on code-15 is what the config says" in reader.text
+    assert "theirs is weights from outside. That they were trained on code-15 is as stated in the config" in reader.text
     assert "theirs: weights from outside, not trained here." in reader.text
     assert ["all", "", "56", "110"] in reader.rows
 
@@ -173,8 +173,8 @@ def test_tasks_are_explained(results):
     config = results.study.as_config()
     config["transfer"]["sources"] = ["georgia-age", "georgia-masked"]
     text = Reader(render_page(TEMPLATE, replace(results, study=Study.of(config)))).text
-    assert "end in -age teach the age" in text
-    assert "end in -masked teach" in text
+    assert "end in -age, models learn the patient's age" in text
+    assert "end in -masked, they learn to fill in" in text
     assert "end in -intervals" not in text
 
 
@@ -189,9 +189,9 @@ def test_labels_of_which_some_records_say_nothing(results):
     page = render_page(TEMPLATE, replace(results, study=Study.of(config), labels=results.labels | {"ptb-xl": labels}))
     reader = Reader(page)
     assert ["AF", "atrial fibrillation", "110", "67", "7"] in reader.rows
-    assert "ptb-xl: fewer than 10 test patients have, or have not, AF (7)." in reader.text
-    assert "In georgia+ningbo, a data set none of whose recordings has a label says nothing about it" in reader.text
-    assert "says nothing about it" not in Reader(render_page(TEMPLATE, results)).text
+    assert "ptb-xl: fewer than 10 test patients have, or lack, AF (7)." in reader.text
+    assert "In georgia+ningbo, a data set in which no recording has a label is taken as silent on it" in reader.text
+    assert "is taken as silent on it" not in Reader(render_page(TEMPLATE, results)).text
 
 
 def test_names_are_escaped(results):
@@ -266,17 +266,17 @@ def test_a_finding_without_rows_has_no_section(results):
 
 
 BY_PATIENT = (
-    "A patient has one role. Pre-training takes all of a source but the validation recordings",
+    "A patient has one role. Pre-training uses all of a source except the validation recordings",
     "A replicate has its own subset of patients",
-    "The epoch of highest macro AUROC on the validation recordings",
+    "The epoch with the highest macro AUROC on the validation recordings",
     "Test recordings are read once, for the scores.",
     "Validation is part of the budget",
 )
 BY_RECORD = (
-    "Each recording draws its role alone: a patient can have two. Pre-training takes all of a source but the test"
+    "Roles are drawn by recording: a patient can have two. Pre-training uses all of a source except the test"
     " recordings, on which its epoch is chosen.",
     "A replicate has its own subset of recordings",
-    "The epoch of highest macro AUROC on the test recordings",
+    "The epoch with the highest macro AUROC on the test recordings",
     "epoch and thresholds are chosen on all test recordings.",
 )
 
@@ -293,7 +293,7 @@ def test_methods_say_who_validates_and_what_is_split(results):
 
 def test_methods_say_by_what_epochs_are_chosen_and_what_positives_weigh(results):
     chosen = said_of(results, pretrain={"choose_by": "weighted_f1", "positive_weight": "balanced"})
-    assert "The epoch of highest weighted F1 at 0.5 or macro AUROC on the validation recordings" in chosen
+    assert "The epoch with the highest weighted F1 at 0.5 or macro AUROC on the validation recordings" in chosen
     assert "binary cross-entropy (pretrain: with positives weighted by the negatives of their label), with" in chosen
     assert "minimises binary cross-entropy, with the optimiser" in said_of(results)
 

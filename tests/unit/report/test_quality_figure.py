@@ -40,7 +40,7 @@ def rejected_table() -> pd.DataFrame:
     reasons = [
         "signal file a.mat is missing",
         "signal file b.mat is missing",
-        "'#Dx: abc' is not a list of SNOMED CT codes; mend it",
+        "'#Dx: abc' is not a list of SNOMED CT codes; fix it",
     ]
     return pd.DataFrame({"record_id": list("abc"), "path": list("abc"), "reason": reasons})
 
@@ -51,7 +51,7 @@ def rejected_table() -> pd.DataFrame:
         ("7 leads are flat", "… leads are flat"),
         ("2.5 s too short", "… s too short"),
         ("signal file E07520.mat is truncated, it has 100 bytes", "signal file … is truncated"),
-        ("'#Dx: abc' is not a list of SNOMED CT codes; mend it", "… is not a list of SNOMED CT codes"),
+        ("'#Dx: abc' is not a list of SNOMED CT codes; fix it", "… is not a list of SNOMED CT codes"),
     ],
 )
 def test_reasons_lose_what_is_particular(reason: str, kind: str) -> None:

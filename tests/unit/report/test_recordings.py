@@ -1,4 +1,4 @@
-"""Which recordings are drawn, and what stands above them."""
+"""Which recordings are drawn, and the line above them."""
 
 import pandas as pd
 import pytest

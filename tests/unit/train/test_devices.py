@@ -253,7 +253,7 @@ def test_no_device_wanted_hides_all(pool):
 
 def test_more_than_there_are(pool):
     pool(2)
-    message = r"^resources: gpu=3 is asked for, but there are 2 \(.*\); ask for fewer$"
+    message = r"^resources: gpu=3 is requested, but there are 2 \(.*\); request fewer$"
     with pytest.raises(InputError, match=message), leased_devices(3):
         pass
 
@@ -332,7 +332,7 @@ def test_devices_that_others_use_are_waited_for(nvidia_smi, monkeypatch, caplog)
     (record,) = caplog.records
     states = ", ".join(f"{uuid} is used by process 4242 (other)" for uuid in UUIDS)
     assert record.getMessage() == (
-        f"waits for 1 of 3 GPUs: {states}; CUDA_VISIBLE_DEVICES can name those to use all the same"
+        f"waits for 1 of 3 GPUs: {states}; CUDA_VISIBLE_DEVICES can name those to use anyway"
     )
 
 

@@ -35,7 +35,7 @@ class Reference:
         self.waiting = list(self.state)
 
     def take(self, *shape: int | None) -> Tensor:
-        """Return the next tensor, which must have `shape`; None stands for any size."""
+        """Return the next tensor, which must have `shape`; None means any size."""
         tensor = self.state[self.waiting.pop(0)]
         assert len(tensor.shape) == len(shape)
         assert all(wanted in (None, size) for wanted, size in zip(shape, tensor.shape, strict=True))

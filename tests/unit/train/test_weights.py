@@ -330,7 +330,7 @@ def test_files_that_cannot_be_opened_are_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "folder.pt").mkdir()
     for name in ("absent.pt", "folder.pt"):
         not_imported(tmp_path / name, r"cannot be read \(")
-    not_imported(tmp_path / "absent.safetensors", "is not a readable safetensors file .*get it again$")
+    not_imported(tmp_path / "absent.safetensors", "is not a readable safetensors file .*download or copy it again$")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Archives that hold records: unpacked once, whole, and remembered.
 
 A member gets its own name when all its bytes are there and the archive's own check of it has passed. What was unpacked
-is noted beside the archive with the archive's checksum, so that neither is needed again as long as the members are
-as they were.
+is noted next to the archive with the archive's checksum, so that neither is needed again as long as the members are
+unchanged.
 """
 
 import errno
@@ -35,7 +35,7 @@ _NO_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR)
 
 
 def unpacked(archive: Published, folder: Path) -> dict[str, str] | None:
-    """Return ``{path: sha256}`` of an archive's members if all are there as they were unpacked, otherwise None."""
+    """Return ``{path: sha256}`` of an archive's members if all are there unchanged, otherwise None."""
     try:
         note = json.loads((folder / (archive.path + NOTE_SUFFIX)).read_text(encoding="utf-8"))
         members: dict[str, str] = note["members"]
@@ -48,7 +48,7 @@ def unpacked(archive: Published, folder: Path) -> dict[str, str] | None:
 
 
 def unpack(archive: Published, folder: Path, listed: Container[str] = ()) -> dict[str, str]:
-    """Unpack the members beside the archive, note them, remove the archive, return ``{path: sha256}``.
+    """Unpack the members next to the archive, note them, remove the archive, return ``{path: sha256}``.
 
     Parameters
     ----------

@@ -51,7 +51,7 @@ def download(
     Parameters
     ----------
     entry : mapping
-        The data set's entry in ``config/datasets.yaml``; :mod:`ecgtransfer.acquire.listings` says what its keys mean.
+        The data set's entry in ``config/datasets.yaml``; :mod:`ecgtransfer.acquire.listings` explains its keys.
     mirror : str
         ``https://physionet.org``, another web server or ``file:///folder``, each laid out like the first. Used for
         entries without `host`.
@@ -121,7 +121,7 @@ def _warn_of_fewer(source: Mirror, choice: Choice, entry: Mapping[str, Any], lim
     wanted = entry.get("n_records", 0) if limit is None else limit
     if choice.n_records is not None and (choice.n_records < wanted or choice.n_unlisted):
         logger.warning(
-            f"{source.address('')} serves {choice.n_records} records, {wanted or 'all'} were asked for; "
+            f"{source.address('')} serves {choice.n_records} records, {wanted or 'all'} were requested; "
             f"{choice.n_unlisted} entries of {RECORDS_NAME} are not in {SUMS_NAME}"
         )
 
@@ -163,7 +163,7 @@ def _read_list(source: Mirror, name: str, sums: Mapping[str, str], folder: Path)
 
 
 def _watched(source: Mirror, name: str) -> AbstractContextManager[None]:
-    """Say in the log every so often how far the fetching of a list is."""
+    """Log at intervals how far the fetching of a list is."""
     return Progress(source.address(name), 1, None, lambda: source.n_bytes).showing()
 
 

@@ -1,4 +1,4 @@
-"""What lies in a folder of your own: the files that its table names, with their checksums."""
+"""What is in a folder of your own: the files that its table names, with their checksums."""
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ def inventory(
 ) -> pd.DataFrame:
     """Return ``path, bytes, sha256`` of the files that a table of your own names, sorted by path.
 
-    A WFDB header stands for its signal files, too. Files are read where they lie. A file that is missing is counted in
+    A WFDB header includes its signal files. Files are read in place. A file that is missing is counted in
     the log and listed with neither size nor checksum, so that its coming is noticed; its rows are rejected, with the
     reason, when the records are described.
 
@@ -47,7 +47,7 @@ def inventory(
     """
     folder = Path(entry["folder"])
     if not is_folder(folder):
-        raise InputError(f"{folder}: no such folder; mend `folder` in the section `own`")
+        raise InputError(f"{folder}: no such folder; fix `folder` in the section `own`")
     named, refused = _files_named(entry, folder)
     there = [path for path in named if is_file(folder / path)]
     if not there:
@@ -74,18 +74,18 @@ def _files_named(entry: Mapping[str, Any], folder: Path) -> tuple[list[str], lis
 
 
 def _nothing_there(entry: Mapping[str, Any], folder: Path, named: list[str], refused: list[str]) -> str:
-    """Return what to say where no file that the table names can be read."""
+    """Return the message where no file that the table names can be read."""
     table = entry["table"]
     if not named and not refused:
-        return f"{table}: has no row, expected one per recording; mend the table"
-    mend = "mend `folder`, `table` or the column of files in the section `own`"
+        return f"{table}: has no rows, expected one per recording; fix the table"
+    remedy = "fix `folder`, `table` or the column of files in the section `own`"
     if not named:
-        return f"{folder}: none of the {len(refused)} rows of {table} names a file, the first: {refused[0]}; {mend}"
+        return f"{folder}: none of the {len(refused)} rows of {table} names a file, the first: {refused[0]}; {remedy}"
     first = f"the first is {named[0][:80]!r}"
     if is_file(folder.parent / named[0]):
         first += f", which is there as seen from {folder.parent}"
     others = f"; rows that name no file: {len(refused)}, the first: {refused[0]}" if refused else ""
-    return f"{folder}: none of the {len(named)} files that {table} names is there, {first}{others}; {mend}"
+    return f"{folder}: none of the {len(named)} files that {table} names is there, {first}{others}; {remedy}"
 
 
 def _beside_headers(folder: Path, paths: Iterable[str], signal_files: Callable[[Path], Iterable[str]]) -> Iterator[str]:
@@ -103,4 +103,4 @@ def _row(folder: Path, path: str) -> tuple[str, int | str, str]:
     except OSError as error:
         stop_if_it_may_pass(error, folder / path)
         line = in_words(error, folder / path)
-        raise InputError(line or f"{folder / path}: cannot be read ({error.strerror}); mend what is there") from error
+        raise InputError(line or f"{folder / path}: cannot be read ({error.strerror}); check what is there") from error

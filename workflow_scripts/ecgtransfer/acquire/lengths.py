@@ -8,9 +8,9 @@ from ecgtransfer.errors import InputError
 LIST_BYTES = 1 << 30
 """More than any list of files or records has: the longest, that of MIMIC-IV-ECG, has a fifth of it."""
 UNANNOUNCED_BYTES = 1 << 30
-"""Of a file whose length nobody says."""
+"""For a file whose length is not stated."""
 SMALL_BYTES = 1 << 16
-"""For less nobody asks whether there is room."""
+"""For less, free space is not checked."""
 
 _OTHER = "the file there is damaged or of another version: run again later or set another `mirror`"
 
@@ -30,7 +30,7 @@ def most_bytes(address: str, start: int, announced: int | None, listed: int | No
     start : int
         Bytes that are here already.
     announced : int or None
-        Bytes that are to come, as the sender says.
+        Bytes to come, according to the sender.
     listed : int or None
         The most that the file may have by the list that names it.
     folder : path

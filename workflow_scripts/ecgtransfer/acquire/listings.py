@@ -2,7 +2,7 @@
 
 Nothing here touches the network or the disk: texts come in, files come out.
 
-An entry of ``config/datasets.yaml`` says by these keys where a data set is and what of it is fetched:
+An entry of ``config/datasets.yaml`` states with these keys where a data set is and what is fetched from it:
 
 ``host``
     Web server that holds it, ``https://zenodo.org`` or ``https://api.figshare.com``. Absent: config key `mirror`.
@@ -19,7 +19,7 @@ An entry of ``config/datasets.yaml`` says by these keys where a data set is and 
     Without `archives` these are fetched; with `archives` these are the members that enter the manifest.
 ``archives``
     Patterns (``exams_part*.zip``) of zip and tar files (compressed or not) that are fetched. All their members are
-    unpacked beside the archive, under the paths that they have in it, and the archive is removed.
+    unpacked next to the archive, under the paths that they have in it, and the archive is removed.
 ``records_per_part``
     About how many records an archive, or without archives a file with the first of `suffixes`, holds. A `limit` then
     takes the first parts that cover it, in the order of their numbers (part 2 before part 10). Absent: one record per
@@ -57,7 +57,7 @@ class Published:
     algorithm : str
         What the checksum is: ``sha256`` or ``md5``.
     n_bytes : int or None
-        Its size, where the list says it.
+        Its size, where the list states it.
     url : str or None
         Where it is fetched from, if not from `path` below the data set's address.
     """

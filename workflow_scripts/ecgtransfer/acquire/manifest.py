@@ -1,7 +1,7 @@
 """What to fetch: which files of a published data set a study needs.
 
 A data set on PhysioNet, or on a mirror of it, comes with two lists: ``SHA256SUMS.txt`` names every file and its
-checksum; ``RECORDS`` names the records, or folders that hold a ``RECORDS`` of their own. Elsewhere there is only a list
+checksum; ``RECORDS`` names the records, or folders that have their own ``RECORDS``. Elsewhere there is only a list
 of files. Nothing here touches the network or the disk: texts come in, relative paths go out.
 """
 
@@ -53,13 +53,13 @@ def safe_path(path: str, source: str) -> str:
     Raises
     ------
     InputError
-        If the path could leave the folder that it is meant for; `source` says in the message where it was read.
+        If the path could leave the folder that it is meant for; `source` tells in the message where it was read.
     """
     relative = path.removeprefix("./")
     if _UNSAFE.search(relative):
         raise InputError(
             f"{source}: path {path!r} is absolute or leaves its folder, expected a relative path without '..'; "
-            "do not trust this mirror, or mend the line"
+            "do not trust this mirror, or fix the line"
         )
     return relative
 
@@ -70,7 +70,7 @@ def require_names_that_fit(paths: Collection[str], source: str) -> None:
     Raises
     ------
     InputError
-        With the first such path; `source` says in the message where it was read.
+        With the first such path; `source` tells in the message where it was read.
     """
     for path in paths:
         if not (path.isascii() and len(path) <= LONGEST_NAME_BYTES):
@@ -79,7 +79,7 @@ def require_names_that_fit(paths: Collection[str], source: str) -> None:
     both = min(folders.intersection(paths), default=None)
     if both is not None:
         raise InputError(
-            f"{source}: {both!r} is listed as a file and as a folder of others; do not trust this mirror, or mend its "
+            f"{source}: {both!r} is listed as a file and as a folder of others; do not trust this mirror, or fix its "
             "list"
         )
 
@@ -88,11 +88,11 @@ def _require_name_that_fits(path: str, source: str) -> None:
     try:
         n_bytes = max(len(name.encode()) for name in path.split("/"))
     except UnicodeEncodeError as error:
-        raise InputError(f"{source}: {path[:60]!r} is no name of a file; do not trust this mirror") from error
+        raise InputError(f"{source}: {path[:60]!r} is not a file name; do not trust this mirror") from error
     if n_bytes > LONGEST_NAME_BYTES:
         raise InputError(
             f"{source}: a name in {path[:60]!r}... has {n_bytes} bytes, expected {LONGEST_NAME_BYTES} at most; do not "
-            "trust this mirror, or mend its list"
+            "trust this mirror, or fix its list"
         )
 
 
@@ -134,7 +134,7 @@ def choose_files(
     Parameters
     ----------
     entry : mapping
-        The data set's entry: its records lie under `folders` (``.`` stands for all of it) and have the files that
+        The data set's entry: its records are under `folders` (``.`` means all of it) and have the files that
         `suffixes` name, as far as they are published; `tables` are files that must be there.
     sums : mapping
         What `parse_sums` returns.
@@ -182,7 +182,7 @@ def choose_listed(entry: Mapping[str, Any], listed: Collection[str], limit: int 
     Parameters
     ----------
     entry : mapping
-        The data set's entry; :mod:`ecgtransfer.acquire.listings` says what its keys mean.
+        The data set's entry; :mod:`ecgtransfer.acquire.listings` explains its keys.
     listed : collection of str
         Relative paths of all files.
     limit : int or None

@@ -38,13 +38,13 @@ PATIENCE_SECONDS = 3600.0
 FIRST_WAIT_SECONDS = 1.0
 MOST_DOUBLINGS = 6
 LONGEST_WAIT_SECONDS = 600.0
-"""However long a server asks for."""
+"""However long a wait a server requests."""
 TIMEOUT_SECONDS = (10.0, 60.0)
 """To connect, and between two packets."""
 SIZE_TIMEOUT_SECONDS = 10.0
 """For an answer that only helps to plan."""
 SLOWEST_BYTES, SLOWEST_SECONDS = 1 << 16, 60.0
-"""A stream that brings less in that time is given up and begun anew."""
+"""A stream that brings less in that time is given up and restarted."""
 WARNING_SECONDS = 10.0
 """Between two warnings of a mirror; what it meets meanwhile is only in the log."""
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Mirror(ABC):
     n_bytes : int
         How many bytes have come from here.
     urls : dict
-        Addresses of files that do not lie where their path says.
+        Addresses of files that are not where their path suggests.
     """
 
     def __init__(self, host: str | None) -> None:
@@ -173,9 +173,9 @@ class WebMirror(Mirror):
         return self.urls.get(path) or f"{self._root}/{quote(path)}"
 
     def size(self, path: str) -> int | None:
-        """Return what the server says to a HEAD request; a failure is no answer, and is not tried again.
+        """Return the server's answer to a HEAD request; a failure counts as no answer, and is not retried.
 
-        A server that is silent once is not asked for sizes any more.
+        A server that does not answer once is not queried for sizes again.
         """
         if not self._tells_sizes:
             return None
@@ -189,7 +189,7 @@ class WebMirror(Mirror):
         return announced_bytes(response.headers.get("Content-Length")) if response.status_code == 200 else None
 
     def fetch(self, path: str, part: Path, most: int | None = None) -> None:
-        """Bring a file to `part`, waiting twice as long after each failure or as the server asks."""
+        """Bring a file to `part`, waiting twice as long after each failure or as the server requests."""
         url = self.address(path)
         n_tries, waited = 0, 0.0
         while True:
@@ -212,7 +212,7 @@ class WebMirror(Mirror):
                 self._wait(seconds, n_pauses, failure.is_busy, f"{url}: {failure} (try {n_tries})")
 
     def _wait(self, seconds: float, n_pauses: int, is_busy: bool, reason: str) -> None:
-        """Say why, and wait; if the server is busy, every stream does, once for all that heard so meanwhile."""
+        """Log why, and wait; if the server is busy, every stream waits, once for all that were told so meanwhile."""
         line = f"{reason}; trying again in {seconds:.0f} s"
         if not is_busy:
             self._say_and_pause(line, seconds)
@@ -241,7 +241,7 @@ class WebMirror(Mirror):
                 _check_status(response)
                 if start and response.status_code != 200 and not is_the_rest(response, start, version):
                     forget(part)
-                    raise _TryAgain("the server does not go on where the partial file ends", seconds=0)
+                    raise _TryAgain("the server does not continue where the partial file ends", seconds=0)
                 goes_on = response.status_code == 206
                 to_come = announced_bytes(response.headers.get("Content-Length"))
                 most = most_bytes(url, start if goes_on else 0, to_come, most, part.parent)
@@ -325,10 +325,10 @@ class _TryAgain(Exception):
         self.is_busy = is_busy
 
     def seconds_to_wait(self, n_tries: int) -> float:
-        """Return how long to wait after so many failures before this one."""
+        """Return how long to wait after this many previous failures."""
         if self.seconds is None:
             return FIRST_WAIT_SECONDS * 2.0 ** min(n_tries, MOST_DOUBLINGS)
-        # A busy server that asks for no wait at all would be asked without end.
+        # A busy server that requests no wait at all would be queried endlessly.
         return min(max(self.seconds, FIRST_WAIT_SECONDS * self.is_busy), LONGEST_WAIT_SECONDS)
 
 

@@ -28,14 +28,14 @@ FIELDS = (
     "month",
     "fold",
 )
-"""What a row can say of a recording."""
+"""What a row can state about a recording."""
 
 _FORMULA = re.compile(r'="(.*)"', re.DOTALL)
-MEND = "mend the table or the entry in the section `own`"
+REMEDY = "fix the table or the entry in the section `own`"
 
 
 class WrongEntry(InputError):
-    """A mistake of an entry or of a column, not of one recording: nothing says the unit of a file, for instance."""
+    """A mistake of an entry or of a column, not of one recording: nothing states the unit of a file, for instance."""
 
 
 def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
@@ -55,7 +55,7 @@ def rows_of(entry: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         If the table cannot be read, lacks a column that is required or named, or `columns` has an unknown field.
     """
     columns = columns_by_field(entry)
-    rows = read_rows(Path(entry["table"]), list(columns.values()), mend=MEND)
+    rows = read_rows(Path(entry["table"]), list(columns.values()), remedy=REMEDY)
     blank = dict.fromkeys(FIELDS, "")
     return (
         blank | {field: _as_text(row[column]) for field, column in columns.items()} for row in rows if any(row.values())
@@ -69,7 +69,7 @@ def _as_text(cell: str) -> str:
 
 
 def columns_by_field(entry: Mapping[str, Any]) -> dict[str, str]:
-    """Return which column of the table stands for which field, for the fields that have one.
+    """Return which column of the table holds which field, for the fields that have one.
 
     A column that `columns` does not name is found by the word for its field, in capitals or not.
 
@@ -83,7 +83,7 @@ def columns_by_field(entry: Mapping[str, Any]) -> dict[str, str]:
         if field not in FIELDS:
             hint = did_you_mean(field, FIELDS) or f"; known are {', '.join(FIELDS)}"
             raise InputError(f"`own`, `columns` of {table}: '{field}' is not a field{hint}")
-    header = columns_of(table, MEND)
+    header = columns_of(table, REMEDY)
     by_lower_case = {name.lower(): name for name in reversed(header) if name not in named.values()}
     found = {field: named.get(field, by_lower_case.get(field)) for field in FIELDS}
     missing = [
@@ -91,8 +91,8 @@ def columns_by_field(entry: Mapping[str, Any]) -> dict[str, str]:
     ]
     if missing:
         hint = "".join(did_you_mean(column, header) for column in missing[:1])
-        said = hint or f", found {', '.join(header)[:80] or 'none'}"
-        raise InputError(f"{table}: column {', '.join(missing)} missing{said}; {MEND}")
+        hint_or_found = hint or f", found {', '.join(header)[:80] or 'none'}"
+        raise InputError(f"{table}: column {', '.join(missing)} missing{hint_or_found}; {REMEDY}")
     return {field: column for field, column in found.items() if column in header}
 
 
@@ -105,4 +105,4 @@ def unused_columns(entry: Mapping[str, Any]) -> list[str]:
         As `rows_of`.
     """
     used = columns_by_field(entry).values()
-    return [column for column in columns_of(Path(entry["table"]), MEND) if column and column not in used]
+    return [column for column in columns_of(Path(entry["table"]), REMEDY) if column and column not in used]

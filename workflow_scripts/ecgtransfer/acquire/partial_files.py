@@ -8,7 +8,7 @@ import requests
 CHUNK_BYTES = 1 << 16
 """What is received at a time."""
 VALIDATOR_SUFFIX = ".from"
-"""Beside a partial file: which address it is from, and which version of the file there."""
+"""Next to a partial file: which address it is from, and which version of the file there."""
 
 
 def forget(part: Path) -> None:
@@ -56,7 +56,7 @@ def version_of(part: Path, url: str) -> str | None:
 
 
 def is_the_rest(response: requests.Response, start: int, version: str | None) -> bool:
-    """Return whether a body is the rest of a partial file, of the same version as far as that is told."""
+    """Return whether a body is the rest of a partial file, of the same version as far as that is known."""
     found = response.headers.get("ETag" if version is not None and version.startswith('"') else "Last-Modified")
     is_same = version is None or found is None or found.removeprefix("W/") == version
     is_rest = response.headers.get("Content-Range", "").startswith(f"bytes {start}-")

@@ -122,7 +122,7 @@ class Progress:
         words = f"{self._n_done} of {self._n_files} files, {in_words(fetched)}{of_bytes}, {in_words(rate)}/s"
         left = self._n_files - self._n_done
         if left and last - self._came_at >= LOG_SECONDS:
-            return f"{words}, waiting: nothing has come for {_time_in_words(last - self._came_at)}"
+            return f"{words}, waiting: nothing received for {_time_in_words(last - self._came_at)}"
         if self._n_bytes is not None:
             seconds_left = max(self._n_bytes - fetched, 0) / rate if rate else None
         else:

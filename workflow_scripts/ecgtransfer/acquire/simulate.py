@@ -1,6 +1,6 @@
 """Simulated corpora: patients, their diagnoses, and 12-lead recordings with the noise of real electrodes.
 
-A corpus stands in for a downloaded data set where none may be had: the diagnoses are known for sure, and two corpora
+A corpus replaces a downloaded data set where none is available: the diagnoses are known for sure, and two corpora
 differ in amplitude, noise and prevalence as two hospitals do. `native_layouts` writes one as real files.
 """
 

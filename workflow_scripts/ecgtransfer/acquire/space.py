@@ -12,7 +12,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def in_words(n_bytes: float) -> str:
-    """Return a number of bytes as people say it: ``2.6 GB``."""
+    """Return a number of bytes in readable form: ``2.6 GB``."""
     for unit in ("B", "kB", "MB", "GB"):
         if n_bytes < 999.5:
             return f"{n_bytes:.0f} B" if unit == "B" else f"{n_bytes:.{1 if n_bytes < 99.95 else 0}f} {unit}"

@@ -23,7 +23,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.files import sha256_of
 
 SIZES_ASKED = 32
-"""Of the files of each kind whose size no list says, a host is asked for that of so many."""
+"""For files of each kind whose size no list states, the host is queried for the sizes of this many."""
 CHUNK_BYTES = 1 << 20
 
 logger = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ def _announce(
     folder: Path,
     streams: int,
 ) -> float | None:
-    """Say what will be fetched, check that there is room, and return how many bytes will come, if that is known."""
+    """Log what will be fetched, check that there is room, and return how many bytes will come, if that is known."""
     if not missing:
         logger.info(f"{source.address('')}: all {n_files} files are in {folder}, none is fetched")
         return None
@@ -168,7 +168,7 @@ def _announce(
     there = sum(part.stat().st_size for file in missing if (part := _part_name(folder / file.path)).exists())
     what = f"{source.address('')}: {len(missing)} of {n_files} files are to be fetched"
     if n_all is None or n_packed is None:
-        logger.info(f"{what}; this host does not tell their sizes, so that room on the disk cannot be checked before")
+        logger.info(f"{what}; this host does not report their sizes, so disk space cannot be checked beforehand")
         return None
     about = "" if is_exact and not packed else "about "
     n_bytes = max(n_all - there, 0)
@@ -182,7 +182,7 @@ def _announce(
 def _total_bytes(source: Mirror, files: Sequence[Published], streams: int) -> tuple[float | None, bool]:
     """Return how many bytes files have, None if that is not to be had, and whether it is exact, not an estimate.
 
-    Where no list says the sizes, the host is asked for some files of each kind, spread over all.
+    Where no list states the sizes, the host is queried for some files of each kind, spread over all.
     """
     total = float(sum(file.n_bytes for file in files if file.n_bytes is not None))
     kinds = defaultdict(list)

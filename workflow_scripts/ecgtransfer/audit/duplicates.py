@@ -179,7 +179,7 @@ def _sides_of(*sides: Sequence[AuditedDataset]) -> list[_Side]:
         if (rate, n_samples) != (rates[0], lengths[0]):
             raise InputError(
                 f"audit: {name} has {n_samples} samples at {rate:g} Hz, {names[0]} {lengths[0]} at {rates[0]:g} Hz;"
-                " prepare them alike"
+                " prepare them the same way"
             )
     return found
 

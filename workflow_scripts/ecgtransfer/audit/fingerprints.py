@@ -1,4 +1,4 @@
-"""What a recording is known by, whatever its gain and wherever a copy of it begins.
+"""What identifies a recording, whatever its gain and wherever a copy of it begins.
 
 Landmarks are the peaks of the energy of the smoothed derivative, mostly the R peaks. A second and a half of signal
 around each, in four leads, scaled to unit length, is projected onto a few fixed random directions, which keeps

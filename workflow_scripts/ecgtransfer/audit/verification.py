@@ -1,6 +1,6 @@
 """Whether two recordings that may share a stretch really do: from the samples of the eight independent leads.
 
-One recording is predicted from the other by a filter of a few taps, the same for all leads: it stands for the gain, the
+One recording is predicted from the other by a filter of a few taps, the same for all leads: it represents the gain, the
 shift by parts of a sample and a mildly different filter, and it cannot turn one heart's beat into another's. Two things
 must hold. The prediction must leave little over the whole overlap. And it must leave less of each piece than a
 prediction from anywhere else in the recording: what comes from one patient in a steady rhythm fits at any beat, a copy
@@ -174,7 +174,7 @@ def _seen(pairs: _Pairs, lags: npt.NDArray[np.int64], rate: float) -> npt.NDArra
 def _shifted(
     pairs: _Pairs, lags: npt.NDArray[np.int64], reach: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
-    """Return which sample of a stands over each of b, `reach` more at both ends, and whether there is one."""
+    """Return which sample of a corresponds to each of b, `reach` more at both ends, and whether there is one."""
     n_samples = pairs.a.shape[2]
     at = np.arange(-reach, n_samples + reach) + lags[:, None]
     return at.clip(0, n_samples - 1), (at >= 0) & (at < n_samples)

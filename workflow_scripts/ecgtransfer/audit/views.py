@@ -7,7 +7,7 @@ WORKING_RATE_HZ = 100
 """Faster signals are averaged down to about this rate: what tells recordings apart lies below 50 Hz."""
 
 VIEWS = (0, 1, 7, 10)
-"""Leads I, II, V2 and V5 stand for the twelve where a search must be fast: the heart from four sides."""
+"""Leads I, II, V2 and V5 represent the twelve where a search must be fast: the heart from four sides."""
 
 
 def samples_per_step(sampling_rate_hz: float) -> int:

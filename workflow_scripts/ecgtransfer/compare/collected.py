@@ -166,7 +166,7 @@ def _read(path: FilePath) -> pd.DataFrame:
 
 
 def _by_cell(table: pd.DataFrame) -> Iterator[tuple[Cell, pd.DataFrame]]:
-    """Yield the rows of each cell, which stand together, in the order of the table."""
+    """Yield the rows of each cell, which are adjacent, in the order of the table."""
     keys = table[_CELL]
     starts = np.flatnonzero((keys != keys.shift()).any(axis=1)).tolist()
     for start, end in zip(starts, [*starts[1:], len(table)], strict=True):

@@ -1,7 +1,7 @@
 """Convergence: how long transfer and training from scratch take to the same validation score, and who catches up when.
 
 The goal of a pair is `GOAL` of the best validation macro AUROC of the run from scratch: of the score itself, not of its
-distance from 0.5. Nothing here looks at test records.
+distance from 0.5. Nothing here reads test records.
 """
 
 import math
@@ -154,7 +154,7 @@ def mean_over_replicates(values: Array, confidence: float) -> tuple[float, float
 
 
 def _pairs(trainings: Sequence[Training]) -> Iterator[tuple[Training, Training]]:
-    """Yield every training with transferred weights beside its partner from scratch."""
+    """Yield every training with transferred weights with its partner from scratch."""
     for training, scratch in with_partners(trainings):
         if len(scratch.steps_per_epoch) != len(training.steps_per_epoch):
             raise InputError(f"{training.name} and {scratch.name}: replicates differ in number; train both again")

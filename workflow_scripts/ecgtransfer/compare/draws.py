@@ -1,4 +1,4 @@
-"""How test patients and replicates are drawn anew, the same for all findings."""
+"""How test patients and replicates are resampled, the same for all findings."""
 
 from dataclasses import dataclass
 from typing import Any

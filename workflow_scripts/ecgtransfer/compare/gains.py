@@ -15,7 +15,7 @@ Array = NDArray[Any]
 CONVOLUTIONAL, RECURRENT = "convolutional", "recurrent"
 """The families of models whose gains are compared."""
 
-_ORDERS = 2  # a random stream beside those of patients and replicates
+_ORDERS = 2  # a random stream in addition to those of patients and replicates
 
 
 @dataclass(frozen=True)

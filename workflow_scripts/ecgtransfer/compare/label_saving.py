@@ -1,7 +1,7 @@
 """Label saving: how many times more labelled recordings training from scratch needs to reach the score of transfer.
 
 The recordings that scratch needs are read off its learning curve, on which nothing is known beyond the two ends: what
-lies there is said to be more, or less, than the end.
+lies there is reported as more, or less, than the end.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Predictions of many cells, each read when it is asked for: together they need not fit into memory."""
+"""Predictions of many cells, each read when it is needed: together they need not fit into memory."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +16,7 @@ FilePath = str | os.PathLike[str]
 
 
 class OnDemand(Mapping[Key, Arrays]):
-    """The arrays of files by what they are about, each read whenever it is asked for.
+    """The arrays of files by what they are about, each read whenever it is requested.
 
     Parameters
     ----------
@@ -40,5 +40,5 @@ class OnDemand(Mapping[Key, Arrays]):
 
 
 def load_source_predictions(path: FilePath) -> Arrays:
-    """Read what the model of a source says of a target; InputError if an array is missing."""
+    """Read what the model of a source predicts for a target; InputError if an array is missing."""
     return load_arrays(path, ("record_id", "labels", "probability"))

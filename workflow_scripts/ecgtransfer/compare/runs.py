@@ -40,7 +40,7 @@ class Run(Cell):
 
 
 def pairs(runs: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
-    """Yield every run with transferred weights beside its partner from scratch: same target, model and fraction.
+    """Yield every run with transferred weights with its partner from scratch: same target, model and fraction.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def pairs(runs: Sequence[Run]) -> Iterator[tuple[Run, Run]]:
 
 
 def with_partners(cells: Sequence[AnyCell]) -> Iterator[tuple[AnyCell, AnyCell]]:
-    """Yield every cell with transferred weights beside its partner from scratch, InputError if that is missing."""
+    """Yield every cell with transferred weights with its partner from scratch, InputError if that is missing."""
     partners = {(cell.target, cell.model, cell.fraction): cell for cell in cells if cell.arm == SCRATCH}
     for cell in cells:
         if cell.arm == SCRATCH:

@@ -81,7 +81,7 @@ def score_run(
     splits : ``record_id``, ``patient_id``, ``role``
     n_resamples : number of patient resamples B
     seed : of the resamples; one seed for all runs of a target makes their resamples the same, hence comparable in pairs
-    min_positives : labels that fewer test patients have, or have not, are left out of all macro scores, but not of
+    min_positives : labels that fewer test patients have, or lack, are left out of all macro scores, but not of
         weighted_f1
     rewards : what the Challenge gives for answering a column's label where that of the row is true; None if the labels
         are not its classes
@@ -167,7 +167,7 @@ def load_arrays(
     with np.load(path, allow_pickle=False) as archive:
         missing = [name for name in names if name not in archive]
         if missing:
-            raise InputError(f"{path}: array {', '.join(missing)} missing; delete the file so that it is made again")
+            raise InputError(f"{path}: array {', '.join(missing)} missing; delete the file so that it is rebuilt")
         return {name: archive[name] for name in (*names, *optional) if name in archive}
 
 
@@ -184,7 +184,7 @@ def _metrics(truth: Truth, probability: Array, thresholds: list[float], weights:
     values = np.empty((len(LABEL_METRICS), truth.known.shape[1], 1 if weights is None else len(weights)))
     prevalence = np.empty(values.shape[1:])
     for rows, columns in _known_together(truth.known):
-        drawn = None if weights is None else weights.T[rows].T  # as it lies in memory, record by record
+        drawn = None if weights is None else weights.T[rows].T  # in memory order, record by record
         for column in columns:
             positive, score = truth.positive[rows, column], probability[rows, column]
             values[0, column] = auroc(positive, score, drawn)
@@ -266,7 +266,7 @@ def truth_of(labels: pd.DataFrame, names: list[str], record_ids: Array) -> Truth
 def _check_roles(test_ids: Array, valid_ids: Array, splits: pd.DataFrame) -> None:
     """Raise InputError unless exactly the test records are predicted and thresholds come from validation records.
 
-    Where the split table has no validation records, the test records stand in for them.
+    Where the split table has no validation records, the test records replace them.
     """
     of_role = {role: set(rows["record_id"]) for role, rows in splits.groupby("role")}
     expected = of_role.get("test", set())

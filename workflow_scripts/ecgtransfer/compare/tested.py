@@ -1,4 +1,4 @@
-"""What a run predicted on the test records, beside their labels, and metrics of it on all resamples at once."""
+"""What a run predicted on the test records, with their labels, and metrics of it on all resamples at once."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class Tested:
         Weights are those of `ecgtransfer.compare.draws.Draws.weights_of`; the resamples of labels are
         `widened_for_few_patients`.
         """
-        within = weights.T[rows].T  # as it lies in memory, record by record
+        within = weights.T[rows].T  # in memory order, record by record
         values = np.empty((len(self.probability), len(columns), len(weights)))
         for place, column in enumerate(columns):
             known = self.known[rows, column]

@@ -25,12 +25,12 @@ def read_study(
     models: Mapping[str, Collection[str]],
     views: Iterable[str],
 ) -> Study:
-    """Return the study that a config asks for, checked against the data sets, models and label views that exist.
+    """Return the study that a config defines, checked against the data sets, models and label views that exist.
 
     Parameters
     ----------
     config
-        As read from YAML; what it leaves out has its default.
+        As read from YAML; keys that it leaves out have their defaults.
     published
         The content of config/datasets.yaml; the data sets of the sections ``simulate`` and ``own`` are known, too.
     models
@@ -76,7 +76,7 @@ def _inconsistencies(
     if study.compare.beside == study.study:
         yield f"`compare.beside`: '{study.study}' is this study; name another one, or set it to null"
     elif study.compare.beside and not leaks(study):
-        yield "`compare.beside` lays a clean study beside a leaky one, and nothing leaks in this one; set it to null"
+        yield "`compare.beside` compares a leaky study with a clean one, and this one is not leaky; set it to null"
 
 
 def _wrong_datasets(study: Study, published: Collection[str]) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _wrong_corpora(study: Study, datasets: list[str]) -> Iterator[str]:
         members = joined.split(JOINED_BY)
         for dataset in members:
             if dataset in study.corpora:
-                yield f"`corpora.{name}`: '{dataset}' is a name of this section, too; write what it stands for"
+                yield f"`corpora.{name}`: '{dataset}' is itself a name of this section; write out what it joins"
             elif dataset not in datasets:
                 yield f"`corpora.{name}`: {_no_dataset(dataset, datasets)}"
         if len(set(members)) < len(members):
@@ -160,11 +160,11 @@ def _wrong_suffixes(transfer: Transfer) -> Iterator[str]:
             has_two = Source.of(corpus).task != LABELS and Source.of(corpus).shuffled
             if has_two or any(part.endswith(SUFFIXES) for part in _parts(corpus)):
                 yield (
-                    f"`transfer.{place}`: '{corpus}' can end in one of {', '.join(SUFFIXES)}, and have none of them"
-                    " before"
+                    f"`transfer.{place}`: '{corpus}' can end in one of {', '.join(SUFFIXES)}, and contain none of them"
+                    " elsewhere"
                 )
             elif place == "targets" and Source.of(corpus).task != LABELS:
-                yield f"`transfer.targets`: '{corpus}' says what to pre-train for, which only a source can"
+                yield f"`transfer.targets`: '{corpus}' names a task to pre-train on, which only a source can have"
 
 
 def _wrong_models(study: Study, models: Mapping[str, Collection[str]]) -> Iterator[str]:
@@ -187,7 +187,10 @@ def _wrong_models(study: Study, models: Mapping[str, Collection[str]]) -> Iterat
                 yield f"`models.{model}.{option}` is no option of this model; it has {', '.join(allowed)}"
         for source in trained_sources(study):
             if Source.of(source).task == "age" and model in transfer.models and options.get("age_sex"):
-                yield f"`models.{model}.age_sex` would tell the model what '{source}' asks of it; leave out one of both"
+                yield (
+                    f"`models.{model}.age_sex` would give the model the answer that '{source}' trains it to predict;"
+                    " leave out one of the two"
+                )
 
 
 def _no_model(name: str, models: Iterable[str]) -> str:
@@ -255,19 +258,19 @@ def _wrong_folds(splits: Splits) -> Iterator[str]:
         yield "`splits.valid_groups` and `splits.test_groups` name sites or months; set `splits.by` to site or month"
     if splits.by == "record":
         if splits.test_share is None:
-            yield "`splits.test_share` is null; say which share of the records tests, 0.33 for instance"
+            yield "`splits.test_share` is null; state the share of the records for testing, such as 0.33"
         return
     if splits.test_share is not None:
-        yield "`splits.test_share` is of `splits.by: record` alone; set it to null, folds or groups say who tests"
+        yield "`splits.test_share` is only for `splits.by: record`; set it to null, folds or groups decide here"
     if set(groups["valid_groups"]) & set(groups["test_groups"]):
         yield "`splits.valid_groups` and `splits.test_groups` share a group; it can only have one role"
     if any(groups.values()):
         if not groups["test_groups"]:
-            yield "`splits.test_groups` is empty; with named groups, name those that test"
+            yield "`splits.test_groups` is empty; with named groups, name those for testing"
         if not groups["valid_groups"] and splits.valid_folds:
             yield (
-                "`splits.valid_groups` is empty; with named groups, name those that validate, or set"
-                " `splits.valid_folds` to [] if nobody is to"
+                "`splits.valid_groups` is empty; with named groups, name those for validation, or set"
+                " `splits.valid_folds` to [] for no validation"
             )
         return
     held_out = {*splits.valid_folds, *splits.test_folds}

@@ -33,19 +33,19 @@ class Own(Section):
     table: Text = key()
     """CSV file with one row per recording"""
     columns: Annotated[dict[Column, Text] | None, OR_LEFT_OUT] = key(None)
-    """what the table calls its columns where not by the words below, `{patient: pid}`"""
+    """names of the table's columns where they differ from those below, `{patient: pid}`"""
     sampling_rate_hz: Annotated[Number | None, OR_LEFT_OUT] = key(None, unit="Hz", gt=0)
-    """sampling rate, where neither file nor table says it"""
+    """sampling rate where neither file nor table states it"""
     unit: Annotated[Text | None, OR_LEFT_OUT] = key(None)
-    """unit of the samples (`mV`, `uV`, `V`, `0.1 mV`), where neither file nor table says it; `none` for samples that
-    were scaled already, which needs `signals.scaling` `min-max` or `z-score`"""
+    """unit of the samples (`mV`, `uV`, `V`, `0.1 mV`), where neither file nor table states it; `none` for samples that
+    are already scaled, which requires `signals.scaling` `min-max` or `z-score`"""
     leads: Annotated[Annotated[list[Text], Field(min_length=1)] | None, OR_LEFT_OUT] = key(None)
-    """leads in the order of the files, where neither file nor table says it"""
+    """leads in the order of the files, where neither file nor table states it"""
     label_separator: Annotated[Text | None, OR_LEFT_OUT] = key(None)
-    """what stands between the labels of a recording, a vertical bar without the key"""
+    """separator between the labels of a recording; a vertical bar without this key"""
     empty_labels: Annotated[Literal["negative", "unknown"] | None, OR_LEFT_OUT] = key(None)
-    """what an empty cell of labels means: none of the labels (`negative`), or that nobody has looked (`unknown`);
-    needed where there is one"""
+    """what an empty cell of labels means: none of the labels (`negative`), or not examined (`unknown`);
+    required where there is one"""
     label_table: Annotated[Text | None, OR_LEFT_OUT] = key(None)
     """CSV table with the columns `statement` and `snomed_ct`, where labels are not SNOMED CT codes"""
 
@@ -67,10 +67,10 @@ class Simulated(Section):
     amplitude: Number = key(1.0, gt=0, le=5)
     """factor on the voltages of the heart"""
     noise: Number = key(1.0, ge=0, le=20)
-    """factor on wander, hum and muscle noise together"""
+    """factor on baseline wander, hum and muscle noise together"""
     mains_hz: Number = key(50.0, unit="Hz", ge=40, le=70)
     """frequency of the hum"""
     prevalence: dict[Diagnosis, Annotated[Number, Field(ge=0, le=1)]] = key({}, unit="0 to 1")
-    """share of recordings with a diagnosis, `{AF: 0.12}`; the simulator's own without an entry"""
+    """share of recordings with a diagnosis, `{AF: 0.12}`; without an entry, the simulator's default"""
     seed: Seed = key(1)
     """seed of the corpus"""

@@ -42,7 +42,7 @@ def expected(what: str) -> PydanticCustomError:
 
 @dataclass(frozen=True)
 class Matching:
-    """In annotations: text that matches a pattern as a whole; `what` says in words what does."""
+    """In annotations: text that matches a pattern as a whole; `what` describes it in words."""
 
     pattern: str
     what: str
@@ -113,5 +113,5 @@ Name = Annotated[
         f"{_NAME} and not '-shuffled', '-age', '-intervals' or '-masked' at the end",
     ),
 ]
-"""Of a data set, a corpus, a model or weights; what a source can end in says something else."""
+"""Of a data set, a corpus, a model or weights; the suffixes of sources have another meaning."""
 Mirror = Annotated[str, Matching(r"(https?://[^/]+|file:///).*", "https://host, http://host or file:///folder")]

@@ -1,4 +1,4 @@
-"""Config section of what methods of transfer let one choose; each module of `ecgtransfer.methods` says its part."""
+"""Config section of the settings of methods of transfer; each module of `ecgtransfer.methods` defines its own."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,8 @@
 """Mistakes in the form of a config in words: each is one line that names the key.
 
 YAML reads some text as something else: ``1.10`` as the number 1.1, ``NO`` as false, ``2022-12-01`` as a date. What was
-written cannot be told from what was read, so text must be quoted where it could be read so, and is refused elsewhere.
+written cannot be recovered from what was read, so text must be quoted where YAML could misread it, and is refused
+otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -43,14 +44,14 @@ _TAGS = ("function-after[", "literal[")
 
 
 def mistakes_of(model: type[Section], error: ValidationError) -> list[str]:
-    """Return what of a config is not as its model asks, a line for each mistake, in the order of the model."""
+    """Return what in a config does not fit its model, one line per mistake, in the order of the model."""
     details = error.errors(include_url=False)
     lines = [line for found in details if (line := _in_words(model, found))]
     return list(dict.fromkeys([*_lacking(details), *lines]))
 
 
 def _place(loc: Iterable[Any]) -> str:
-    """Return where something stands, in dots."""
+    """Return the place of something as a dotted path."""
     text = ""
     for part in loc:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
@@ -92,7 +93,7 @@ def _in_words(model: type[Section], found: ErrorDetails) -> str:
         case "too_short":
             expected = f"at least {context['min_length']} entry"
         case "string_too_short":
-            expected = "at least one character; put in quotes what is a sign of YAML"
+            expected = "at least one character; put signs that YAML interprets in quotes"
         case "string_too_long":
             expected = f"at most {context['max_length']} characters"
         case "expected":
@@ -108,7 +109,7 @@ def _subject(loc: Sequence[Any]) -> str:
 
 @dataclass(frozen=True)
 class _Kind:
-    """What may stand at a place: values `of` a type or a kind of list, within bounds, or null."""
+    """What is allowed at a place: values `of` a type or a kind of list, within bounds, or null."""
 
     of: Any
     or_null: bool
@@ -122,7 +123,7 @@ class _Kind:
 
 
 def _kind_at(model: type[Section], loc: Sequence[Any]) -> _Kind:
-    """Return what may stand at a place, which may be a key itself (`_IN_KEY`)."""
+    """Return what is allowed at a place, which may be a key itself (`_IN_KEY`)."""
     kind = _kind_of(model, [])
     for part, following in pairwise([*loc, ""]):
         if part == _IN_KEY:
@@ -138,7 +139,7 @@ def _kind_at(model: type[Section], loc: Sequence[Any]) -> _Kind:
 
 
 def _kind_of(annotation: Any, metadata: Iterable[Any]) -> _Kind:
-    """Return what an annotation stands for; of several types the last counts, which is the list of those here."""
+    """Return what an annotation means; of several types the last counts, which here is the list."""
     metadata, or_null = list(metadata), False
     while get_origin(annotation) in (Annotated, Union, UnionType):
         if get_origin(annotation) is Annotated:
@@ -150,8 +151,8 @@ def _kind_of(annotation: Any, metadata: Iterable[Any]) -> _Kind:
             annotation = [one for one in kinds if one is not NoneType][-1]
     known = [bound for entry in metadata for bound in (entry.metadata if isinstance(entry, FieldInfo) else [entry])]
     bounds = [
-        f"{said} {getattr(bound, name)}"
-        for type_, (name, said) in _BOUNDS.items()
+        f"{words} {getattr(bound, name)}"
+        for type_, (name, words) in _BOUNDS.items()
         for bound in known
         if type(bound) is type_
     ]
@@ -167,7 +168,7 @@ def _in_another_spelling(value: Any, wanted: _Kind) -> str:
     """Return a hint where YAML reads text as something else, or takes a number for text."""
     if wanted.of is str and not isinstance(value, dict | list):
         if value is None:
-            return "; nothing stands there, or a word that YAML reads as nothing: put it in quotes"
+            return "; it is empty, or a word that YAML reads as null: put it in quotes"
         kind = "yes or no" if isinstance(value, bool) else "a date" if isinstance(value, date) else "a number"
         return f"; YAML reads it as {kind}: put it in quotes, as you wrote it"
     if wanted.of is int and isinstance(value, float) and value.is_integer():

@@ -1,4 +1,4 @@
-"""Checks of the paths that a study names, before any job starts, or old results would stand in for what is missing."""
+"""Checks of the paths that a study names, before any job starts: old results must not replace what is missing."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from ecgtransfer.study import drawn_datasets, is_outside
 def check_paths(study: Study, results: str) -> None:
     """Check that the files and folders exist that a study names and uses; relative ones start at the working folder.
 
-    None may lie in the folder of the study's own `results`, nor have characters that Snakemake takes for its own.
+    None may be in the folder of the study's own `results`, or have characters that Snakemake interprets.
 
     Raises
     ------
@@ -20,7 +20,7 @@ def check_paths(study: Study, results: str) -> None:
         With one line per path that does not.
     """
     mistakes = [
-        f"`{key}`: {path} is no {kind}; mend the path"
+        f"`{key}`: {path} is no {kind}; correct the path"
         for key, path, kind in _paths_named(study)
         if not (Path(path).is_dir() if kind == "folder" else Path(path).is_file())
     ]

@@ -1,4 +1,4 @@
-"""Config sections of the way from recordings to arrays, labels and roles."""
+"""Config sections that take recordings to arrays, labels and roles."""
 
 from typing import Annotated, Any, Literal
 
@@ -26,7 +26,7 @@ class ImplausibleGain(Section):
     """The section ``signals.implausible_gain``."""
 
     ratio: Number = key(4.0, gt=1)
-    """times larger or smaller than the data set's median that an amplitude may be"""
+    """how many times larger or smaller than the data set's median an amplitude may be"""
     action: Literal["flag", "exclude", "rescale"] = key("flag")
     """`flag` a recording whose amplitude, or gain in the header, is out of line with its data set, `exclude` it, or
     `rescale` it where the gain in its header is the cause"""
@@ -42,9 +42,9 @@ class Signals(Section):
     band_pass: BandPass = BandPass()
     """band-pass without delay, before resampling"""
     notch_hz: Annotated[Number | None, OR_NULL] = key(None, unit="Hz", ge=40, le=70)
-    """mains frequency that a notch filter takes out, 50 or 60; `null` for no notch"""
+    """mains frequency that a notch filter removes, 50 or 60; `null` for no notch"""
     remove_baseline: Truth = key(False)
-    """take off a baseline of two moving medians (0.2 s, then 0.6 s) first"""
+    """first subtract a baseline from two moving medians (0.2 s, then 0.6 s)"""
     resampling: Literal["polyphase", "fft", "slice"] = key("polyphase")
     """`polyphase` (anti-aliased); `fft` (as Avetisyan et al.) or `slice` (every k-th sample, as Nguyen & Do) for
     parity"""
@@ -53,7 +53,7 @@ class Signals(Section):
     crop: Literal["start", "centre"] = key("start")
     """`start` or `centre` of a longer recording"""
     pad_short_records: Truth = key(True)
-    """fill a shorter recording up with 0 mV; `false` leaves it out"""
+    """pad a shorter recording with 0 mV; `false` leaves it out"""
     max_flat_leads: Whole = key(6, unit="leads", ge=0, le=12)
     """a recording with more missing or constant leads is left out; constant for 2 s and a fifth of the recording
     counts"""
@@ -78,15 +78,15 @@ class Labels(Section):
     view: str = key("all")
     """which codes make which label: `all`, or a table of `labels/views/`"""
     views: dict[str, str] = key({})
-    """views of single corpora in place of that one, `{ptb-xl: superclass, georgia: nguyen-georgia}`"""
+    """views of single corpora instead of `view`, `{ptb-xl: superclass, georgia: nguyen-georgia}`"""
     include: _AllOrSome = key("all")
     """`all`, or a list of abbreviations or SNOMED CT codes of `labels/snomed.csv`"""
     top: Annotated[Whole | None, OR_NULL] = key(None, ge=1)
-    """keep only so many labels, the most frequent ones; `null` for all"""
+    """keep only this many labels, the most frequent ones; `null` for all"""
     min_likelihood: Number = key(0.0, unit="%", ge=0, le=100)
     """likelihood that a diagnostic statement of PTB-XL needs to count"""
     min_records: Whole = key(20, unit="records", ge=1)
-    """a label stays if so many records have it and so many of which it is known lack it"""
+    """a label is kept if at least this many records have it, and at least this many are known to lack it"""
     shuffle_seed: Seed = key(1)
     """seed of the corpora whose name ends in `-shuffled`"""
 
@@ -99,24 +99,25 @@ class Splits(Section):
     """The section ``splits``."""
 
     by: Literal["patient", "site", "month", "record"] = key("patient")
-    """who is dealt out to roles: `patient`, or whole `site`s or `month`s of recording (a patient then keeps one role,
-    other records of the patient are left out); or, for parity alone, single records (`record`): then a patient can
-    train and test"""
+    """what is assigned to roles: each `patient`, or whole `site`s or `month`s of recording (a patient then keeps one
+    role, other records of the patient are left out); or, only for parity, single records (`record`): then a patient can
+    be in training and test"""
     seed: Seed = key(1)
     """seed of the folds made here and of the order of patients"""
     n_folds: Whole = key(10, ge=3, le=1000)
     """folds to make where none are published"""
     valid_folds: Folds = key([3])
-    """folds, from 1, whose patients validate; with `[]`, and no `valid_groups`, nobody does: epochs and thresholds are
-    then chosen on the test records, which the page says"""
+    """folds, from 1, whose patients are for validation; with `[]` and no `valid_groups` there are none: epochs and
+    thresholds are then chosen on the test records, and the page says so"""
     test_folds: Folds = key([4, 5, 6, 7, 8, 9, 10], min_length=1)
-    """folds whose patients test; all others train, and in a source these, too"""
+    """folds whose patients are for testing; all others are for training, and in a source these, too"""
     valid_groups: Groups = key([])
-    """sites or months (`2020-03`) that validate, where roles go by them; without any, folds decide"""
+    """sites or months (`2020-03`) for validation, where roles are assigned by them; without any, folds decide"""
     test_groups: Groups = key([])
-    """sites or months that test"""
+    """sites or months for testing"""
     test_share: Annotated[Number | None, OR_NULL] = key(None, unit="0 to 1", gt=0, lt=1)
-    """by record alone, where folds mean nothing: share of the records that tests, rounded up; all others train"""
+    """only with `by: record`, where folds do not apply: share of the records for testing, rounded up; all others are
+    for training"""
 
     @property
     def has_validation(self) -> bool:

@@ -1,4 +1,4 @@
-"""Config files as text: what is wrong with them before anything of their content is looked at."""
+"""Config files as text: what is wrong with them before their content is examined."""
 
 import json
 from pathlib import Path
@@ -26,11 +26,11 @@ def read_config(path: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
         line = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{line}: is not YAML ({' '.join(problem.split())}); mend it") from error
+        raise InputError(f"{path}{line}: is not YAML ({' '.join(problem.split())}); fix it") from error
     except ValueError as error:  # of a date that is none
-        raise InputError(f"{path}: is not YAML ({error}); mend it, or put the value in quotes") from error
+        raise InputError(f"{path}: is not YAML ({error}); fix it, or put the value in quotes") from error
     except RecursionError as error:
-        raise InputError(f"{path}: holds itself, or section in section without end; mend it") from error
+        raise InputError(f"{path}: contains itself, or is nested without end; fix it") from error
     except InputError as mistake:
         raise InputError(f"{path}: {mistake}") from mistake
 

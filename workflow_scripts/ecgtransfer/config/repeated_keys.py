@@ -1,6 +1,6 @@
-"""The files of a study, before they are merged: keys that stand twice.
+"""The files of a study, before they are merged: keys that occur twice.
 
-Of a key that stands twice YAML takes the last and drops the others without a word.
+Of a key that occurs twice, YAML keeps the last value and silently drops the others.
 """
 
 from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ def _root(path: str | Path) -> yaml.Node | None:
 
 
 def _given_again(node: yaml.Node | None, above: str, seen: set[int]) -> Iterator[str]:
-    """Yield a line for each key that its section has had before; a node with several aliases is looked at once."""
+    """Yield a line for each key that its section has had before; a node with several aliases is visited once."""
     if node is None or id(node) in seen or isinstance(node, yaml.ScalarNode):
         return
     seen.add(id(node))
@@ -44,6 +44,6 @@ def _given_again(node: yaml.Node | None, above: str, seen: set[int]) -> Iterator
     for key, value in node.value:
         name, line = str(key.value), key.start_mark.line + 1
         if name in lines:
-            yield f"line {line}: `{above}{name}` stands in line {lines[name]}, too; keep one of them"
+            yield f"line {line}: `{above}{name}` is also in line {lines[name]}; keep one of them"
         lines.setdefault(name, line)
         yield from _given_again(value, f"{above}{name}.", seen)

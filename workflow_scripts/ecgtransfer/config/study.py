@@ -1,4 +1,4 @@
-"""The config of a study as one object: all its sections, and the plan that they ask for."""
+"""The config of a study as one object: all its sections, and the plan that they define."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -38,7 +38,7 @@ class Transfer(Section):
     targets: _Names = key(min_length=1)
     """corpora for which labels are few; a source that shares recordings with one is trained without them"""
     methods: Annotated[list[_Method], ONCE] = key(["finetune"], min_length=1)
-    """methods of transfer, see below; from scratch is always trained, too"""
+    """methods of transfer, see below; training from scratch is always included"""
     models: _Names = key(min_length=1)
     """models of the registry"""
     fractions: Annotated[list[Annotated[Number, Field(gt=0, le=1)]], ONCE] = key(
@@ -46,10 +46,10 @@ class Transfer(Section):
     )
     """shares of the training patients (by record, of the training records)"""
     replicates: Whole = key(3, ge=1, le=1000)
-    """trainings per cell, each with its own subset, head and order of batches"""
+    """trainings per cell, each with its own subset of patients, head and order of batches"""
     pretrainings: Whole = key(1, ge=1, le=1000)
     """pre-trainings of each model on each source: 1 for all replicates, or as many as replicates; then each starts from
-    one of its own, and intervals hold the variance of pre-training"""
+    its own, and intervals include the variance of pre-training"""
     seed: Seed = key(1)
     """seed of the replicates"""
     validation: Literal["budget", "full"] = key("budget")
@@ -64,8 +64,8 @@ class Score(Section):
     seed: Seed = key(1)
     """seed of the resamples"""
     min_positives: Whole = key(5, unit="patients", ge=1)
-    """labels that fewer test patients have, or have not, are left out of macro scores; with fewer than 5, intervals are
-    too narrow"""
+    """labels that fewer test patients have, or fewer lack, are left out of macro scores; with fewer than 5, intervals
+    are too narrow"""
 
 
 class Compare(Section):
@@ -78,14 +78,14 @@ class Compare(Section):
     seed: Seed = key(1)
     """seed of the draws of replicates"""
     beside: Annotated[Text | None, OR_NULL] = key(None)
-    """clean study in this folder, already run, beside whose claims the page lays those of this leaky one"""
+    """clean study in this folder, already run, whose claims the page shows next to those of this leaky one"""
 
 
 class DrawnRecordings(Section):
     """The section ``report.recordings``."""
 
     datasets: _Names = key([])
-    """data sets to draw from besides the study's own"""
+    """data sets to draw from in addition to the study's own"""
     per_dataset: Whole = key(3, ge=1, le=20)
     """recordings to draw per data set"""
 
@@ -105,7 +105,7 @@ class Study(Section):
     mirror: Mirror = key("https://physionet.org")
     """where published data sets come from: a web server, or `file:///folder` laid out like physionet.org"""
     mirrors: dict[str, Mirror] = key({})
-    """where single data sets come from instead, `{code-15: file:///copies/code-15}`: the very folder that holds a copy,
+    """other places for single data sets, `{code-15: file:///copies/code-15}`: the exact folder that holds a copy,
     laid out as published, and its `SHA256SUMS.txt`"""
     limits: dict[str, Annotated[Whole, Field(ge=1)]] = key({}, unit="records")
     """first records of a published data set, `{ptb-xl: 400}`; all without an entry"""
@@ -114,7 +114,7 @@ class Study(Section):
     simulate: dict[Name, Simulated] = key({})
     """simulated corpora, by name; only those that the study names are made"""
     corpora: dict[Name, _Joined] = key({})
-    """names for joined data sets, to stand in `transfer`, in `labels.views`, in paths and on the page"""
+    """names for joined data sets, used in `transfer`, in `labels.views`, in paths and on the page"""
     signals: Signals = Signals()
     """from recordings to arrays"""
     labels: Labels = Labels()
@@ -122,13 +122,13 @@ class Study(Section):
     splits: Splits = Splits()
     """who trains, validates and tests, by patient; published folds are kept"""
     models: dict[Name, ModelOptions] = key({})
-    """options of models, by name; without an entry, and in each option that it leaves out, a model is as published"""
+    """options of models, by name; without an entry, and for each option that it leaves out, a model is as published"""
     outside_weights: dict[Name, OutsideWeights] = key({})
     """weights that were trained elsewhere, by a name of your choice, which `transfer.sources` can name"""
     transfer: Transfer = key()
     """the plan of the study; every target is trained from scratch and, by every method, from every source"""
     training: Training = Training()
-    """what all trainings share; `pretrain`, `scratch` and `finetune` say what is otherwise there"""
+    """what all trainings share; `pretrain`, `scratch` and `finetune` hold what differs there"""
     pretrain: Pretrain = Pretrain()
     """trainings on a source"""
     scratch: Training = Training()
@@ -136,7 +136,7 @@ class Study(Section):
     finetune: Training = Training()
     """trainings on a fraction of a target from pre-trained weights, by all methods of transfer"""
     methods: Methods = Methods()
-    """what methods of transfer have beyond the section `finetune`"""
+    """settings of methods of transfer beyond the section `finetune`"""
     hardware: Hardware = Hardware()
     """how training uses the machine"""
     score: Score = Score()
@@ -153,7 +153,7 @@ class Study(Section):
         Raises
         ------
         pydantic.ValidationError
-            If a key is unknown or a value not as its key asks.
+            If a key is unknown, or a value is not valid for its key.
         """
         study = cls.model_validate(config)
         shared = {name: getattr(study.training, name) for name in Training.model_fields}
@@ -166,7 +166,7 @@ class Study(Section):
         )
 
     def options_of(self, model: str) -> dict[str, Any]:
-        """Return what the section ``models`` says of a model, option by option."""
+        """Return the options of a model in the section ``models``."""
         options = self.models.get(model)
         return options.as_given() if options else {}
 
@@ -180,7 +180,7 @@ class Study(Section):
 
 
 def _in_key_order(value: Any) -> Any:
-    """Return plain values with the keys of every section sorted: the order in which they stood must rerun nothing."""
+    """Return plain values with the keys of every section sorted: their order in the file must rerun nothing."""
     if isinstance(value, dict):
         return {name: _in_key_order(value[name]) for name in sorted(value)}
     return [_in_key_order(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""What the README says of every key of the config, and the schema for editors: made from the sections themselves."""
+"""The README's tables of config keys, and the schema for editors: generated from the sections themselves."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,12 +23,12 @@ _TAKE_OVER = ("pretrain", "scratch", "finetune")
 
 @dataclass(frozen=True)
 class Key:
-    """A key that takes a value: its path, such as ``own.*.folder``, and what a section says of it.
+    """A key that takes a value: its path, such as ``own.*.folder``, and how its section describes it.
 
     Attributes
     ----------
     taken_over
-        Whether it is one of a section of trainings whose default is what the section ``training`` says.
+        Whether it is one of a section of trainings whose default is that of the section ``training``.
     """
 
     path: str
@@ -73,7 +73,7 @@ def _unit_of(field: FieldInfo) -> str:
 def _default_in_words(field: FieldInfo, values: Any, name: str, of_entries: bool) -> str:
     if values is None:  # of an entry
         if field.is_required():
-            return "needed"
+            return "required"
         return "none" if field.default is None else _in_yaml(field.default)
     if of_entries and values[name]:
         return ", ".join(f"`{entry}`" for entry in values[name])
@@ -86,7 +86,7 @@ def _in_yaml(value: Any) -> str:
 
 
 def with_tables(readme: str, default: Mapping[str, Any], reruns: Mapping[str, str]) -> str:
-    """Return the README with its tables of keys and of methods made anew.
+    """Return the README with its tables of keys and of methods regenerated.
 
     Parameters
     ----------
@@ -129,15 +129,15 @@ def _name_in_table(path: str, sections: list[str]) -> str:
     return relative.removeprefix(f"{ANY}.")
 
 
-def said_in(readme: str) -> dict[str, str]:
-    """Return what the column "reruns" of the tables of keys says, by key."""
-    said: dict[str, str] = {}
+def reruns_in(readme: str) -> dict[str, str]:
+    """Return the content of the column "reruns" of the tables of keys, by key."""
+    found_in: dict[str, str] = {}
     for found in _TABLE.finditer(readme):
         sections = found["sections"].split()
         for row in re.findall(r"(?m)^\| `(.+?)` \|.*\| (.*?) \|$", found[0]):
             name, words = row
-            said[_path_of(name, sections)] = words
-    return said
+            found_in[_path_of(name, sections)] = words
+    return found_in
 
 
 def _path_of(name: str, sections: list[str]) -> str:
@@ -148,7 +148,7 @@ def _path_of(name: str, sections: list[str]) -> str:
 
 
 def json_schema() -> dict[str, Any]:
-    """Return a JSON schema of study files for editors; as they lie over the default study, no section is needed."""
+    """Return a JSON schema of study files for editors; merged over the default study, they need no section."""
     schema = Study.model_json_schema()
     del schema["required"]
     schema["$defs"]["Transfer"].pop("required")

@@ -9,33 +9,33 @@ class ModelOptions(Section):
     """An entry of the section ``models``; options that it leaves out are as published."""
 
     of: Annotated[str | None, OR_LEFT_OUT] = key(None)
-    """under a name of your own: the model that it is, with other options, so that one study has both: `{gru-pooled:
+    """under a name of your own: the model it is a variant of, so that one study can have both: `{gru-pooled:
     {of: gru, head: pool}}`"""
     head: Annotated[Literal["flatten", "pool"] | None, OR_LEFT_OUT] = key(None)
     """of recurrent models: last layer on all time steps as in Nguyen & Do 2025 (`flatten`, as without the key: most
     weights are then in the head and not transferred), or on mean and maximum over time (`pool`)"""
     age_sex: Annotated[Truth | None, OR_LEFT_OUT] = key(None)
-    """of any model: whether age and sex of the patient are input, too"""
+    """of any model: whether the patient's age and sex are additional input"""
 
 
 class OutsideWeights(Section):
     """An entry of the section ``outside_weights``."""
 
     trained_on: Annotated[list[str], ONCE] = key()
-    """data sets that they have seen, as far as a study here can name them: no target that holds one of these starts
+    """data sets they were trained on, as far as a study here can name them: no target that contains one of these starts
     from them"""
     files: dict[str, str] = key(min_length=1)
     """the file of each model, `{gru: /archive/gru.safetensors}`: safetensors, or a state dict of torch without Python
-    objects; other models of the study have no such arm"""
+    objects; other models of the study do not get this arm"""
     names: Annotated[str | None, OR_LEFT_OUT] = key(None)
-    """CSV table with the columns `theirs` and `ours`, where layers have other names there"""
+    """CSV table with the columns `theirs` and `ours`, where their layers have other names"""
 
 
 class Training(Section):
     """The section ``training``: what all trainings share."""
 
     epochs: Whole = key(8, ge=1)
-    """largest number of epochs, unless `min_steps` asks for more"""
+    """largest number of epochs, unless `min_steps` requires more"""
     min_steps: Whole = key(60, ge=0)
     """optimiser steps up to which a small training set adds epochs, and patience in proportion"""
     patience: Whole = key(4, unit="epochs", ge=1)
@@ -54,15 +54,15 @@ class Training(Section):
     positive_weight: Literal["none", "balanced"] = key("none")
     """weight of positives in the loss: 1 (`none`), or negatives per positive of each label (`balanced`)"""
     crop_s: Annotated[Number | None, OR_NULL] = key(None, unit="s", gt=0)
-    """stretch of a recording to train on, another one each time, at most `signals.duration_s`; `null` for whole
-    recordings"""
+    """length of a random stretch of each recording to train on, a new one each time, at most `signals.duration_s`;
+    `null` for whole recordings"""
     choose_by: Literal["macro_auroc", "weighted_f1"] = key("macro_auroc")
     """score on the validation records that chooses the epoch: `macro_auroc`, or `weighted_f1` (at probability 0.5,
-    weighted by prevalence, as Nguyen & Do); where labels are not learnt, the loss does"""
+    weighted by prevalence, as Nguyen & Do); where no labels are learnt, the loss decides"""
 
 
 class Pretrain(Training):
-    """The section ``pretrain``: what of `Training` is otherwise on sources, and what they alone have."""
+    """The section ``pretrain``: what differs from `Training` on sources, and what only they have."""
 
     balance_datasets: Truth = key(False)
     """draw equally from the data sets of a joined source, whatever their sizes"""
@@ -76,7 +76,7 @@ class Hardware(Section):
     precision: Literal["auto", "float32"] = key("auto")
     """`auto`: bfloat16 on GPUs that have it, float32 elsewhere; or `float32` everywhere"""
     deterministic: Truth = key(True)
-    """only algorithms that give the same bytes again; `false` may be faster on GPUs"""
+    """only algorithms that reproduce the same bytes; `false` may be faster on GPUs"""
     kernels: Literal["fast", "plain"] = key("fast")
     """on CPUs, filters, recurrent layers and convolutions by this workflow's own faster code (`fast`) or by SciPy and
-    PyTorch (`plain`), the same but for rounding; GPUs always compute `plain`"""
+    PyTorch (`plain`), equal except for rounding; GPUs always compute `plain`"""

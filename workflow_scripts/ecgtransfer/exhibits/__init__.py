@@ -1,1 +1,1 @@
-"""With what findings are shown: the style of figures, tables of text, names in words, and what stands on the page."""
+"""How findings are shown: the style of figures, tables of text, names in words, and parts of the page."""

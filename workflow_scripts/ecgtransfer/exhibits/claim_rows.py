@@ -1,4 +1,4 @@
-"""Rows of published claims: what was said on the left, a scale with the line on which nothing differs, the finding."""
+"""Rows of published claims: the claim on the left, a scale with the line of no difference, the finding."""
 
 import textwrap
 from collections.abc import Sequence
@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from ecgtransfer.exhibits.style import CHARACTER, LINE_HEIGHT, SMALL, WIDTH, set_ratio_axis
 
 NOT_EXAMINED = "not examined"
-"""What stands for a finding of which the study has no cells."""
+"""Shown for a finding for which the study has no cells."""
 
-_SAID_WIDTH, _SCALE_WIDTH, _BETWEEN, _EDGE = 3.1, 3.0, 0.2, 0.1  # inches
+_CLAIM_WIDTH, _SCALE_WIDTH, _BETWEEN, _EDGE = 3.1, 3.0, 0.2, 0.1  # inches
 _TOP = 0.3  # inches, also for a stamp
 _SCALE_HEIGHT, _TICKS_HEIGHT = 0.36, 0.3  # inches
 
@@ -25,12 +25,12 @@ class ClaimRow(NamedTuple):
     found: tuple[float, float]  # in the figure, from 0 to 1
 
 
-def claim_rows(said: Sequence[str], measures: Sequence[str], below: float = 0.0) -> tuple[Figure, list[ClaimRow]]:
-    """Return a figure with a row per claim: what was said on the left, an empty scale, room for the finding.
+def claim_rows(claims: Sequence[str], measures: Sequence[str], below: float = 0.0) -> tuple[Figure, list[ClaimRow]]:
+    """Return a figure with a row per claim: the claim on the left, an empty scale, room for the finding.
 
     Nothing is laid out later, so that all scales begin and end at the same place; `below`, in inches, is left free.
     """
-    texts = [textwrap.fill(text, int(_SAID_WIDTH / CHARACTER)) for text in said]
+    texts = [textwrap.fill(text, int(_CLAIM_WIDTH / CHARACTER)) for text in claims]
     labels = [textwrap.fill(measure, int(_SCALE_WIDTH / CHARACTER)) for measure in measures]
     rooms = [_TICKS_HEIGHT + (label.count("\n") + 1) * LINE_HEIGHT for label in labels]
     heights = [
@@ -39,7 +39,7 @@ def claim_rows(said: Sequence[str], measures: Sequence[str], below: float = 0.0)
     height = _TOP + sum(heights) + _EDGE + below
     figure = Figure((WIDTH, height))
     rows, top = [], height - _TOP
-    left = _EDGE + _SAID_WIDTH + _BETWEEN
+    left = _EDGE + _CLAIM_WIDTH + _BETWEEN
     for text, label, room, of_row in zip(texts, labels, rooms, heights, strict=True):
         middle = (top - (of_row - room) / 2) / height
         figure.text(_EDGE / WIDTH, middle, text, fontsize=SMALL, va="center")
@@ -56,7 +56,7 @@ def claim_rows(said: Sequence[str], measures: Sequence[str], below: float = 0.0)
 
 
 def is_ratio(measure: str) -> bool:
-    """Tell whether a claim is on a ratio, which is compared with 1, and not on a difference."""
+    """Return whether a claim is on a ratio, which is compared with 1, and not on a difference."""
     return measure.startswith("ratio")
 
 
@@ -75,7 +75,7 @@ def set_scale(axes: Axes, measure: str, values: pd.DataFrame) -> None:
 
 
 def say_nothing(axes: Axes) -> None:
-    """Say in place of a scale that the study has nothing on this claim."""
+    """Write in place of a scale that the study has nothing on this claim."""
     axes.set_axis_off()
     axes.text(0.5, 0.5, "no such cells in this study", transform=axes.transAxes, ha="center", va="center",
               fontsize=SMALL, color="0.35")  # fmt: skip

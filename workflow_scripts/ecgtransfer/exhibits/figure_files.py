@@ -33,7 +33,7 @@ def save_figure(
 ) -> None:
     """Write `figure` as SVG and as PNG, each whole or not at all, without dates or random ids.
 
-    All text in it is drawn as it is: what stands between two ``$`` is no formula.
+    All text in it is drawn as it is: text between two ``$`` is no formula.
     """
     with _text_is_text(figure):
         with mpl.rc_context({"svg.hashsalt": "ecg-transfer"}), written_whole(svg_path) as temporary:
@@ -44,7 +44,7 @@ def save_figure(
 
 @contextmanager
 def _text_is_text(figure: Figure) -> Iterator[None]:
-    """Draw names as they are; a letter that the font lacks is a box, of which nobody needs to be warned."""
+    """Draw names as they are; a letter that the font lacks is drawn as a box, which needs no warning."""
     with mpl.rc_context({"text.parse_math": False}), warnings.catch_warnings():  # labels of ticks come when it is drawn
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         for text in figure.findobj(Text):

@@ -1,7 +1,7 @@
-"""Rows of cells beside panels of targets: what verdicts and convergence are drawn on.
+"""Rows of cells next to panels of targets: what verdicts and convergence are drawn on.
 
 A row is a source with a method of transfer, a model and a fraction. Where there are many, only the smallest and the
-largest fraction have rows, or the smallest alone, and `Forest.left_out` says so.
+largest fraction have rows, or only the smallest, and `Forest.left_out` reports it.
 """
 
 import textwrap

@@ -25,7 +25,7 @@ _TASK_NAMES = {
 
 
 def series_name(arm: str) -> str:
-    """Say in words how a run started: ``finetune-x`` is "pre-trained on x"."""
+    """Return in words how a run started: ``finetune-x`` is "pre-trained on x"."""
     if arm == SCRATCH:
         return "from scratch"
     source = source_of(arm)
@@ -38,7 +38,7 @@ def series_name(arm: str) -> str:
 
 
 def method_words(arm: str) -> str:
-    """Say in words, to end a description with, how an arm transfers; nothing where all layers are fine-tuned."""
+    """Return in words, to end a description with, how an arm transfers; nothing where all layers are fine-tuned."""
     words = method_of(method_name_of(arm)).in_figures_here if arm != SCRATCH else ""
     return words and f", {words}"
 

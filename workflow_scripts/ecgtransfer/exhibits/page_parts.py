@@ -1,4 +1,4 @@
-"""What a finding says on the page: most show their figure, the numbers behind it, and the files that hold them all."""
+"""What a finding shows on the page: most show their figure, the numbers behind it, and the files that hold them all."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ecgtransfer.exhibits.names import ANSWERED_METRIC
 from ecgtransfer.exhibits.tables import Columns, Table, table_of
 
 MOST_ROWS = 500
-"""Of a table on the page: more make it slow, and nobody reads them there."""
+"""Of a table on the page: more make it slow, and are not read there."""
 
 
 @dataclass(frozen=True)

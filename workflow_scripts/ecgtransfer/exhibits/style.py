@@ -70,7 +70,7 @@ def percent(share: float) -> str:
 
 
 def nothing_to_show(why: str) -> Figure:
-    """Return a figure that says in one sentence why there is nothing to show."""
+    """Return a figure that states in one sentence why there is nothing to show."""
     figure = Figure((LEAST_WIDTH, 1.2))
     text = textwrap.fill(why, int(0.9 * LEAST_WIDTH / CHARACTER))
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=NORMAL, color="0.3")
@@ -114,12 +114,12 @@ def target_model_panels(rows: pd.DataFrame, height: float) -> Panels:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches, that makes room for what stands beside its panels."""
+    """Return an empty figure, in inches, that makes room for what is next to its panels."""
     return Figure((width, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
 
 
 def title_panel(axes: Axes, names: Sequence[str], width: float) -> None:
-    """Set the title of a panel of `width` inches: the names in one line, or in lines of their own."""
+    """Set the title of a panel of `width` inches: the names in one line, or in one line each."""
     length = int(width / _TITLE_CHARACTER)
     title = ", ".join(names)
     if len(title) > length:
@@ -128,7 +128,7 @@ def title_panel(axes: Axes, names: Sequence[str], width: float) -> None:
 
 
 def dress(axes: Axes, x_label: str, y_label: str) -> None:
-    """Set labels, those of y beside the first column only, and a light grid."""
+    """Set labels, those of y next to the first column only, and a light grid."""
     specification = axes.get_subplotspec()
     is_first = specification is None or specification.is_first_col()
     axes.set_xlabel(x_label, fontsize=SMALL)
@@ -234,7 +234,7 @@ def arm_legend(figure: Figure, styles: Mapping[str, Style], note: str, **options
 
 
 def legend_below(figure: Figure, handles: Sequence[Any], names: Sequence[str], note: str) -> None:
-    """Set a legend below the panels, and make the figure higher by as much; the note stands above the names."""
+    """Set a legend below the panels, and make the figure higher by as much; the note is above the names."""
     width = figure.get_figwidth()
     wrapped = [textwrap.fill(name, int((width - _HANDLE) / CHARACTER)) for name in names]
     longest = max((len(line) for name in wrapped for line in name.split("\n")), default=0)

@@ -2,7 +2,7 @@
 
 A recurrent model whose head reads the outputs of all time steps (``head: flatten``) has most of its weights there, and
 a head is new when the model is fine-tuned: it may gain little because little of it came from the source. So recurrent
-models are compared head by head, and the share of transferred weights stands beside the gain: where a study has both
+models are compared head by head, and the share of transferred weights is shown next to the gain: where a study has both
 heads, they show whether this is the reason.
 """
 
@@ -44,7 +44,7 @@ from ecgtransfer.exhibits.tables import Columns, fraction, interval, trained, va
 Array = NDArray[Any]
 
 PUBLISHED_HEAD = "flatten"
-"""Of recurrent models of which the config says nothing."""
+"""Of recurrent models that are not in the config."""
 
 _COMPARED = ["target", "source", "arm", "fraction"]
 SHARE_COLUMNS = [*KEY_COLUMNS, "family", "head", "transferred_weights", "new_weights", "transferred_share"]
@@ -65,12 +65,12 @@ TABLES = {
             "recurrent_head": "what the head of the recurrent models reads: all time steps or their mean",
             "convolutional_delta, recurrent_delta": "gain of the family, mean over its models",
             "difference, ci_low, ci_high": "of the two, with interval",
-            "convolutional_share, recurrent_share": "share of the weights that was taken over",
+            "convolutional_share, recurrent_share": "share of the weights that was transferred",
         },
     ),
     "transferred_shares": TableForm(
         SHARE_COLUMNS,
-        "how much was taken over at all",
+        "how much was transferred at all",
         "One row per cell with transferred weights.",
         {
             **KEY_MEANING,
@@ -82,8 +82,8 @@ TABLES = {
 }
 CAPTION = """
 What convolutional and recurrent models gain by transfer in macro AUROC, and the difference of these gains with
-{percent} interval against the share of weights that was transferred at all. The models stand for their family as they
-are in this study. The numbers are in ``findings/architectures.csv`` and ``findings/transferred_shares.csv``.
+{percent} interval against the share of weights that was transferred at all. The models represent their families only as
+they are in this study. The numbers are in ``findings/architectures.csv`` and ``findings/transferred_shares.csv``.
 """
 
 _Members = list[tuple[Run, Run]]
@@ -147,7 +147,7 @@ def architectures(
     The gain of a model is its score with transferred weights minus that from scratch; the gain of a family is the mean
     over its models in the study, replicate by replicate and resample by resample, since all models of a target are
     trained on the same subsets and tested on the same patients. So the interval covers test patients and replicates. It
-    holds for these models and does not cover the choice of the models that stand for a family.
+    holds for these models and does not cover the choice of the models that represent a family.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def _mean_share(members: _Members, share_of: Mapping[Any, float]) -> float:
 
 
 def _of_cell(member: tuple[Run, Run], column: Mapping[Any, Any]) -> Any:
-    """Return what a column of `transferred_shares` says of a run."""
+    """Return the value of a column of `transferred_shares` for a run."""
     run, _ = member
     key = tuple(key_of(run).values())
     if key not in column:
@@ -259,7 +259,7 @@ _LEAST_POINTS = 10  # percentage points that the right panel shows: less would l
 _NOTE = (
     "Left: above the dashed line, convolutional models gain more. Right: their difference with interval over replicates"
     " and test patients; at 0 points, both families took the same share of their weights from the source. Points at the"
-    " same share stand side by side."
+    " same share are drawn side by side."
 )
 
 
@@ -319,7 +319,7 @@ def _by_mark(rows: pd.DataFrame, styles: dict[str, Style]) -> list[tuple[pd.Data
 
 
 def _both_heads(rows: pd.DataFrame) -> bool:
-    """Tell whether recurrent models have flattened heads and pooled ones, so that marks must tell them apart."""
+    """Return whether recurrent models have flattened heads and pooled ones, so that marks must distinguish them."""
     return rows["recurrent_head"].nunique() > 1
 
 

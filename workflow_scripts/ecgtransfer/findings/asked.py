@@ -1,4 +1,4 @@
-"""What a finding makes and asks for, read from its code without running it.
+"""What a finding makes and requests, read from its code without running it.
 
 So a plan knows the files of a finding, and what it is made from, without the libraries that compute and draw it.
 """
@@ -27,7 +27,7 @@ class Asked:
     caption
         Of the figure.
     speaks
-        Whether it has words of its own on the page.
+        Whether it has its own text on the page.
     """
 
     tables: tuple[str, ...]
@@ -39,7 +39,7 @@ class Asked:
 
 @cache
 def asked(finding: str) -> Asked:
-    """Return what a finding asks for and makes."""
+    """Return what a finding requests and makes."""
     path = Path(__file__).with_name(f"{finding}.py")
     defined: dict[str, ast.AST] = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:

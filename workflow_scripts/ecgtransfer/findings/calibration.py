@@ -1,4 +1,4 @@
-"""Whether probabilities mean what they say: errors of calibration, and the points of a reliability diagram."""
+"""Whether probabilities can be taken at face value: errors of calibration, and the points of a reliability diagram."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -39,7 +39,7 @@ _METRICS: dict[str, Metric] = {"macro_brier": brier, "macro_ece": expected_calib
 TABLES = {
     "calibration": TableForm(
         CALIBRATION_COLUMNS,
-        "how far probabilities can be believed",
+        "how far probabilities can be trusted",
         "At the smallest and the largest fraction. One row per cell and metric.",
         {
             **RUN_MEANING,
@@ -49,7 +49,7 @@ TABLES = {
     ),
     "reliability": TableForm(
         RELIABILITY_COLUMNS,
-        "predicted probabilities beside observed shares",
+        "predicted probabilities against observed shares",
         "One row per cell of calibration.csv and `bin` of predicted probabilities, over labels and replicates.",
         {
             **RUN_MEANING,
@@ -60,9 +60,9 @@ TABLES = {
     ),
 }
 CAPTION = """
-How often a label is there against how probable the models say it is, from scratch and after each pre-training, at the
-largest fraction; on the diagonal, probabilities are right. Beside it the expected calibration error, mean over labels.
-The numbers are in ``findings/reliability.csv`` and ``findings/calibration.csv``.
+How often a label is present against the probability that the models predict, from scratch and after each pre-training,
+at the largest fraction; on the diagonal, probabilities are right. Next to it, the expected calibration error, mean over
+labels. The numbers are in ``findings/reliability.csv`` and ``findings/calibration.csv``.
 """
 
 
@@ -107,8 +107,8 @@ def calibration(
     -----
     The calibration error of a sample lies above the true one, most of all where that is small and records are few, and
     the error of a resample above that of its sample. Resamples are moved back by their distance, so that the interval
-    lies around the score; the distance of the score itself stays. It is read beside that of other runs on the same test
-    records, which have it, too. The Brier score has neither.
+    lies around the score; the distance of the score itself stays. It is compared with that of other runs on the same
+    test records, which have it, too. The Brier score has neither.
     """
     run = tested(predictions, labels, splits)
     weights = draws.weights_of(run.patients)

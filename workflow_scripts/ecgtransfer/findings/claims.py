@@ -1,4 +1,4 @@
-"""What a study says of the claims that were published: four of Nguyen & Do and one of Avetisyan et al.
+"""What a study finds on published claims: four of Nguyen & Do and one of Avetisyan et al.
 
 A claim is agreed with where the interval of its measure lies on its side of no difference, contradicted where it lies
 on the other side, undecided where it holds no difference, and not examined where the study has no cells for it.
@@ -36,7 +36,7 @@ AGREES, CONTRADICTS, UNDECIDED = "agrees", "contradicts", "undecided"
 
 @dataclass(frozen=True)
 class Claim:
-    """A published claim: in which study, what it says, and how it is measured here."""
+    """A published claim: in which study, what it claims, and how it is measured here."""
 
     study: str
     said: str
@@ -85,8 +85,9 @@ TABLES = {
     )
 }
 CAPTION = """
-What earlier studies said, and what this one finds on the same question: an estimate over all its cells with {percent}
-interval, and whether it agrees, contradicts or leaves the claim undecided. The numbers are in ``findings/claims.csv``.
+What earlier studies concluded, and what this one finds on the same question: an estimate over all its cells with
+{percent} interval, and whether it agrees, contradicts or leaves the claim undecided. The numbers are in
+``findings/claims.csv``.
 """
 
 
@@ -174,7 +175,7 @@ def claims(
 
 
 def _counts(arm: str) -> bool:
-    """Tell whether an arm is what was published: fine-tuned from a source that was learnt by its true labels."""
+    """Return whether an arm is what was published: fine-tuned from a source that was learnt by its true labels."""
     source = source_of(arm)
     return method_name_of(arm) == FINETUNE and Source.of(source).task == LABELS and not Source.of(source).shuffled
 
@@ -251,11 +252,11 @@ STYLES: dict[str, Style] = {
 
 
 def draw(claims: pd.DataFrame) -> Figure:
-    """Return the figure from the table ``claims.csv``; a claim on a ratio stands on a logarithmic scale about 1."""
+    """Return the figure from the table ``claims.csv``; a claim on a ratio is drawn on a logarithmic scale around 1."""
     if claims.empty:
         return nothing_to_show("No claims to compare with.")
-    said = [f"{row.study}: {row.said}" for row in named_rows(claims)]
-    figure, rows = claim_rows(said, list(claims["measure"]))
+    texts = [f"{row.study}: {row.said}" for row in named_rows(claims)]
+    figure, rows = claim_rows(texts, list(claims["measure"]))
     for row, claim in zip(rows, named_rows(claims), strict=True):
         if claim.finding in STYLES:
             of_claim = claims.loc[[claim.Index]]
@@ -286,7 +287,7 @@ effect, otherwise undecided; not examined where this study has no such runs.</p>
 {% endif %}
 """
 _COLUMNS: Columns = {
-    **{"study": word("study"), "said": word("said"), "measured as": word("measure"), "found": value("estimate")},
+    **{"study": word("study"), "conclusion": word("said"), "measured as": word("measure"), "found": value("estimate")},
     "interval": lambda row: "–" if pd.isna(row.ci_low) else interval(row),
     **{"comparisons": count("n_cells"), "finding": word("finding")},
 }

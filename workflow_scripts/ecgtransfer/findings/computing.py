@@ -1,4 +1,4 @@
-"""The tables of a finding are made from what it asks for."""
+"""The tables of a finding are made from what it requests."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -18,7 +18,7 @@ def compute_finding(finding: str, files: Files, settings: Settings, written: Map
     finding
         Its name.
     files, settings
-        What it asks for is among them, by the names of `ecgtransfer.findings.given`.
+        What it requests is among them, by the names of `ecgtransfer.findings.given`.
     written
         Where each of its tables goes, by name.
     """

@@ -14,7 +14,7 @@ class Section:
     anchor, short
         Its name in links, and in the list of sections.
     title, text
-        What stands above the findings; the text may be empty.
+        Shown above the findings; the text may be empty.
     findings
         Their modules.
     """
@@ -56,16 +56,16 @@ SECTIONS = (
         "Kinds of models",
         "Do convolutional models gain more than recurrent ones?",
         "The gain of the one family minus that of the other. A recurrent model whose head reads every time step takes"
-        " over but a small share of its weights, which can be the reason: the share stands beside.",
+        " over only a small share of its weights, which can be the reason: the share is shown next to it.",
         ("architectures",),
     ),
     Section(
         "labels",
         "Single labels",
         "Which labels gain?",
-        "AUROC of single labels with the fewest labelled recordings. Whether rare labels gain more than frequent ones"
-        " says Spearman's correlation, which is in the file prevalence.csv. Single labels have few test recordings: see"
-        " how many before you believe one.",
+        "AUROC of single labels with the fewest labelled recordings. Spearman's correlation of gain and"
+        " frequency, in the file prevalence.csv, shows whether rare labels gain more. Single labels have few test"
+        " recordings: see how many before you trust one.",
         ("per_label",),
     ),
     Section(
@@ -73,13 +73,13 @@ SECTIONS = (
         "Sources",
         "Which source fits which target?",
         "The model of a source on a target without any training there, on the labels that both have; and a score that"
-        " should tell before fine-tuning how well it will go (MELEP, arXiv 2311.04224; lower is better).",
+        " should predict, before fine-tuning, how well it will go (MELEP, arXiv 2311.04224; lower is better).",
         ("zero_shot", "transferability"),
     ),
     Section(
         "patients",
         "Patients",
-        "Does it hold for everybody, and can the probabilities be believed?",
+        "Does it hold for everybody, and can the probabilities be trusted?",
         "Macro AUROC by sex and by age; the gap is against all other test recordings, on the labels that are frequent"
         " enough in both. Calibration: how far predicted probabilities lie from the shares that were observed.",
         ("subgroups", "calibration"),

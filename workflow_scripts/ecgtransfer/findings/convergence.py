@@ -138,7 +138,7 @@ STYLES = {
     "epochs": {"color": BLUE, "marker": "o"},
     "seconds": {"color": RED, "marker": "s", "markerfacecolor": "white"},
 }
-_BESIDE = 0.2  # rows, by which the two measures stand apart
+_BESIDE = 0.2  # rows, the distance between the two measures
 _NOTE = (
     "Time until 99 % of the best validation score from scratch, transfer over scratch, geometric mean over replicates"
     " with interval: left of 1, transfer is faster. On the right: in how many replicates transfer reached that score;"

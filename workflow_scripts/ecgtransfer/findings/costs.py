@@ -56,8 +56,8 @@ TABLES = {
             "stage": "`training` or `pretraining`",
             "target, source, model, arm, fraction": "what was trained",
             "n_trainings": "replicates, or pre-trainings",
-            "wall_seconds, device_seconds, joules": "of all their epochs, empty where the device does not say",
-            "device, threads, processes": "on what they ran",
+            "wall_seconds, device_seconds, joules": "of all their epochs, empty where the device does not report it",
+            "device, threads, processes": "what they ran on",
         },
     ),
     "break_even": TableForm(
@@ -67,9 +67,9 @@ TABLES = {
         {
             **KEY_MEANING,
             "pretraining_seconds": "wall time of the pre-training; empty for weights from outside",
-            "saved_seconds, ci_low, ci_high": "by which one target reaches the goal of convergence.csv sooner than from"
+            "saved_seconds, ci_low, ci_high": "how much sooner one target reaches the goal of convergence.csv than from"
             " scratch",
-            "break_even": "`after` so many targets, `never`, or `unknown`",
+            "break_even": "`after` that many targets, `never`, or `unknown`",
             "n_targets, n_targets_low, n_targets_high": "targets after which no more time was spent than without"
             " pre-training; the higher end is empty where that end saves nothing",
         },
@@ -77,7 +77,7 @@ TABLES = {
 }
 CAPTION = """
 Device time of pre-trainings and trainings of each model, and after how many targets like each one a pre-training has
-paid for itself by the time that fine-tuning saves. Times on different devices do not compare. The numbers are in
+paid for itself by the time that fine-tuning saves. Times on different devices cannot be compared. The numbers are in
 ``findings/costs.csv`` and ``findings/break_even.csv``.
 """
 
@@ -119,7 +119,7 @@ def costs(cells: Mapping[Cell, Metadata], pretrainings: Mapping[tuple[str, str],
             Of all epochs of all replicates, validation included. Side by side, in ``processes``, they took less
             together.
         ``joules``
-            Of the device; empty where it does not tell.
+            Of the device; empty where it does not report it.
         ``device``, ``threads``, ``processes``
             On what they ran. Costs on different devices do not compare.
     """
@@ -175,7 +175,7 @@ def break_even(
             ``after`` so many targets; ``never`` where nothing is saved or the goal is not reached; ``unknown`` where
             the cost of the pre-training is, or where there is no goal.
         ``n_targets``
-            The first number of targets after which no more time was spent than without pre-training.
+            The first number of number of targets after which no more time was spent than without pre-training.
         ``n_targets_low``, ``n_targets_high``
             The same at the ends of the interval; the higher one is empty where that end saves nothing.
     """
@@ -214,7 +214,7 @@ def _wall_seconds(replicates: Sequence[Metadata]) -> float:
 
 
 def _sums(metadata: Sequence[Metadata], n_trainings: int) -> dict[str, object]:
-    """Return what one or several files say together; their device is that of the first one."""
+    """Return the combined costs of one or several files; their device is that of the first one."""
     joules = [each["energy_joules"] for each in metadata]
     return {
         "n_trainings": n_trainings,
@@ -234,7 +234,7 @@ _UNITS = ((2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "s
 
 
 def draw(costs: pd.DataFrame, break_even: pd.DataFrame) -> Figure:
-    """Return the figure from the tables: device time, and beside it break-even where something was transferred."""
+    """Return the figure from the tables: device time, and next to it break-even where something was transferred."""
     if costs.empty:
         return nothing_to_show("No costs: nothing was trained in this study.")
     rows = costs.assign(kind=[_kind(row.stage, row.arm) for row in named_rows(costs)])
@@ -252,13 +252,13 @@ def draw(costs: pd.DataFrame, break_even: pd.DataFrame) -> Figure:
     names = list(faces)
     note = "Device time of all targets, sources, fractions and replicates together, validation included."
     if len(rows["device"].dropna().unique()) > 1:
-        note += f" Seconds do not compare between devices: {', '.join(sorted(rows['device'].dropna().unique()))}."
+        note += f" Seconds cannot be compared between devices: {', '.join(sorted(rows['device'].dropna().unique()))}."
     if has_break_even:
         styles = arm_styles(break_even["arm"])
         _draw_break_even(others[0], break_even, models, styles)
         handles += [mark(style, linestyle="none", markersize=4) for style in styles.values()]
         names += [series_name(arm) for arm in styles]
-        note += " Right: one mark per target and fraction; how many never pay off, or cannot be told, stands beside."
+        note += " Right: one mark per target and fraction; next to them, how many never pay off or are unknown."
     legend_below(figure, handles, names, note)
     return figure
 

@@ -91,7 +91,7 @@ def draw(curves: pd.DataFrame, metric: str = ANSWERED_METRIC) -> Figure:
     """Return the figure of one metric from the table of `learning_curves`.
 
     The models of a target share both axes. The x axis is logarithmic with a tick at each number of recordings that was
-    used; series stand a little beside the tick so that their intervals stay apart.
+    used; series are shifted a little from the tick so that their intervals stay apart.
 
     Raises
     ------

@@ -19,7 +19,7 @@ def draw_finding(finding: str, files: Mapping[str, str], settings: Mapping[str, 
     files
         Its tables, by name.
     settings
-        Those that it asks for, and ``stamp``: words above it, if any.
+        Those that it requests, and ``stamp``: words above it, if any.
     svg, png
         Where it goes.
     """

@@ -1,6 +1,6 @@
 """What findings are given: by the name of a parameter of `compute`, what it is read from.
 
-Where the files lie, and what of the config the settings are, say the rules.
+The rules define where the files are, and which part of the config the settings are.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,11 +22,11 @@ from ecgtransfer.prepare.corpora import join_records, read_tables
 Files = Mapping[str, Any]
 """Paths by the name of an input: one, or several."""
 Settings = Mapping[str, Any]
-"""What the config says, by the name of a param."""
+"""Settings of the config, by the name of a param."""
 
 
 def given(name: str, files: Files, settings: Settings) -> Any:
-    """Return what a parameter of that name stands for: read from files, a table of another finding, or a setting."""
+    """Return the value for a parameter of that name: read from files, a table of another finding, or a setting."""
     if name in READ:
         return READ[name](files, settings)
     return read_findings(files[name]) if name in files else settings[name]
@@ -75,7 +75,7 @@ def _records(files: Files, settings: Settings) -> dict[str, pd.DataFrame]:
 
 
 def _beside(files: Files, settings: Settings) -> pd.DataFrame | None:
-    """Return the claims of the study that this one is laid beside, None without one."""
+    """Return the claims of the study that this one is compared with, None without one."""
     return read_findings(files["beside"][0]) if files["beside"] else None
 
 
@@ -92,7 +92,7 @@ def _predictions_at_largest(files: Files, settings: Settings) -> Mapping[Cell, A
 
 
 def _source_predictions(files: Files, settings: Settings) -> Mapping[Meeting, Arrays]:
-    """Return what the model of a source says of all records of a target, by target, model and source."""
+    """Return what the model of a source predicts for all records of a target, by target, model and source."""
     meetings = (tuple(meeting) for meeting in settings["meetings"])
     return OnDemand(dict(zip(meetings, files["source_predictions"], strict=True)), load_source_predictions)
 

@@ -19,7 +19,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.source import Source
 
 ALL_MODELS, ALL_SOURCES = "all models", "all sources"
-"""What stands for the model and the source of a mean."""
+"""Used as the model and the source of a mean."""
 
 TABLES = {
     "headlines": TableForm(
@@ -48,7 +48,7 @@ def compute(runs: Sequence[Run], method: str, confidence: float, margin: float, 
 
 
 def mean_runs(runs: Sequence[Run], method: str) -> list[Run]:
-    """Return two runs per target and fraction that stand for all: with transferred weights, and their partner.
+    """Return two runs per target and fraction that represent all: with transferred weights, and their partner.
 
     Every comparison of a model and a source counts once, so a model from scratch counts as often as it has sources.
     Replicate r of all comparisons of a target has the same subset, and resample b the same patients, so means over them

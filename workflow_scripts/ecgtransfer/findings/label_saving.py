@@ -1,6 +1,6 @@
-"""Label saving: how many times the labelled recordings scratch needs for the score of transfer, at each fraction.
+"""Label saving: how many times as many labelled recordings scratch needs for the score of transfer, at each fraction.
 
-It is read off the learning curve from scratch; beyond its ends stands a bound.
+It is read off the learning curve from scratch; beyond its ends there is only a bound.
 """
 
 from collections.abc import Mapping, Sequence
@@ -118,7 +118,7 @@ def _draw_arm(axes: Axes, rows: pd.DataFrame, style: Style, beside: float) -> No
 
 
 def _placed(rows: pd.DataFrame, value: str, relation: str) -> pd.Series:
-    """Return a column with the bound in the place of what lies beyond it."""
+    """Return a column with the bound in place of values beyond it."""
     bound = np.select([rows[relation] == MORE_THAN, rows[relation] == LESS_THAN], [rows["most"], rows["least"]], np.nan)
     return rows[value].fillna(pd.Series(bound, index=rows.index))
 

@@ -49,7 +49,7 @@ def compute(
 def optimism(
     histories: Mapping[Cell, pd.DataFrame], metadata: Mapping[Cell, Mapping[str, Any]], confidence: float
 ) -> pd.DataFrame:
-    """Return the score in the epoch that was chosen on the test records, beside that in the last one.
+    """Return the score in the epoch that was chosen on the test records, and that in the last one.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Parity: what a study says of the published claims, beside the same study done as the authors did it."""
+"""Parity: what a study finds on the published claims, compared with the same study done as the authors did it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,7 +31,7 @@ PARITY_COLUMNS = [
 TABLES = {
     "parity": TableForm(
         PARITY_COLUMNS,
-        "leaky studies beside a clean one",
+        "leaky studies compared with a clean one",
         "Every claim by the `clean` study that `compare.beside` names and by this one (`parity`).",
         {
             "claim, measure": "as in claims.csv",
@@ -49,7 +49,7 @@ each with its interval and finding; the difference shows what those choices do. 
 
 
 def compute(claims: pd.DataFrame, beside: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
-    """Return the table of `parity`, without rows where there is no study to lay this one beside."""
+    """Return the table of `parity`, without rows where there is no study to compare this one with."""
     return {"parity": parity(claims.iloc[:0] if beside is None else beside, claims)}
 
 
@@ -128,9 +128,9 @@ def _word(finding: Any) -> str:
 
 _ON_PAGE = """
 {% if its.table.rows %}
-<h3>Leaky beside clean</h3>
+<h3>Leaky next to clean</h3>
 <p>The same claims in {{ config.compare.beside }}, which lets no test recording into training, and how far each
-moves.</p>
+estimate moves.</p>
 <div class="claims">
 {{ laid_out(its.table) }}
 </div>
@@ -140,8 +140,8 @@ moves.</p>
 <a href="../findings/parity.csv">findings/parity.csv</a></figcaption>
 </figure>
 {% elif config.compare.beside %}
-<p class="note">{{ config.compare.beside }}, to be laid beside this study (compare.beside), has not run in this folder
-yet: run it, then this study again.</p>
+<p class="note">{{ config.compare.beside }}, which this study is to be compared with (compare.beside), has not run in
+this folder yet: run it, then this study again.</p>
 {% endif %}
 """
 _HEADS = ["claim", "measured as", "clean", "interval", "finding", "leaky", "interval", "finding", "moved by"]

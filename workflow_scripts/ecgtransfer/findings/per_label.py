@@ -53,7 +53,7 @@ TABLES = {
         {
             **CELL_MEANING,
             "metric": "as in per_label.csv",
-            "spearman, n_labels": "of `delta` with `prevalence_train` over so many labels, below 0 where rare labels"
+            "spearman, n_labels": "of `delta` with `prevalence_train` over `n_labels` labels, below 0 where rare labels"
             " gain more",
         },
     ),
@@ -201,7 +201,7 @@ def _label_scores(run: Run) -> pd.DataFrame:
 
 _METRIC = "auroc"
 _PANEL_HEIGHT = 2.6  # inches
-_NEVER = 0.5  # of the lowest prevalence: where labels stand that no training recording has
+_NEVER = 0.5  # of the lowest prevalence: where labels are drawn that no training recording has
 
 
 def draw(per_label: pd.DataFrame, prevalence: pd.DataFrame) -> Figure:
@@ -230,7 +230,7 @@ def draw(per_label: pd.DataFrame, prevalence: pd.DataFrame) -> Figure:
         _set_share_axis(next(iter(by_model.values())))
     note = f"One mark per label, at {percent(fraction)} of the training patients; below 0, transfer hurts the label."
     if len(styles) > 1:
-        note += " Spearman's correlations of gain and frequency stand in the order of the names."
+        note += " Spearman's correlations of gain and frequency are in the order of the names."
     if (rows["prevalence_train"] == 0).any():
         note += " Furthest left: labels that no training recording has."
     if table["fraction"].nunique() > 1:

@@ -1,4 +1,4 @@
-"""What results/README.md says of the tables of findings, made from the findings themselves."""
+"""The description of the tables of findings in results/README.md, made from the findings themselves."""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _BETWEEN = re.compile(r"(?<=<!-- findings -->\n).*(?=<!-- end -->)", re.DOTALL)
 
 
 def with_findings(readme: str) -> str:
-    """Return the README with the part on findings made anew: the text between its two marks."""
+    """Return the README with the part on findings regenerated: the text between its two marks."""
     return _BETWEEN.sub(lambda _: "\n".join(_lines()) + "\n\n", readme)
 
 

@@ -1,6 +1,6 @@
 """Who is served how well: the score of a run among women and men and by age, and how far it is from that of all others.
 
-Only labels that enough patients have, and enough have not, in the group as well as among the others, are compared: the
+Only labels that enough patients have, and enough lack, both in the group and among the others, are compared: the
 score of a label with two positives says nothing, and a gap over other labels would be one between labels.
 """
 
@@ -117,7 +117,7 @@ def subgroups(
     draws
         Of the intervals, which cover test patients and replicates.
     min_positives
-        A label counts if so many patients have it, and so many do not, in the group and among the others.
+        A label counts if at least this many patients have it, and as many do not, in the group and among the others.
 
     Returns
     -------
@@ -182,7 +182,7 @@ def _groups(run: Tested, records: pd.DataFrame) -> Iterator[tuple[str, str, Arra
 
 
 def _columns_to_compare(run: Tested, inside: Array, outside: Array, least: int) -> tuple[int, ...]:
-    """Return the labels that enough patients have, and have not, on both sides."""
+    """Return the labels that enough patients have, and enough lack, on both sides."""
     enough = np.ones(len(run.labels), dtype=bool)
     for side in (inside, outside):
         enough &= patients_of_rarer_class(run.positive[side], run.known[side], run.patients[side]) >= least

@@ -1,7 +1,7 @@
-"""Whether one can tell before training how well a source will transfer: the measure MELEP beside what came of it.
+"""Whether it can be predicted before training how well a source will transfer: the measure MELEP against the outcome.
 
-MELEP (Nguyen, Duong & Do 2024, J. Healthc. Inform. Res. 8:541-558, arXiv 2311.04224) asks how well the labels of the
-target's training records can be told from what the model of the source says of them with its own head.
+MELEP (Nguyen, Duong & Do 2024, J. Healthc. Inform. Res. 8:541-558, arXiv 2311.04224) measures how well the labels of
+the target's training records can be predicted from the outputs of the source's model with its own head.
 """
 
 from collections import defaultdict
@@ -38,13 +38,13 @@ Array = NDArray[Any]
 
 MEASURES = {"delta": ("macro_auroc", "delta"), "transfer_auroc": ("macro_auroc", "transfer")}
 MEASURES |= {"transfer_weighted_f1": ("weighted_f1", "transfer")}
-"""What MELEP is laid beside: metric and column of the verdicts."""
+"""What MELEP is compared with: metric and column of the verdicts."""
 TRANSFERABILITY_COLUMNS = [*CELL_COLUMNS, "melep", *MEASURES]
 TRANSFERABILITY_CORRELATION_COLUMNS = ["method", "measure", "spearman", "n"]
 TABLES = {
     "transferability": TableForm(
         TRANSFERABILITY_COLUMNS,
-        "MELEP against the gain that it should tell",
+        "MELEP against the gain that it should predict",
         "One row per cell with weights of a source that learnt its true labels here.",
         {
             **CELL_MEANING,
@@ -55,18 +55,18 @@ TABLES = {
     ),
     "transferability_correlation": TableForm(
         TRANSFERABILITY_CORRELATION_COLUMNS,
-        "how well MELEP tells it",
+        "how well MELEP predicts it",
         "One row per method of transfer and measure.",
         {
             "method, measure": "`delta`, `transfer_auroc` or `transfer_weighted_f1` of a method",
-            "spearman, n": "correlation of `melep` with it over so many cells",
+            "spearman, n": "correlation of `melep` with it, over `n` cells",
         },
     ),
 }
 CAPTION = """
 What transfer gains in macro AUROC against MELEP, which is computed from the source's model and the target's training
-labels before any fine-tuning; lower is said to transfer better. The title gives Spearman's correlation over all cells.
-The numbers are in ``findings/transferability.csv`` and ``findings/transferability_correlation.csv``.
+labels before any fine-tuning; lower is expected to transfer better. The title gives Spearman's correlation over all
+cells. The numbers are in ``findings/transferability.csv`` and ``findings/transferability_correlation.csv``.
 """
 
 
@@ -161,7 +161,7 @@ def meleps(source_predictions: Arrays, labels: pd.DataFrame, splits: pd.DataFram
     rows = by_record.index.get_indexer(ids)
     for name, found in {"predictions of the source": places, "label table": rows}.items():
         if (found < 0).any():
-            raise InputError(f"{name}: training record {ids[found < 0][0]} missing; make the file again")
+            raise InputError(f"{name}: training record {ids[found < 0][0]} missing; rebuild the file")
     probability = source_predictions["probability"][places]
     truth = by_record.iloc[rows].to_numpy(dtype=np.float64, na_value=np.nan)
     ranks = training.filter(regex=r"^rank_\d+$").to_numpy()
@@ -183,7 +183,7 @@ def gains(runs: Sequence[Run]) -> pd.DataFrame:
 
 
 def transferability(meleps_of_cells: Mapping[Cell, Sequence[float]], verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return MELEP beside what transfer reached and gained.
+    """Return MELEP with what transfer reached and gained.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def transferability(meleps_of_cells: Mapping[Cell, Sequence[float]], verdicts: p
     for cell, values in meleps_of_cells.items():
         key = tuple(key_of(cell).values())
         if (*key, "macro_auroc") not in found:
-            raise InputError(f"{cell.name}: no verdict to lay its transferability beside; compare again")
+            raise InputError(f"{cell.name}: no verdict to compare its transferability with; compare again")
         row: dict[str, object] = {**key_of(cell), "n_train": found[*key, "macro_auroc"]["n_train"]}
         row["melep"] = float(np.mean(values))
         row |= {name: found.get((*key, metric), {}).get(column, np.nan) for name, (metric, column) in MEASURES.items()}
@@ -229,7 +229,7 @@ def transferability_correlations(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns `TRANSFERABILITY_CORRELATION_COLUMNS`, a row per method of transfer and measure, over all its ``n``
-        cells that have both. Below 0 where MELEP tells well. Empty for fewer than three cells, or where either is the
+        cells that have both. Below 0 where MELEP predicts well. Empty for fewer than three cells, or where either is the
         same everywhere. Cells of a target share its recordings, so there is no p-value.
     """
     rows: list[dict[str, object]] = []
@@ -250,7 +250,7 @@ def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFram
     """Return the figure from the tables ``transferability.csv`` and ``transferability_correlation.csv``."""
     rows = transferability[transferability["melep"].notna() & transferability["delta"].notna()]
     if rows.empty:
-        return nothing_to_show("No MELEP to show: no source of the study has a model of labels that could be asked.")
+        return nothing_to_show("No MELEP to show: no source of the study has a model that predicts labels.")
     rows = rows.assign(method=rows["arm"].map(method_name_of))
     found = {row.method: row for row in named_rows(transferability_correlation) if row.measure == _MEASURE}
     methods = list(rows["method"].drop_duplicates())
@@ -273,14 +273,14 @@ def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFram
         dress(
             axes, "MELEP of the source's model on the training recordings", f"gain in {METRIC_NAMES[ANSWERED_METRIC]}"
         )
-    note = "One mark per source, model and fraction. MELEP: lower is said to transfer better."
+    note = "One mark per source, model and fraction. MELEP: lower is expected to transfer better."
     handles = [mark(style, linestyle="none", markerfacecolor="none") for style in styles.values()]
     legend_below(figure, handles, [f"target {target}" for target in styles], note)
     return figure
 
 
 def _in_words(row: Any) -> str:
-    """Return the correlation of a method over all its cells, as a title says it."""
+    """Return the correlation of a method over all its cells, in the words of a title."""
     if row is None or pd.isna(row.spearman):
         return "no correlation"
     return f"Spearman {round(row.spearman, 2) + 0.0:.2f} over {row.n:.0f} cells"

@@ -37,7 +37,7 @@ SIGNIFICANCE_COLUMNS = [
     *("p_value", "p_holm", "equivalent", "n_resamples_valid"),
 ]
 EQUIVALENCE_CONFIDENCE = 0.9
-"""Of the interval that two one-sided tests at 5 % ask for."""
+"""Of the interval that two one-sided tests at 5 % require."""
 
 TABLES = {
     "verdicts": TableForm(

@@ -43,7 +43,7 @@ TABLES = {
         "One row per target, source and model: the source's own model, not trained further (of several pre-trainings"
         " the first).",
         {
-            "target, source, model": "what meets",
+            "target, source, model": "what is combined",
             "metric": "`macro_auroc`",
             "n_labels, labels": "the labels that both have and enough test patients have, joined by `|`",
             "score, ci_low, ci_high": "macro AUROC over these labels, with interval over test patients",
@@ -53,7 +53,7 @@ TABLES = {
 }
 CAPTION = """
 How well the model of a source does on the test recordings of a target without any training there, over the labels that
-both have, beside the same labels by models from scratch at the largest fraction. The numbers, with intervals, are in
+both have, next to the same labels by models from scratch at the largest fraction. The numbers, with intervals, are in
 ``findings/zero_shot.csv``.
 """
 
@@ -96,14 +96,14 @@ def zero_shot(
     target, source, model
         What meets.
     source_predictions
-        What the model of the source says with its own head: ``record_id`` (N,), ``labels`` (L,), ``probability``
+        What the model of the source predicts with its own head: ``record_id`` (N,), ``labels`` (L,), ``probability``
         (N, L) of all records of the target.
     labels, splits
         The tables of the target.
     draws
         Of the interval, which covers test patients alone: there is one model.
     min_positives
-        A label counts if so many test patients have it, and so many do not.
+        A label counts if at least this many test patients have it, and as many do not.
     scratch, finetune
         The arrays of ``predictions.npz`` of the cells at the largest fraction, where there are such cells.
 
@@ -149,7 +149,7 @@ def zero_shot_table(rows: Sequence[dict[str, object]]) -> pd.DataFrame:
 
 
 def _of_source(predictions: Arrays, labels: pd.DataFrame, splits: pd.DataFrame) -> Tested:
-    """Return what is said of the test records on labels that the target has, too, as a run with one replicate."""
+    """Return the predictions for the test records on labels that the target has, too, as a run with one replicate."""
     test_ids = splits.loc[splits["role"] == "test", "record_id"].astype(str).to_numpy()
     places = pd.Index(predictions["record_id"].astype(str)).get_indexer(pd.Index(test_ids))
     if (places < 0).any():

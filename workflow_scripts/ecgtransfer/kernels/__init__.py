@@ -1,4 +1,4 @@
-"""Hand-derived code that computes on CPUs what a library computes slower, and the library's form beside it.
+"""Hand-derived code that computes on CPUs what a library computes slower, with the library's form next to it.
 
 ========================  ======================  ===========================================
 fast                      plain, the reference    where
@@ -10,6 +10,6 @@ fast                      plain, the reference    where
 `layers.FastMeanMax`      `MeanMaxOverTime`       their pooled heads
 ========================  ======================  ===========================================
 
-Both give the same numbers but for rounding. ``hardware.kernels`` of the config chooses; GPUs always compute the plain
-form. Other code knows no more of this package than the names above. Nothing here imports a stage.
+Both give the same numbers except for rounding. ``hardware.kernels`` of the config chooses; GPUs always compute the
+plain form. Other code knows no more of this package than the names above. Nothing here imports a stage.
 """

@@ -101,7 +101,7 @@ def design_for(sections: Real, up: int, down: int) -> "Design | None":
 
 
 class Design:
-    """All that does not depend on the recording's length: the fixed matrices of one chain of filters."""
+    """Everything that does not depend on the recording's length: the fixed matrices of one chain of filters."""
 
     def __init__(self, sections: Real, up: int, down: int) -> None:
         self.modes = _modes(sections)

@@ -48,7 +48,7 @@ MOST_SLOTS = 8
 """Recordings whose results are worked out at once, which shares the cost of each numpy call."""
 
 CACHED_SAMPLES = 60_000
-"""Filters for longer recordings are built anew each time, so that they do not hold memory."""
+"""Filters for longer recordings are rebuilt each time, so that they do not hold memory."""
 
 Signal = npt.NDArray[np.float32]
 Filters = tuple[str, float, float, int, float | None]
@@ -66,7 +66,7 @@ class BlockFilter(Protocol):
     """Shape (12, n_samples), mV, float32 without NaN, rows strided."""
 
     def take(self, slot: int) -> None:
-        """Work on what lies in `input`, which may then change, and keep what comes of it in a slot."""
+        """Work on the content of `input`, which may then change, and keep the result in a slot."""
         ...
 
     def results(self, n_slots: int) -> Signal:
@@ -223,7 +223,7 @@ class _FastFilter:
         self._sides_to_extend = [_to_extend(side, n_samples, self._extension) for side in (from_left, from_right)]
         self._blocks_of_input = buffer.reshape(-1, block)
         # A matrix cannot overlap itself: three of them hold every third block with its neighbours. What runs on into
-        # the next lead makes rows that nobody reads.
+        # the next lead makes rows that are never read.
         starts = [i * block for i in range(window)]
         self._windows_of_input = [memory[i : i + buffer.size].reshape(-1, window * block) for i in starts]
         near = self._near.reshape(self.n_slots, -1, window, self._design.block_out)

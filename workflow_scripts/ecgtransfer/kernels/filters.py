@@ -1,7 +1,7 @@
 """Baseline removal, zero-phase band-pass, notch and resampling of multi-lead signals, in plain scipy and float64.
 
 This is the reference for every choice of the config section ``signals``; `ecgtransfer.kernels.block_filters` does the
-usual choice, Butterworth and polyphase, many times faster and is held against it. In order: baseline, band-pass and
+usual choice, Butterworth and polyphase, many times faster and is tested against it. In order: baseline, band-pass and
 notch, resampling. Ends of a recording: the IIR filters see an odd extension of `edge_s` seconds and begin in the steady
 state of its outermost sample, the FIR band-pass sees as much odd extension as it is long, the polyphase resampling sees
 the line through the first and the last sample.
@@ -37,7 +37,7 @@ Signal = npt.NDArray[np.float64]
 
 
 def filter_and_resample(signal: npt.ArrayLike, sampling_rate_hz: float, settings: Mapping[str, Any]) -> Signal:
-    """Return the signal after baseline removal, band-pass, notch and resampling, as `settings` asks for.
+    """Return the signal after baseline removal, band-pass, notch and resampling, according to `settings`.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def band_pass(
     design: str = "butterworth",
     notch_hz: float | None = None,
 ) -> Signal:
-    """Return the signal after a band-pass and, where asked for, a notch, neither of which delays it.
+    """Return the signal after a band-pass and, where requested, a notch, neither of which delays it.
 
     Parameters
     ----------

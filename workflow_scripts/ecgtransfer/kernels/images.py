@@ -1,7 +1,8 @@
 """Signals computed as images of height 1: faster on the CPU for some networks, the same weights and results.
 
 PyTorch has a memory format for images whose channels lie side by side, and its CPU library computes convolutions in it
-faster forwards, but not backwards; there this module computes them. `docs/models.md` says for which networks that pays.
+faster forwards, but not backwards; there this module computes them. `docs/models.md` lists for which networks that
+pays.
 """
 
 from typing import Any
@@ -104,7 +105,7 @@ class _BackwardByProducts(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
-        """Return the gradients of input and weights, as far as they are wanted."""
+        """Return the gradients of input and weights, as far as they are needed."""
         (gradient,) = gradients
         x, weight = ctx.saved_tensors
         n_records, n_in, _, n_frames = x.shape

@@ -75,7 +75,7 @@ class _MeanMax(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_mean: Tensor, d_top: Tensor) -> Tensor:
-        """Share the gradient of the maximum among all that equal it, as torch does."""
+        """Share the gradient of the maximum among all values that equal it, as torch does."""
         x, top = ctx.saved_tensors
         at_top = x == top
         d_each = d_mean / len(x)

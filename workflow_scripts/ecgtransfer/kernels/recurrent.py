@@ -3,7 +3,7 @@
 torch's layers make many small operations per time step, each with a new array, and still more for the gradients. Here
 a step is one matrix product and a few operations in arrays that are ready (`gru`, `lstm`), for up to `CHUNK` records at
 a time. The time loops are compiled to TorchScript, which is deprecated and ends with Python 3.14; where they cannot be
-compiled, torch's own layers compute, and the log says so once.
+compiled, torch's own layers are used, and the log reports it once.
 """
 
 import logging
@@ -56,7 +56,7 @@ class Memory:
         self._idle: list[Tensor] = []
 
     def take(self, n_floats: int) -> Tensor:
-        """Return an array of at least `n_floats`, which nobody else has until it is given back."""
+        """Return an array of at least `n_floats`, which no other caller gets until it is returned."""
         for position, array in enumerate(self._idle):
             if array.numel() >= n_floats:
                 return self._idle.pop(position)
@@ -73,7 +73,7 @@ class Memory:
 
 
 def cell_for(x: Tensor, layer: nn.GRU | nn.LSTM) -> RecurrentCell | None:
-    """Return what lets `outputs` stand in for the call of a layer; None if it cannot: it is for float32 on a CPU."""
+    """Return what lets `outputs` replace the call of a layer; None if it cannot: it is for float32 on a CPU."""
     fits = (
         all(tensor.device.type == "cpu" and tensor.dtype == torch.float32 for tensor in (x, *layer.parameters()))
         and x.numel() > 0
@@ -138,7 +138,7 @@ class _Layer(torch.autograd.Function):
     def backward(ctx: Any, d_states: Tensor) -> tuple[Tensor | None, ...]:
         x, *weights = ctx.saved_tensors
         cell: RecurrentCell = ctx.cell
-        # A second pass through one graph finds the memory of the first given back, and computes its content anew.
+        # A second pass through one graph finds the memory of the first returned, and recomputes its content.
         parts: list[_Part] = ctx.parts or _run(cell, x, weights, ctx.memory)[1]
         ctx.parts = None
         d_states = d_states.contiguous()

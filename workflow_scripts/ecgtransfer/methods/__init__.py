@@ -1,4 +1,4 @@
-"""The methods of transfer: what becomes of the weights of a source, one module each.
+"""The methods of transfer: what happens to the weights of a source, one module each.
 
 Modules are found by their names in this folder and imported by name, so that adding one, or editing one, changes no
 code that another runs. A study's plan reads them, so they do without torch until they train.
@@ -29,7 +29,7 @@ METHODS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("*.py") 
 
 
 class NoSettings(Section):
-    """Of a method that lets one choose nothing."""
+    """Of a method without settings."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,11 @@ class Method:
     Attributes
     ----------
     settings
-        What the config section ``methods`` says of it.
+        Its settings in the config section ``methods``.
     name
         Of its module.
     spelling, pattern
-        How the config names it, as it is told and as a regular expression.
+        How the config names it, for messages and as a regular expression.
     meaning
         What becomes of the weights of the source, for README and page. The head is always new.
     in_figures
@@ -139,7 +139,7 @@ class Method:
 
 
 def method_of(text: str, settings: Mapping[str, Any] | None = None) -> Method:
-    """Return the method that an entry of ``transfer.methods`` names, with what the section ``methods`` says of it.
+    """Return the method that an entry of ``transfer.methods`` names, with its settings in the section ``methods``.
 
     Raises
     ------

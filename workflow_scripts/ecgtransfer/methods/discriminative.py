@@ -9,13 +9,13 @@ from ecgtransfer.methods import Method
 
 @dataclass(frozen=True)
 class Discriminative(Method):
-    """Trains every group of layers some times more slowly than the one above it, the head at the full rate."""
+    """Trains every group of layers more slowly than the one above it, by a fixed ratio; the head at the full rate."""
 
     class Settings(Section):
         """The section ``methods.discriminative``."""
 
         rate_ratio: Number = key(2.6, ge=1, le=100)
-        """how many times slower each group of layers learns than the one above (Howard & Ruder 2018)"""
+        """how many times slower each group of layers learns than the one above it (Howard & Ruder 2018)"""
 
     settings: Settings
     meaning = "all weights are trained further, lower layers at lower rates"

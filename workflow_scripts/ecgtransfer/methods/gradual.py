@@ -15,7 +15,7 @@ class Gradual(Method):
         """The section ``methods.gradual``."""
 
         epochs_per_group: Whole = key(1, unit="epochs", ge=1)
-        """epochs until the next group of layers is trained, too"""
+        """epochs until the next group of layers joins the training"""
 
     settings: Settings
     meaning = "training begins with the head, and layers join it group by group from the top"

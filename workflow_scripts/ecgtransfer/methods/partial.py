@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Partial(Method):
-    """Freezes the lowest groups of layers; how many stands behind the colon of ``partial:2``."""
+    """Freezes the lowest groups of layers; how many is the number after the colon in ``partial:2``."""
 
     n_frozen: int = 1
 
@@ -27,7 +27,7 @@ class Partial(Method):
 
     @classmethod
     def of(cls, text: str, settings: Section) -> Partial:
-        """Return the method with the number of groups that the text says."""
+        """Return the method with the number of groups in the text."""
         return cls(settings, int(text.partition(":")[2]))
 
     def __str__(self) -> str:

@@ -15,7 +15,7 @@ class Probe(Method):
         """The section ``methods.probe``."""
 
         learning_rate: Number = key(0.01, gt=0, le=1)
-        """in place of that of `finetune`"""
+        """instead of that of `finetune`"""
 
     meaning = "the weights taken over stay as they are, and a linear head is trained on their features"
     in_figures = "frozen (probe)"

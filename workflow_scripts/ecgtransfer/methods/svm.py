@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Svm(Method):
-    """Puts a linear support vector machine per label in the place of the head."""
+    """Replaces the head by a linear support vector machine per label."""
 
     class Settings(Section):
         """The section ``methods.svm``."""
@@ -49,7 +49,7 @@ class Svm(Method):
     def fit(
         self, model: EcgModel, plan: TrainingPlan, task: Task, records: Records, used: np.ndarray, precision: str
     ) -> Replicate:
-        """Fit a machine per label on the features of the source; it takes no state to go on from.
+        """Fit a machine per label on the features of the source; there is no state to resume from.
 
         Raises
         ------

@@ -1,8 +1,9 @@
 """Where the heart beats in prepared signals, and what a typical beat of each record looks like.
 
-Beats stand out in the curvature of the signal, which P and T waves hardly have. Every lead adds to one curve of energy
-by how quiet it is between beats, so that a noisy lead counts little. The beats that look like most others, moved to
-where they fit best, are averaged into the typical beat. All this happens at `RATE_HZ`, whatever the rate of the array.
+Beats are prominent in the curvature of the signal, which P and T waves hardly have. Every lead adds to one curve of
+energy by how quiet it is between beats, so that a noisy lead counts little. The beats that look like most others, moved
+to where they fit best, are averaged into the typical beat. All this happens at `RATE_HZ`, whatever the rate of the
+array.
 """
 
 from dataclasses import dataclass

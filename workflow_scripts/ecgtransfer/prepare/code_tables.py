@@ -8,7 +8,7 @@ import pandas as pd
 from ecgtransfer.csv_rows import columns_of, read_rows
 from ecgtransfer.errors import InputError
 
-MEND = "mend the table, or bring it back with `git checkout`"
+REMEDY = "fix the table, or bring it back with `git checkout`"
 
 
 def read_code_table(
@@ -32,17 +32,17 @@ def read_code_table(
     InputError
         If the table cannot be read, lacks a column or a cell, has no row, or two of one name.
     """
-    rows = list(read_rows(Path(path), [*filled, *others], mend=MEND))
+    rows = list(read_rows(Path(path), [*filled, *others], remedy=REMEDY))
     if not rows and not may_be_empty:
-        raise InputError(f"{path}: holds no row; {MEND}")
+        raise InputError(f"{path}: has no rows; {REMEDY}")
     table = pd.DataFrame(rows, columns=[*filled, *others], dtype=str)
     for number, row in enumerate(rows, start=2):
         for column in filled:
             if not row[column]:
-                raise InputError(f"{path}: row {number} has no {column}; {MEND}")
+                raise InputError(f"{path}: row {number} has no {column}; {REMEDY}")
     twice = table[filled[0]][table[filled[0]].duplicated()]
     if len(twice):
-        raise InputError(f"{path}: {twice.iloc[0]!r} stands there twice in column {filled[0]}; {MEND}")
+        raise InputError(f"{path}: {twice.iloc[0]!r} occurs twice in column {filled[0]}; {REMEDY}")
     return table
 
 
@@ -60,9 +60,9 @@ def read_rewards(path: str | Path) -> pd.DataFrame:
     InputError
         As `read_code_table`, or if a cell is no number.
     """
-    columns = [column for column in columns_of(Path(path), MEND) if column != "label"]
+    columns = [column for column in columns_of(Path(path), REMEDY) if column != "label"]
     table = read_code_table(path, ["label", *columns]).set_index("label")
     try:
         return table.astype(float)
     except ValueError as error:
-        raise InputError(f"{path}: holds something that is no number ({error}); {MEND}") from error
+        raise InputError(f"{path}: contains something that is not a number ({error}); {REMEDY}") from error

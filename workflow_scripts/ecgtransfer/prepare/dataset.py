@@ -1,4 +1,4 @@
-"""The signals of a data set, from its described recordings to the array, with all that there is to say of them."""
+"""The signals of a data set, from its described recordings to the array, with all notices on them."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +34,7 @@ def prepare_dataset(
     folder, settings, signals, n_workers, kernels
         As for `prepare_signals`.
     notices
-        Where they are written; they are said, too, also those of a preparation that fails.
+        Where they are written; they are also printed, even those of a preparation that fails.
 
     Raises
     ------

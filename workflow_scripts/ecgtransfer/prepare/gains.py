@@ -1,4 +1,4 @@
-"""Recordings whose amplitude or gain is out of line with their data set, and by what they are mended.
+"""Recordings whose amplitude or gain is out of line with their data set, and by which factor they are corrected.
 
 A gain is the number of steps per mV that a WFDB header states. A wrong one makes a recording too small or too large; it
 shows in the amplitude where the error is large, and otherwise by being another gain than that of nearly all others.
@@ -18,7 +18,7 @@ NEARLY_ALL = 0.95
 """Share of a data set that must have one gain for another one to be odd."""
 
 LEAST_FACTOR = 2.0
-"""Between two gains: amplitudes of hearts differ as much, and say nothing of smaller errors."""
+"""Between two gains: amplitudes of hearts differ as much, and cannot show smaller errors."""
 
 FITS, EXPLAINS = 0.2, 3 / 8
 """How far, on the scale of logarithms, recordings of an odd gain are off the median towards where the common gain would
@@ -40,7 +40,7 @@ def gain_of(leads: tuple[LeadSpecification, ...]) -> float:
 
 
 def gains_and_ratios(quality: pd.DataFrame) -> tuple[Ratios, Ratios]:
-    """Return what a quality table says of gains, in steps per mV, and of amplitudes over their median."""
+    """Return from a quality table the gains, in steps per mV, and the amplitudes over their median."""
     gains, ratios = (quality[column].to_numpy(dtype=np.float64) for column in ("steps_per_mv", "gain_ratio"))
     return gains, ratios
 
@@ -101,7 +101,7 @@ def misfit_of_gains(gains: Ratios, ratios: Ratios) -> Ratios:
     return misfit
 
 
-def mending_factors(gains: Ratios, ratios: Ratios, limit: float) -> Ratios:
+def correction_factors(gains: Ratios, ratios: Ratios, limit: float) -> Ratios:
     """Return by how much to multiply records whose amplitude is implausible or whose gain is wrong, NaN for all others.
 
     It is the gain of their header over the gain that most headers state, where that makes the amplitude plausible.
@@ -118,5 +118,5 @@ def mending_factors(gains: Ratios, ratios: Ratios, limit: float) -> Ratios:
         return np.full(len(gains), np.nan)
     factors = np.where((gains > 0) & (gains != common), gains / common, np.nan)
     in_need = implausible(ratios, limit) | (misfit_of_gains(gains, ratios) > EXPLAINS)
-    mended = ratios * factors
-    return np.where(in_need & (mended >= 1 / limit) & (mended <= limit), factors, np.nan)
+    corrected = ratios * factors
+    return np.where(in_need & (corrected >= 1 / limit) & (corrected <= limit), factors, np.nan)

@@ -1,10 +1,11 @@
 """From SNOMED CT codes to one 0/1 column per label.
 
-All knowledge about codes stands in tables under config/labels, none of it here. Without a view (``labels.view: all``)
+All knowledge about codes is in tables under config/labels, none of it here. Without a view (``labels.view: all``)
 each code is a label by its abbreviation and equivalent codes are merged. A view names every code that counts, for
 itself: equivalents merge in it only where it lists both.
 
-Where several data sets join, one that never uses a label says nothing about it: its records then have neither 0 nor 1.
+Where several data sets are joined, one that never uses a label is taken as silent on it: its records then have neither
+0 nor 1.
 """
 
 import logging
@@ -56,18 +57,18 @@ def read_view(path: str | Path | None) -> View | None:
         return None
     labels_by_code: dict[str, tuple[str, ...]] = {}
     derived: list[str] = []
-    for row in read_rows(Path(path), ["label", "snomed_ct"], mend="mend the view"):
+    for row in read_rows(Path(path), ["label", "snomed_ct"], remedy="fix the view"):
         if not any(row.values()):
             continue
         label, code = row["label"], row["snomed_ct"]
         if not label or label == "record_id":
-            raise InputError(f"{path}: '{label}' beside {code} cannot name a label; choose another name")
+            raise InputError(f"{path}: '{label}' (of {code}) cannot name a label; choose another name")
         if code == NONE_OF_THE_OTHERS:
             derived.append(label)
         elif CODE.fullmatch(code):
             labels_by_code[code] = (*labels_by_code.get(code, ()), label)
         else:
-            raise InputError(f"{path}: '{code}' beside '{label}' is neither a SNOMED CT code nor {NONE_OF_THE_OTHERS}")
+            raise InputError(f"{path}: '{code}' of '{label}' is neither a SNOMED CT code nor {NONE_OF_THE_OTHERS}")
     if len(derived) > 1:
         raise InputError(f"{path}: {' and '.join(derived)} are both {NONE_OF_THE_OTHERS}; only one label can be")
     return View(Path(path).stem, labels_by_code, derived[0] if derived else None)
@@ -93,12 +94,12 @@ def harmonize_labels(
     ----------
     records
         Columns ``record_id``, as the corpus names them, ``codes`` (SNOMED CT joined by ``|``) and ``labelled``, 0 where
-        nobody has looked for labels.
+        labels were not examined.
     abbreviations
         Label name by SNOMED CT code; a code without one is its own name. A refined code counts as its base unless
         this table or the view names it.
     counts_as
-        The code that stands for an equivalent one; without a view only.
+        The code that an equivalent one counts as; only without a view.
     settings
         The config section ``labels``: ``top`` (the number of most frequent labels to keep of what the view leaves,
         ties by name; None for all), ``include`` (``all`` or a list of labels or codes, to choose among those) and
@@ -119,7 +120,7 @@ def harmonize_labels(
     Raises
     ------
     InputError
-        If no label stays, or a label asked for is not a known one.
+        If no label stays, or a requested label is not a known one.
     """
     labels_of = _labels_in_view(view, abbreviations) if view else _labels_by_abbreviation(abbreviations, counts_as)
     present = _present(records["codes"].fillna("").astype(str), labels_of)
@@ -181,7 +182,7 @@ def _labels_in_view(view: View, abbreviations: Mapping[str, str]) -> LabelsOf:
 
 
 def _present(codes: pd.Series, labels_of: LabelsOf) -> pd.DataFrame:
-    """Return a 0/1 column per label that any record has. Each combination of codes is looked at once."""
+    """Return a 0/1 column per label that any record has. Each combination of codes is evaluated once."""
     position, combinations = pd.factorize(codes)
     columns_of: dict[str, list[int]] = {}
     columns: dict[str, int] = {}
@@ -199,7 +200,7 @@ def _present(codes: pd.Series, labels_of: LabelsOf) -> pd.DataFrame:
 
 
 def _used(in_dataset: pd.DataFrame, derived: str | None) -> pd.DataFrame:
-    """Tell which data sets use which labels, from how many of their records have them.
+    """Return which data sets use which labels, from how many of their records have them.
 
     A record without any other label may have one that its data set never uses, so only a data set that uses all others
     can use the derived one.
@@ -234,7 +235,7 @@ def _asked_for(
         unknown = [name for name in include if name not in code_of and name not in abbreviations]
         where = "an abbreviation nor a SNOMED CT code of config/labels/snomed.csv"
     if unknown:
-        raise InputError(f"labels.include: {', '.join(unknown)} is neither {where}; add it there or mend the spelling")
+        raise InputError(f"labels.include: {', '.join(unknown)} is neither {where}; add it there or fix the spelling")
     if view:
         return {label for name in include for label in ((name,) if name in view.labels else labels_of(name))}
     return {label for name in include for label in labels_of(code_of.get(name, name))}
@@ -243,7 +244,7 @@ def _asked_for(
 def _frequent_enough(
     positives: pd.Series, n_known: pd.Series, n_labelled: int, min_records: int, corpus: str, learnt: bool
 ) -> pd.Series:
-    """Tell of each label whether enough records have it, and enough of those of which it is known lack it."""
+    """Return for each label whether enough records have it, and enough of those of which it is known lack it."""
     enough = (positives >= min_records) & (n_known[positives.index] - positives >= min_records)
     if learnt and not enough.any():
         most = f"the most frequent is {positives.idxmax()} with {positives.max()}" if len(positives) else "it has none"
@@ -268,7 +269,7 @@ def _too_rare(positives: pd.Series, enough: pd.Series, min_records: int) -> list
 
 
 def shuffle_labels(labels: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return the table with its label rows dealt out anew at random: same prevalences, nothing left to learn.
+    """Return the table with its label rows randomly reassigned: same prevalences, nothing left to learn.
 
     A missing cell stays where it is. Labels that are known of the same records are dealt out together, among all of
     these, whatever their data set: dealt out within each, its prevalences could still be learnt.

@@ -1,9 +1,9 @@
-"""Whether leads are what they are called, told by what leads have to do with each other.
+"""Whether leads are what their names say, judged by how leads depend on each other.
 
 Two of the six limb leads give the other four (Einthoven, Goldberger), so a swapped or inverted one does not add up, and
-the one order that adds up says what was swapped. No such identity holds between chest leads, but over many recordings
-neighbours resemble each other most. An order is a (column, sign) for each lead: where it seems to lie, and whether
-upside down. Nothing tells the leads of exchanged electrodes from the right ones: they add up as well.
+the one order that adds up shows what was swapped. No such identity holds between chest leads, but over many recordings
+neighbours resemble each other most. An order is a (column, sign) for each lead: where it seems to be, and whether
+inverted. Leads of exchanged electrodes cannot be distinguished from the right ones: they add up as well.
 """
 
 import itertools
@@ -27,17 +27,17 @@ IDENTITIES = {2: "III = II - I", 3: "aVR = -(I + II) / 2", 4: "aVL = I - II / 2"
 
 ADDS_UP = 0.003
 """Share of the energy of the limb leads that contradicts the identities, at most. In published recordings it is below
-0.0002 but for two of 1,400, and with a lead swapped or inverted 0.01 to 0.7."""
+0.0002 except for two of 1,400, and with a lead swapped or inverted 0.01 to 0.7."""
 BETTER = 10
 """Times less of it in the order that a record seems to have than in the one that it should have."""
 DOES_NOT = 0.1
-"""Share from which on leads do not add up, whatever they are called."""
+"""Share from which on leads do not add up, whatever their names."""
 
 PARALLEL = 3e-5
 """Mean squared sine between the directions of leads whose amplitudes are unknown and those that they should have. In
 published recordings it is below 0.00001, and with leads swapped 0.0002 to 0.02."""
 FLAT_PLANE = 1e-3
-"""Share of the second direction below which the limb leads are copies of one curve, and tell nothing."""
+"""Share of the second direction below which the limb leads are copies of one curve, and show nothing."""
 
 OUT_OF_CHAIN = 0.03
 """Sum of correlations between neighbours by which another order of the chest leads must beat the one called so. Of the
@@ -69,7 +69,7 @@ def limb_misfit(covariance: Array, is_scaled: bool) -> float:
 
 
 def order_of_limb_leads(covariance: Array, is_scaled: bool) -> Order | None:
-    """Return where the six limb leads lie, `IN_ORDER` if where they are called so, None if no order adds up.
+    """Return where the six limb leads are, `IN_ORDER` if in the order of their names, None if no order adds up.
 
     Of the orders that add up equally well it is the one that differs least from `IN_ORDER`.
 
@@ -146,7 +146,7 @@ def _order_of_directions(limb: Array) -> Order | None:
 
 
 def _parallel(points: Array) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-    """Tell which orders one linear map makes parallel to the directions of the limb leads, and with which signs.
+    """Return which orders one linear map makes parallel to the directions of the limb leads, and with which signs.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ def _parallel(points: Array) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.int6
 
 
 def _least_changed(columns: npt.NDArray[np.int64], signs: npt.NDArray[np.int64]) -> Order:
-    """Return the order that differs least from `IN_ORDER`; the signs of all leads together cannot be told."""
+    """Return the order that differs least from `IN_ORDER`; the common sign of all leads cannot be known."""
     columns, signs = np.concatenate([columns, columns]), np.concatenate([signs, -signs])
     moved = columns != np.arange(N_LIMB)
     n_changed, n_inverted = (moved | (signs < 0)).sum(axis=1), (signs < 0).sum(axis=1)
@@ -184,7 +184,7 @@ def off_by_mv(covariance: Array) -> dict[int, float]:
 
 
 def order_of_chest_leads(correlations: Array) -> Order:
-    """Return where V1 to V6 lie, `CHEST_IN_ORDER` if where they are called so.
+    """Return where V1 to V6 are, `CHEST_IN_ORDER` if in the order of their names.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def order_of_chest_leads(correlations: Array) -> Order:
 
 
 def in_words(order: Order, leads: Sequence[int]) -> str:
-    """Return what an order says of the names of leads: which are swapped, inverted or called otherwise.
+    """Return what an order implies for the names of leads: which are swapped, inverted or misnamed.
 
     Parameters
     ----------

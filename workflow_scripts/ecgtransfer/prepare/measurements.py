@@ -1,4 +1,4 @@
-"""Heart rate, PR, QRS and QT of prepared signals: what a model can be pre-trained to tell by regression.
+"""Heart rate, PR, QRS and QT of prepared signals: what a model can be pre-trained to predict by regression.
 
 Waves begin and end where the spatial velocity of the typical beat, the root of the sum over leads of the squared slope,
 comes close to rest; so no lead has to be chosen, and neither gain nor polarity matters. The values are targets for
@@ -31,9 +31,9 @@ from ecgtransfer.prepare.beats import (
 from ecgtransfer.prepare.signal_file import SignalFile
 
 COLUMNS = ("heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms")
-"""Beside ``record_id``."""
+"""In addition to ``record_id``."""
 LIMITS = {"heart_rate_bpm": (20, 300), "pr_ms": (70, 400), "qrs_ms": (40, 250), "qt_ms": (180, 700)}
-"""What lies outside is a mistake, and left empty."""
+"""Anything outside is a mistake, and left empty."""
 
 QRS_WIDTH_S, WAVE_WIDTH_S = 0.006, 0.012
 """Of the Gaussians that smooth slopes: for QRS, and for P and T."""
@@ -43,7 +43,7 @@ two references that define waves otherwise: the median over leads of what cardio
 for QRS, PR, QT), and the simulator, whose waves end 2.2 standard deviations from their centre (+14, -1, +3 ms)."""
 SLOW_RATE_HZ, SLOW_EXPONENT = 100, 1.3
 """Below this rate the band ends so low that QRS slopes are blurred; `QRS_SHARE` rises with this power of the ratio.
-At 50 Hz QRS is still unbiased, but narrow ones can hardly be told apart (rank correlation 0.5 with LUDB's marks)."""
+At 50 Hz QRS is still unbiased, but narrow ones can hardly be distinguished (rank correlation 0.5 with LUDB's marks)."""
 FLOOR = 1.3
 """Times the least velocity nearby: waves that merge do not come to rest between them."""
 REST_STEPS = 3

@@ -1,7 +1,7 @@
 """Rate, length, unit and leads of recordings of your own.
 
-WFDB headers say them themselves. Elsewhere, what the table says of a recording wins over what the entry says of all;
-what neither says is an error that names the key.
+WFDB headers state them themselves. Elsewhere, what the table states for a recording takes precedence over what the
+entry states for all; what neither states is an error that names the key.
 """
 
 import math
@@ -27,7 +27,7 @@ from ecgtransfer.prepare.recordings import (
 )
 
 KEY_OF = {"rate": "sampling_rate_hz", "unit": "unit", "leads": "leads"}
-"""Field of a row -> key of the entry that says it of all."""
+"""Field of a row -> key of the entry that states it for all."""
 
 Row = Mapping[str, str]
 
@@ -35,7 +35,7 @@ Row = Mapping[str, str]
 class Signal(NamedTuple):
     """What is known of a recording before its samples are read.
 
-    `unit` and `leads` (joined by ``|``) are empty where the file itself says them.
+    `unit` and `leads` (joined by ``|``) are empty where the file itself states them.
     """
 
     sampling_rate_hz: float
@@ -45,14 +45,14 @@ class Signal(NamedTuple):
 
 
 class OwnSignals:
-    """What is said of recordings, and what was read of arrays that hold several of them.
+    """What is stated about recordings, and what was read of arrays that hold several of them.
 
     Parameters
     ----------
     entry
         An entry of the config's section ``own``.
     folder
-        Where the files lie.
+        Where the files are.
     fields
         Those that the table has a column for.
     rows
@@ -72,7 +72,7 @@ class OwnSignals:
         self._n_described = 0
         self._n_beside_headers = 0
         self._unused = Counter[str]()
-        self._said_instead: dict[str, str] = {}
+        self._stated_instead: dict[str, str] = {}
         place = f"`own`, the entry of {entry['table']}: "
         if "unit" in entry:
             _checked_unit(entry["unit"], place)
@@ -87,20 +87,20 @@ class OwnSignals:
         Raises
         ------
         InputError
-            If the file cannot be read, or contradicts what is said of it.
+            If the file cannot be read, or contradicts what is stated about it.
         WrongEntry
-            If nothing says the rate, the unit or the leads.
+            If nothing states the rate, the unit or the leads.
         """
         found = self._in_wfdb(row, path) if is_header(path) else self._in_array(row, path)
         self._n_described += 1
         return found
 
     def notices(self) -> Iterator[Notice]:
-        """Yield what the entry says and no recording takes, and what may be meant otherwise."""
+        """Yield what the entry states and no recording uses, and what may be meant differently."""
         for key, count in self._unused.items():
             yield Notice(
                 f"`{key}: {self._entry[key]}` of the entry is not used for {count} of {self._n_described} recordings,"
-                f" whose WFDB headers say otherwise, the first {self._said_instead[key]}"
+                f" whose WFDB headers differ, the first {self._stated_instead[key]}"
             )
         if self._n_beside_headers:
             yield Notice(
@@ -113,8 +113,8 @@ class OwnSignals:
     def _in_wfdb(self, row: Row, path: str) -> Signal:
         source = str(self._folder / path)
         header = read_header(source)
-        said = self._leads_said(row, header)
-        named = with_names(header, "|".join(said), source) if said else header
+        stated = self._stated_leads(row, header)
+        named = with_names(header, "|".join(stated), source) if stated else header
         check_record(named, source)
         _same_rate(row["rate"], header.sampling_rate_hz)
         _same_unit(row["unit"], header)
@@ -122,16 +122,17 @@ class OwnSignals:
         leads = "" if named is header else "|".join(lead.name for lead in named.leads)
         return Signal(header.sampling_rate_hz, header.n_samples, "", leads)
 
-    def _leads_said(self, row: Row, header: Header) -> tuple[str, ...]:
-        """Return what row or entry say of the leads of a WFDB record, nothing where its header alone does."""
+    def _stated_leads(self, row: Row, header: Header) -> tuple[str, ...]:
+        """Return what row or entry state about the leads of a WFDB record, nothing where only its header does."""
         if row["leads"] or "leads" in self._entry:
-            return _checked_leads(self._said(row, "leads"))
+            return _checked_leads(self._stated(row, "leads"))
         if not any(lead.name for lead in header.leads):
-            return _checked_leads(self._said(row, "leads"))  # which nothing says
+            return _checked_leads(self._stated(row, "leads"))  # which nothing states
         try:
             lead_columns(tuple(lead.name for lead in header.leads))
         except ValueError as error:
-            raise InputError(f"{error}; say `leads` in table or entry where a header does not name them") from error
+            remedy = "give `leads` in the table or the entry where a header does not name them"
+            raise InputError(f"{error}; {remedy}") from error
         return ()
 
     def _count_unused(self, row: Row, header: Header) -> None:
@@ -144,23 +145,23 @@ class OwnSignals:
 
     def _count(self, key: str, instead: str) -> None:
         self._unused[key] += 1
-        self._said_instead.setdefault(key, instead)
+        self._stated_instead.setdefault(key, instead)
 
     def _in_array(self, row: Row, path: str) -> Signal:
-        unit = _checked_unit(self._said(row, "unit"))
+        unit = _checked_unit(self._stated(row, "unit"))
         leads = self._leads(row, path)
         metadata = self._metadata_of(path, leads)
         file = path.partition("#")[0]
         if file.lower().endswith(".mat") and is_file(self._folder / f"{file[:-4]}.hea"):
             self._n_beside_headers += 1
-        return Signal(_checked_rate(self._said(row, "rate"), "rate "), metadata.n_samples, unit, leads)
+        return Signal(_checked_rate(self._stated(row, "rate"), "rate "), metadata.n_samples, unit, leads)
 
     def _leads(self, row: Row, path: str) -> str:
-        """Return the names of the leads; nothing where only the first line of a CSV file says them."""
-        said = row["leads"] or "leads" in self._entry
-        if not said and path.lower().endswith(".csv") and names_of_columns(self._folder, path):
+        """Return the names of the leads; nothing where only the first line of a CSV file states them."""
+        stated = row["leads"] or "leads" in self._entry
+        if not stated and path.lower().endswith(".csv") and names_of_columns(self._folder, path):
             return ""
-        return "|".join(_checked_leads(self._said(row, "leads")))
+        return "|".join(_checked_leads(self._stated(row, "leads")))
 
     def _metadata_of(self, path: str, leads: str) -> RecordingMetadata:
         """Return the metadata of a recording; an array that holds several is opened once for all rows."""
@@ -181,8 +182,8 @@ class OwnSignals:
             raise InputError(f"row {row} is not there, it has {metadata.n_rows}")
         return metadata
 
-    def _said(self, row: Row, field: str) -> str:
-        """Return what the row, else the entry says."""
+    def _stated(self, row: Row, field: str) -> str:
+        """Return what the row, else the entry, states."""
         key = KEY_OF[field]
         if row[field]:
             return row[field]
@@ -192,7 +193,7 @@ class OwnSignals:
         if field in self._fields:
             raise InputError(f"the cell of {field} is empty and the entry has no `{key}`")
         raise WrongEntry(
-            f"{self._entry['table']}: nothing says the {key} of {row['file'][:80]!r}; add a column '{field}' to the "
+            f"{self._entry['table']}: nothing states the {key} of {row['file'][:80]!r}; add a column '{field}' to the "
             f"table or the key `{key}` to the entry in the section `own`"
         )
 
@@ -210,7 +211,9 @@ def _checked_rate(text: str, place: str) -> float:
     except ValueError as error:
         raise InputError(f"{place}'{text[:40]}' is no number") from error
     if not SLOWEST_HZ <= rate <= FASTEST_HZ:
-        raise InputError(f"{place}{text[:40]} is no rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz")
+        raise InputError(
+            f"{place}{text[:40]} is not a sampling rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz"
+        )
     return rate
 
 
@@ -229,10 +232,10 @@ def _same_unit(text: str, header: Header) -> None:
         raise InputError(f"the table says the unit {text[:40]}, the file {in_file[:40]}")
 
 
-def _alike_units(said: str, in_file: str) -> bool:
-    if _checked_unit(said) == NO_UNIT:
+def _alike_units(stated: str, in_file: str) -> bool:
+    if _checked_unit(stated) == NO_UNIT:
         return False
-    return math.isclose(millivolts_per_unit(said), millivolts_per_unit(in_file), rel_tol=1e-6)
+    return math.isclose(millivolts_per_unit(stated), millivolts_per_unit(in_file), rel_tol=1e-6)
 
 
 def _unit_of(header: Header) -> str:
@@ -245,7 +248,7 @@ def _unit_of(header: Header) -> str:
 
 
 def _checked_leads(text: str, place: str = "") -> tuple[str, ...]:
-    """Return the names of leads, which stand between bars, else semicolons, else commas, else blanks."""
+    """Return the names of leads, which are separated by bars, else semicolons, else commas, else blanks."""
     between = next((mark for mark in "|;," if mark in text), None)
     names = tuple(name.strip() for name in text.split(between) if name.strip())
     try:

@@ -69,7 +69,7 @@ def _without_ends(recorded: Mask, least: float) -> tuple[int, int]:
 
 
 def _alike(signal: Samples, one: int, other: int) -> bool:
-    """Return whether two samples are equal in all leads; looks at one lead first, which mostly settles it."""
+    """Return whether two samples are equal in all leads; checks one lead first, which mostly settles it."""
     return signal.item(0, one) == signal.item(0, other) and bool((signal[:, one] == signal[:, other]).all())
 
 

@@ -56,7 +56,7 @@ def person(age: str, sex: str, sexes: frozenset[str] = frozenset()) -> Person:
     sex
         A letter or a word.
     sexes
-        All that stands in the column, if it is known: beside ``H`` or ``V``, ``M`` is as likely mujer as man and not
+        Everything in the column, if it is known: along with ``H`` or ``V``, ``M`` is as likely mujer as man and not
         understood.
     """
     years, letter = _age(age), _sex(sex, sexes)
@@ -71,7 +71,7 @@ def person(age: str, sex: str, sexes: frozenset[str] = frozenset()) -> Person:
 
 
 def says_unknown(cell: str) -> bool:
-    """Tell whether a cell says that something is not known: ``unknown``, ``NA``, or nothing."""
+    """Return whether a cell means that something is not known: ``unknown``, ``NA``, or nothing."""
     return _word(cell) in _NOT_KNOWN
 
 

@@ -1,9 +1,10 @@
-"""What of a data set cannot be: told from some of its recordings, before all of them are prepared.
+"""What is impossible about a data set: judged by some of its recordings, before all of them are prepared.
 
 Wrong names of leads, a wrong sampling rate, samples that were scaled: a file that is read so looks like any other. But
 limb leads must add up, hearts beat 45 to 130 times a minute in most people, QRS points up in leads I, II and V6, and so
-on. Where the files' own numbers say what is wrong, a data set is refused; where they only make it probable, it is said.
-All rules are such that no published data set breaks one, but for the amplitudes of LUDB, each lead of which spans 1 mV.
+on. Where the files' own numbers show what is wrong, a data set is refused; where they only make it probable, it is
+reported. All rules are such that no published data set breaks one, except for the amplitudes of LUDB, each lead of
+which spans 1 mV.
 """
 
 import math
@@ -39,7 +40,7 @@ from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.rows import spread_rows
 
 LOOKED_AT, LONGEST_S = 100, 30.0
-"""Recordings that are read, spread evenly over the data set, and how much of each is looked at."""
+"""Recordings that are read, spread evenly over the data set, and how much of each is examined."""
 MEASURED, MEASURED_S, MEASURED_HZ = 24, 10.0, 250
 """Recordings of these whose beats are found, which takes some milliseconds each."""
 LOW_HZ, HIGH_HZ = 0.5, 40.0
@@ -47,7 +48,8 @@ BLURRED_HZ, TOO_SLOW_HZ = 100, 50
 """Stated rates below which QRS is blurred, and nothing can be measured."""
 
 ENOUGH, ENOUGH_FOR_CHEST = 10, 20
-"""Recordings without which nothing is said of hearts, and of chest leads: single ones may differ from all rules."""
+"""Below this number of recordings, nothing is reported on hearts and chest leads: single ones may differ from all
+rules."""
 ALIKE = 0.01
 """Largest difference between the ranges, or the deviations, of leads that were scaled one by one."""
 SAME = 1e-9
@@ -83,7 +85,7 @@ class Heart(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What a look at one recording shows; leads that are flat or not there are NaN."""
+    """What a look at one recording shows; leads that are flat or absent are NaN."""
 
     record_id: str
     leads: str
@@ -101,14 +103,14 @@ class Look(NamedTuple):
 
 
 def doubts_about(described: pd.DataFrame, folder: Path, settings: Mapping[str, Any]) -> list[str]:
-    """Return what of a data set's recordings is improbable, one sentence each.
+    """Return what is improbable about a data set's recordings, one sentence each.
 
     Parameters
     ----------
     described
         As in `ecgtransfer.prepare.signals.prepare_signals`.
     folder
-        Where the recordings lie. Those that cannot be read are passed over.
+        Where the recordings are. Those that cannot be read are skipped.
     settings
         The config section ``signals``.
 
@@ -142,7 +144,7 @@ def _looks(described: pd.DataFrame, folder: Path) -> Iterator[Look]:
         try:
             signal = read_recording(folder, record["path"], record["unit"], record["leads"])
         except InputError:
-            continue  # the preparation says so
+            continue  # the preparation reports it
         look = _look(signal, record, row in measured)
         if look is not None:
             yield look
@@ -216,7 +218,7 @@ def _heart(part: npt.NDArray[np.float64], seen: npt.NDArray[np.intp], rate_hz: f
 
 
 def _copies(look: Look) -> npt.NDArray[np.bool_]:
-    """Tell which leads are the same signal, shape (12, 12), a lead and itself left out."""
+    """Return which leads are the same signal, shape (12, 12), a lead and itself left out."""
     energies = np.diag(look.covariance)
     both = energies[:, None] + energies
     same: npt.NDArray[np.bool_] = both - 2 * look.covariance <= SAME * both
@@ -228,8 +230,8 @@ def _refuse_copies(looks: Sequence[Look], folder: Path) -> None:
     copied = [look for look, n in zip(looks, n_leads, strict=True) if n > 2 and int(_copies(look).sum()) == n * (n - 1)]
     if 2 * len(copied) > len(looks):
         raise InputError(
-            f"{folder}: all leads are the same signal in {_of(copied, looks)}, {copied[0].record_id} for one; look up"
-            " how the files hold leads, or name the only one in `leads` and raise `signals.max_flat_leads`"
+            f"{folder}: all leads are the same signal in {_of(copied, looks)}, {copied[0].record_id} for one; check"
+            " how the files store leads, or name the only one in `leads` and raise `signals.max_flat_leads`"
         )
 
 
@@ -254,7 +256,7 @@ def _doubts_about_limb_leads(looks: Sequence[Look], folder: Path) -> Iterator[st
     for (leads, order), called_otherwise in mistaken.items():
         found = f"{in_words(order, range(N_LIMB))} in {_of(called_otherwise, complete)}{_off(called_otherwise)}"
         if 2 * len(called_otherwise) > n_called_so[leads]:
-            remedy = "mend `leads` of the data set or of its table" if leads else "mend the names of leads in its files"
+            remedy = "fix `leads` of the data set or of its table" if leads else "fix the names of leads in its files"
             raise InputError(f"{folder}: {found}; {remedy}")
         if len(called_otherwise) > 1:
             yield f"{found}, {called_otherwise[0].record_id} for one"
@@ -285,7 +287,7 @@ def _doubts_about_chest_leads(hearts: Sequence[Look]) -> Iterator[str]:
         order = order_of_chest_leads(np.median(found, axis=0))
         if order != CHEST_IN_ORDER:
             words = in_words(order, range(N_LIMB, len(LEADS)))
-            yield f"{words}: then neighbours resemble each other more, in {len(found)} recordings looked at"
+            yield f"{words}: then neighbours resemble each other more, in {len(found)} recordings examined"
 
 
 def _doubts_about_directions(hearts: Sequence[Look]) -> Iterator[str]:
@@ -299,7 +301,7 @@ def _doubts_about_directions(hearts: Sequence[Look]) -> Iterator[str]:
             wrong.append(LEADS[lead])
     if wrong:
         yield (
-            f"QRS points the wrong way in {', '.join(wrong)} of most of {len(skewness)} recordings looked at (in"
+            f"QRS points the wrong way in {', '.join(wrong)} of most of {len(skewness)} recordings examined (in"
             " most hearts I, II and V6 point up, V1 down): leads are inverted, exchanged or in reverse order"
         )
 
@@ -314,7 +316,7 @@ def _doubts_about_sizes(looks: Sequence[Look]) -> Iterator[str]:
         if not 1 / LARGEST_RATIO <= ratio <= LARGEST_RATIO:
             yield (
                 f"lead {lead} spans {ratio:.3g} times what other leads span, the median of {len(known)} recordings"
-                " looked at; its unit or gain seems wrong"
+                " examined; its unit or gain seems wrong"
             )
 
 
@@ -339,7 +341,7 @@ def _doubts_about_slow_rates(looks: Sequence[Look]) -> Iterator[str]:
 
 
 def _doubts_about_times(hearts: Sequence[Look]) -> Iterator[str]:
-    """Yield that heart rates and QRS widths cannot be, if too many of them cannot."""
+    """Yield that heart rates and QRS widths are impossible, if too many of them are."""
     known = [look for look in hearts if look.duration_s >= MEASURED_S / 2 or (look.heart and look.heart.rate_bpm > 0)]
     if len(known) < ENOUGH:
         return
@@ -353,13 +355,13 @@ def _doubts_about_times(hearts: Sequence[Look]) -> Iterator[str]:
     stated = sorted({look.sampling_rate_hz for look in known})
     rate = f"sampling rate of {stated[0]:g} Hz seems" if len(stated) == 1 else "sampling rates seem"
     if silent.sum() > max(fast.sum(), slow.sum()):
-        yield f"no beats that look alike are found in {silent.sum()} of {_n(known)}; the {rate} to be wrong"
+        yield f"no similar beats are found in {silent.sum()} of {_n(known)}; the {rate} to be wrong"
         return
     too, count = ("high", fast.sum()) if fast.sum() >= slow.sum() else ("low", slow.sum())
     yield (
         f"the {rate} too {too}: heart rate and QRS cannot be in {count} of {_n(known)} (medians"
         f" {np.nanmedian(rates_bpm):.0f} per minute and {np.nanmedian(qrs_ms):.0f} ms; most hearts have about"
-        f" {TYPICAL_BPM:.0f} and {TYPICAL_QRS_MS:.0f}); look at headers, table or `sampling_rate_hz` of the data set"
+        f" {TYPICAL_BPM:.0f} and {TYPICAL_QRS_MS:.0f}); check headers, table or `sampling_rate_hz` of the data set"
     )
 
 
@@ -368,4 +370,4 @@ def _of(some: Sequence[Look], looks: Sequence[Look]) -> str:
 
 
 def _n(looks: Sequence[Look]) -> str:
-    return f"{len(looks)} recordings looked at"
+    return f"{len(looks)} recordings examined"

@@ -1,6 +1,6 @@
-"""What is wrong with a recording, and what of it can be mended: rules on the samples, never on names of records.
+"""What is wrong with a recording, and what can be repaired in it: rules on the samples, never on names of records.
 
-`examine` looks at one recording before it is filtered and mends it in place: leads that the file lacks, missing
+`examine` looks at one recording before it is filtered and repairs it in place: leads that the file lacks, missing
 samples, padding at the ends. A rule on a whole data set follows: which unit its samples are in.
 """
 
@@ -91,7 +91,7 @@ class Findings(NamedTuple):
 
 
 def examine(signal: Samples, sampling_rate_hz: float) -> Findings:
-    """Return what is found in a recording, and mend it in place: no sample from `first` to `stop` is missing then.
+    """Return what is found in a recording, and repair it in place: no sample from `first` to `stop` is missing then.
 
     Parameters
     ----------

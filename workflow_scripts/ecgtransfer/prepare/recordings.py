@@ -46,13 +46,13 @@ _held = threading.local()
 
 
 class RecordingMetadata(NamedTuple):
-    """What a file says of a recording; the rate is None where the format has no place for it."""
+    """What a file states about a recording; the rate is None where the format has no place for it."""
 
     sampling_rate_hz: float | None
     n_samples: int
     n_leads: int
     n_rows: int | None = None
-    """Recordings in the array, where a row says which it is."""
+    """Recordings in the array, where a row selects one."""
 
 
 class RecordingPath(NamedTuple):
@@ -79,15 +79,15 @@ def read_recording(
     Parameters
     ----------
     folder
-        Where the data set lies.
+        Where the data set is.
     path
         File within the folder and, where needed, array and row: ``file[#array[[row]]]``.
     unit
-        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header says it itself. With `NO_UNIT`
+        Of the samples, as `ecgtransfer.prepare.formats.units` knows it. A WFDB header states it itself. With `NO_UNIT`
         they come in multiples of the median range of the recording's leads.
     leads
         Names of the leads in the order of the file, joined by ``|``. WFDB headers and the first line of a CSV file may
-        say them themselves; then both must agree.
+        state them themselves; then both must agree.
     out
         Array of shape (12, samples) to fill and return, so that a loop allocates nothing; its rows may be strided.
     header
@@ -102,11 +102,11 @@ def read_recording(
     if is_header(path):
         return read_signal(source, _header(source, path, leads, header), out)
     if not unit:
-        raise InputError(f"{source}: the unit is not known; say `unit` of the data set, such as mV or uV")
+        raise InputError(f"{source}: the unit is not known; set `unit` of the data set, such as mV or uV")
     with _faults_in_one_line(source):
         names, array, row = _open_array(folder, path, leads)
         if not names:
-            raise ValueError("the names of the leads are not known; say `leads` of the data set")
+            raise ValueError("the names of the leads are not known; set `leads` of the data set")
         _n_samples(array, row, len(names), path)
         one = np.asarray(array if row is None else array[row])
         signal = in_millivolts(one, names, 1.0 if unit == NO_UNIT else millivolts_per_unit(unit), out)
@@ -168,21 +168,23 @@ def _header(source: str, path: str, leads: str, header: Header | None) -> Header
 
 
 def with_names(header: Header, leads: str, source: str) -> Header:
-    """Return a header whose signals are called as `leads` (joined by ``|``) says, unless it names its leads itself.
+    """Return a header whose signals have the names in `leads` (joined by ``|``), unless it names its leads itself.
 
     Raises
     ------
     InputError
         If it names a lead that is another by `leads`, or has another number of signals.
     """
-    said, in_file = tuple(leads.split("|")), tuple(lead.name for lead in header.leads)
+    stated, in_file = tuple(leads.split("|")), tuple(lead.name for lead in header.leads)
     with _faults_in_one_line(source):
-        _require_agreement(said, in_file, "signal")
+        _require_agreement(stated, in_file, "signal")
         if _meaning(*in_file):
             return header
-        if len(said) != len(in_file):
-            raise ValueError(f"has {len(in_file)} signals, {len(said)} leads are named")
-    return header._replace(leads=tuple(lead._replace(name=name) for lead, name in zip(header.leads, said, strict=True)))
+        if len(stated) != len(in_file):
+            raise ValueError(f"has {len(in_file)} signals, {len(stated)} leads are named")
+    return header._replace(
+        leads=tuple(lead._replace(name=name) for lead, name in zip(header.leads, stated, strict=True))
+    )
 
 
 def _n_samples(array: Any, row: int | None, n_leads: int, path: str) -> int:
@@ -216,8 +218,12 @@ def _faults_in_one_line(source: str) -> Iterator[None]:
         of_array = _PATH.fullmatch(source)
         reason = placeholder(of_array["file"]) if of_array else ""
         if not reason:
-            said = " ".join(str(error).split())
-            reason = said if type(error) is ValueError and said else f"cannot be read ({type(error).__name__} {said})"
+            message = " ".join(str(error).split())
+            reason = (
+                message
+                if type(error) is ValueError and message
+                else f"cannot be read ({type(error).__name__} {message})"
+            )
         raise InputError(f"{source}: {reason[:300]}") from error
 
 
@@ -238,7 +244,7 @@ def _parts(path: str) -> RecordingPath:
 
 
 def _open_array(folder: str | Path, path: str, leads: str) -> tuple[tuple[str, ...], Any, int | None]:
-    """Return the names of the leads, empty if nobody says them, an array that may still be on disk, and the row."""
+    """Return the names of the leads, empty if they are not stated, an array that may still be on disk, and the row."""
     file, suffix, array, row = _parts(path)
     names = tuple(leads.split("|")) if leads else ()
     full = f"{folder}/{file}"
@@ -266,7 +272,7 @@ def _open_array(folder: str | Path, path: str, leads: str) -> tuple[tuple[str, .
 
 
 def _held_for_rows(read: Callable[[str, str], Any], path: str, name: str) -> Any:
-    """Return an array of several recordings; it is kept until another is asked for or the file has changed."""
+    """Return an array of several recordings; it is kept until another is requested or the file has changed."""
     status = os.stat(path)  # noqa: PTH116 - a Path costs more
     wanted = (path, name, status.st_ino, status.st_mtime_ns, status.st_size)
     if getattr(_held, "identity", None) != wanted:
@@ -278,15 +284,15 @@ def _held_for_rows(read: Callable[[str, str], Any], path: str, name: str) -> Any
     return _held.array
 
 
-def _require_agreement(said: tuple[str, ...], in_file: tuple[str, ...], what: str) -> None:
+def _require_agreement(stated: tuple[str, ...], in_file: tuple[str, ...], what: str) -> None:
     """Check that the names by the data set's entry and by the file do not contradict each other."""
-    for ours, theirs in zip(said, in_file, strict=False):
+    for ours, theirs in zip(stated, in_file, strict=False):
         if _meaning(theirs) not in (None, _meaning(ours)):
             raise ValueError(f"the {what} named {theirs!r} is lead {ours!r} by the entry of the data set")
 
 
 def _meaning(*names: str) -> LeadColumns | None:
-    """Return which leads names stand for and with which sign; None if one is no lead."""
+    """Return which leads names refer to and with which sign; None if one is no lead."""
     try:
         return lead_columns(names)
     except ValueError:

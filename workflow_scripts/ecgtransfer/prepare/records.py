@@ -30,9 +30,9 @@ def describe_records(
     ----------
     entry
         What decides how the data set is described: `reader`, a module of `ecgtransfer.prepare.layouts`, and what that
-        reader asks for.
+        reader requests.
     folder
-        Where the data set lies.
+        Where the data set is.
     manifest_paths
         The files that were verified, relative to `folder`.
 
@@ -116,6 +116,6 @@ def _layout(reader: str) -> Layout:
         if error.name != name:
             raise
         raise InputError(
-            f"config/datasets.yaml: reader '{reader}' is no module of {LAYOUTS}; mend the name or write it"
+            f"config/datasets.yaml: reader '{reader}' is not a module of {LAYOUTS}; correct the name or write it"
         ) from error
     return layout

@@ -1,4 +1,4 @@
-"""From recordings to rows of the signal array: examine, mend, filter, resample, window, scale, quantise."""
+"""From recordings to rows of the signal array: examine, repair, filter, resample, window, scale, quantise."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ class Quality(NamedTuple):
 
 
 def spread_rows(n_records: int, n_wanted: int) -> npt.NDArray[np.intp]:
-    """Return at most so many rows, spread evenly over all."""
+    """Return at most `n_wanted` rows, spread evenly over all."""
     return np.unique(np.linspace(0, n_records - 1, min(n_wanted, n_records)).round().astype(np.intp))
 
 

@@ -1,11 +1,11 @@
-"""What stands between the labels of a recording, in a user's table and in ours."""
+"""Separators between the labels of a recording, in a user's table and in ours."""
 
 from collections.abc import Callable
 
 BETWEEN_LABELS = "|"
-"""What stands between labels where nothing else is said, and between the statements of a record in our tables."""
+"""Separator of labels by default, and of the statements of a record in our tables."""
 BAR_WITHIN = "\u00a6"
-"""What stands in our tables for a vertical bar within a statement."""
+"""What represents a vertical bar within a statement in our tables."""
 _OTHER_SEPARATORS = (";", ",", "|", "/", "+", "&", "\n", "\t", " ")
 
 

@@ -1,8 +1,9 @@
 """From recordings to the signal array of a data set, and to the table of what was found in each of them.
 
-The array holds int16, 1 µV per step unless scaled, shape (records, 12, samples); the table beside it says of every row
-what was found and mended, so that later stages can leave a record out by rule. Processes share the records; each writes
-its rows into the file by position, so that neither memory nor the bytes of the file depend on how many there are.
+The array holds int16, 1 µV per step unless scaled, shape (records, 12, samples); the table next to it tells for every
+row what was found and repaired, so that later stages can leave a record out by rule. Processes share the records; each
+writes its rows into the file by position, so that neither memory nor the bytes of the file depend on how many there
+are.
 """
 
 import logging
@@ -31,10 +32,10 @@ from ecgtransfer.prepare.formats.units import NO_UNIT, millivolts_per_unit
 from ecgtransfer.prepare.formats.wfdb_headers import read_header
 from ecgtransfer.prepare.gains import (
     FITS,
+    correction_factors,
     gain_of,
     gain_ratios,
     implausible,
-    mending_factors,
     misfit_of_gains,
     nearly_common_gain,
 )
@@ -49,7 +50,7 @@ logger = logging.getLogger(__name__)
 COLUMNS_READ = {
     "record_id": str, "path": str, "sampling_rate_hz": float, "n_samples": int, "unit": str, "leads": str,
 }  # fmt: skip
-"""What the described table must say of a record to prepare it."""
+"""What the described table must state about a record to prepare it."""
 
 CHUNK = 128
 """Records that a process takes at a time."""
@@ -70,7 +71,7 @@ Found = tuple[npt.NDArray[np.void], dict[int, str]]
 
 
 class Record(NamedTuple):
-    """One recording to prepare: its row of the array, and what the described table says of it."""
+    """One recording to prepare: its row of the array, and what the described table states about it."""
 
     row: int
     path: str
@@ -79,7 +80,7 @@ class Record(NamedTuple):
     unit: str
     leads: str
     factor: float = 1.0
-    """By how much the samples are multiplied, to mend a wrong gain."""
+    """By how much the samples are multiplied, to correct a wrong gain."""
 
 
 @dataclass(frozen=True)
@@ -177,19 +178,19 @@ def _chunks(rows: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
 
 
 class _Throughput:
-    """Says in the log how fast records are prepared, and when all will be done."""
+    """Logs how fast records are prepared, and when all will be done."""
 
     def __init__(self, n_records: int) -> None:
         self.done = 0
         self._n_records = n_records
-        self._started = self._said = time.monotonic()
+        self._started = self._reported = time.monotonic()
 
     def add(self, n_records: int) -> None:
         """Count records that are done."""
         self.done += n_records
         now = time.monotonic()
-        if now - self._said >= REPORT_EVERY_S:
-            self._said, per_s = now, self.done / (now - self._started)
+        if now - self._reported >= REPORT_EVERY_S:
+            self._reported, per_s = now, self.done / (now - self._started)
             left_s = (self._n_records - self.done) / per_s
             logger.info("%d of %d records, %.0f per second, %.0f s left", self.done, self._n_records, per_s, left_s)
 
@@ -235,7 +236,7 @@ def prepare_signals(
     described
         Columns ``record_id``, ``path`` (within `folder`), ``sampling_rate_hz``, ``n_samples``, ``unit``, ``leads``.
     folder
-        Where the recordings lie.
+        Where the recordings are.
     settings, kernels
         The config section ``signals``, and ``hardware.kernels``.
     array_path
@@ -247,7 +248,7 @@ def prepare_signals(
     -------
     pandas.DataFrame
         ``record_id`` and the fields of `Quality`, one row per record. ``gain_ratio`` is the amplitude as it was found
-        over the data set's median, ``amplitude_mv`` that of the row, so after a wrong gain was mended.
+        over the data set's median, ``amplitude_mv`` that of the row, so after a wrong gain was corrected.
 
     Raises
     ------
@@ -316,7 +317,7 @@ def _stated_unit(folder: str, record: Record) -> tuple[str, float, str]:
     units = [lead.unit for lead in read_header(f"{folder}/{record.path}").leads]
     for unit in units:
         with suppress(ValueError):  # a lead beyond the twelve may hold something else
-            return unit, millivolts_per_unit(unit), "mend unit or gain in its headers"
+            return unit, millivolts_per_unit(unit), "correct unit or gain in its headers"
     raise AssertionError("a record without a voltage was read")
 
 
@@ -359,7 +360,7 @@ def _treat_out_of_line(
     reasons: dict[int, str],
     run: Workers,
 ) -> None:
-    """Compare amplitudes and gains with others'; keep, leave out or prepare again, as ``implausible_gain`` says."""
+    """Compare amplitudes and gains with others'; keep, leave out or prepare again, as in ``implausible_gain``."""
     limit, action = job.settings["implausible_gain"]["ratio"], job.settings["implausible_gain"]["action"]
     known, gains = _of_known_amplitude(table, reasons), table["steps_per_mv"]
     ratios = gain_ratios(table["amplitude_mv"], known).round(4)
@@ -368,7 +369,7 @@ def _treat_out_of_line(
     rows = np.flatnonzero(known & (outside | odd))
     if not len(rows) or action == "flag":
         return
-    factors = mending_factors(gains, ratios, limit) if action == "rescale" else np.full(len(gains), np.nan)
+    factors = correction_factors(gains, ratios, limit) if action == "rescale" else np.full(len(gains), np.nan)
     again, n_left_out = {}, 0
     for record in records.records(rows):
         row = record.row

@@ -16,7 +16,7 @@ def base_code(code: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_snomed_ct(code: str) -> bool:
-    """Tell whether text is a SNOMED CT identifier: 6 to 18 digits, the last of which checks the others.
+    """Return whether text is a SNOMED CT identifier: 6 to 18 digits, the last of which checks the others.
 
     References
     ----------

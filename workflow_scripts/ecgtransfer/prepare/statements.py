@@ -1,6 +1,6 @@
 """From the statements of a data set to SNOMED CT codes, by a table under config/labels.
 
-A code may carry a refinement, ``164934002:NDT``, where SNOMED CT has no code for what a statement says beyond its
+A code may carry a refinement, ``164934002:NDT``, where SNOMED CT has no code for what a statement means beyond its
 nearest concept. It counts as that concept unless a table names the refined code itself.
 """
 
@@ -35,7 +35,7 @@ class LabelTable:
     codes_by_statement
         SNOMED CT codes, joined by ``|``, by statement; empty where statements are SNOMED CT codes already.
     not_diagnostic
-        Statements of which no likelihood is asked: those of form and rhythm.
+        Statements that need no likelihood: those of form and rhythm.
     """
 
     codes_by_statement: Mapping[str, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ def index_records(
     Raises
     ------
     InputError
-        If statements of a data set of your own are separated otherwise than the entry says.
+        If statements of a data set of your own are not separated as the entry states.
     """
     codes_of = {_key(statement): codes for statement, codes in label_table.codes_by_statement.items()}
     not_diagnostic = {_key(statement) for statement in label_table.not_diagnostic}
@@ -164,29 +164,29 @@ def read_label_table(path: str | Path | None) -> LabelTable:
     """Return a table under config/labels; an empty one without a path.
 
     Its columns: ``statement``, ``snomed_ct`` (one code or several joined by ``|``, see the module's docstring) and, if
-    statements carry a likelihood, ``kind``, in which the word diagnostic stands or not; empty means diagnostic.
+    statements carry a likelihood, ``kind``, which contains the word diagnostic or not; empty means diagnostic.
 
     Raises
     ------
     InputError
-        If a column is missing, a code is none or a statement stands there twice.
+        If a column is missing, a code is none or a statement occurs twice.
     """
     if not path:
         return LabelTable()
     codes_by_statement: dict[str, str] = {}
     not_diagnostic: set[str] = set()
     keys: set[str] = set()
-    for row in read_rows(Path(path), ["statement", "snomed_ct"], ["kind"], mend="mend the table"):
+    for row in read_rows(Path(path), ["statement", "snomed_ct"], ["kind"], remedy="fix the table"):
         if not any(row.values()):
             continue
         statement, codes = row["statement"], row["snomed_ct"]
         for code in codes.split("|"):
             if not CODE.fullmatch(code) or not is_snomed_ct(base_code(code)):
                 raise InputError(
-                    f"{path}: '{code[:60]}' beside '{statement}' is not a SNOMED CT code; several are joined by |"
+                    f"{path}: '{code[:60]}' of '{statement}' is not a SNOMED CT code; several are joined by |"
                 )
         if _key(statement) in keys:
-            raise InputError(f"{path}: '{statement}' stands there twice; case and a final full stop make no difference")
+            raise InputError(f"{path}: '{statement}' occurs twice; case and a final full stop make no difference")
         keys.add(_key(statement))
         codes_by_statement[statement] = codes
         if row["kind"] and "diagnostic" not in row["kind"].split():

@@ -10,9 +10,9 @@ import pandas as pd
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.gains import (
     FITS,
+    correction_factors,
     gains_and_ratios,
     implausible,
-    mending_factors,
     misfit_of_gains,
     nearly_common_gain,
     out_of_line,
@@ -22,7 +22,7 @@ from ecgtransfer.prepare.rows import UNITS
 
 
 def why_none_is_usable(reasons: Sequence[str]) -> str:
-    """Return what to say where no record of a data set can be used: why, and which keys decide so.
+    """Return the message where no record of a data set can be used: why, and which keys decide so.
 
     Parameters
     ----------
@@ -32,17 +32,17 @@ def why_none_is_usable(reasons: Sequence[str]) -> str:
     by_key = defaultdict[str, Counter[str]](Counter)
     for reason in reasons:
         by_key[key_of_reason(reason)][reason] += 1
-    said = []
+    causes = []
     for key, counts in sorted(by_key.items(), key=lambda item: (-item[1].total(), item[0])):
-        metadata = [f"{counts.total()} of {len(reasons)}"] if len(by_key) > 1 else []
-        metadata += [f"`signals.{key}`"] if key else []
-        said.append(counts.most_common(1)[0][0] + (f" ({', '.join(metadata)})" if metadata else ""))
-    remedy = "change the key or mend the recordings" if any(by_key) else "mend the recordings"
-    return f"0 of {len(reasons)} usable: {', '.join(said)}; {remedy}"
+        notes = [f"{counts.total()} of {len(reasons)}"] if len(by_key) > 1 else []
+        notes += [f"`signals.{key}`"] if key else []
+        causes.append(counts.most_common(1)[0][0] + (f" ({', '.join(notes)})" if notes else ""))
+    remedy = "change the key or fix the recordings" if any(by_key) else "fix the recordings"
+    return f"0 of {len(reasons)} usable: {', '.join(causes)}; {remedy}"
 
 
 def notices_of(quality: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
-    """Return what of a data set's signals should not be taken on trust, one sentence each."""
+    """Return what should not be trusted about a data set's signals, one sentence each."""
     found = []
     limit, action = settings["implausible_gain"]["ratio"], settings["implausible_gain"]["action"]
     treated = f"(signals.implausible_gain.action: {action})"
@@ -67,12 +67,12 @@ def notices_of(quality: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
 
 
 def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what was done to the signals and to how many records: the ``.json`` beside the array.
+    """Return what was done to the signals and to how many records: the ``.json`` next to the array.
 
     Reasons are counted by the most frequent first.
     """
     limit, usable = settings["implausible_gain"]["ratio"], quality["usable"].to_numpy() == 1
-    rescaled = (mending_factors(*gains_and_ratios(quality), limit) > 0) & usable
+    rescaled = (correction_factors(*gains_and_ratios(quality), limit) > 0) & usable
     rescaled &= settings["implausible_gain"]["action"] == "rescale"
     reasons = Counter(quality.loc[~usable, "reason"])
     counted = {

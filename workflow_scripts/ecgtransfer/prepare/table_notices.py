@@ -11,7 +11,7 @@ from ecgtransfer.prepare.people import says_unknown
 
 _MOST_CHARACTERS = 300
 _MANY_RECORDINGS, _MANY_SHARE, _MANY_TIMES = 5, 0.1, 5
-"""A patient with so many recordings, such a share of them and so many times those of the next stands for nobody."""
+"""A patient with so many recordings, such a share of them and so many times those of the next is not a person."""
 
 
 def table_notices(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -> Iterator[Notice]:
@@ -27,7 +27,7 @@ def table_notices(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -
     Raises
     ------
     InputError
-        If the table is broken, or cells of labels are empty and the entry does not say what that means.
+        If the table is broken, or cells of labels are empty and the entry does not state what that means.
     """
     columns, unused = columns_by_field(entry), unused_columns(entry)
     n_unlabelled = sum(not row["labels"] for row in rows)
@@ -35,7 +35,7 @@ def table_notices(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -
         yield Notice(f"columns of the table that are not used: {', '.join(unused)[:_MOST_CHARACTERS]}")
     if "patient" not in columns:
         yield Notice(
-            "no column 'patient', every record counts as its own patient, so one can be on both sides of a split"
+            "no column 'patient', every record counts as its own patient, so a person can be on both sides of a split"
             f"{did_you_mean('patient', unused)}"
         )
     else:
@@ -47,7 +47,7 @@ def table_notices(entry: Mapping[str, Any], rows: Sequence[Mapping[str, str]]) -
 
 
 def _patients(n_recordings: Counter[str], n_rows: int) -> Iterator[Notice]:
-    """Yield who may be nobody, and ids that may be one person's."""
+    """Yield patients who may not be persons, and ids that may be of one person."""
     n_without = n_recordings.pop("", 0)
     if n_without:
         yield Notice(f"{n_without} of {n_rows} recordings have no patient, each counts as a patient of its own")
@@ -57,8 +57,8 @@ def _patients(n_recordings: Counter[str], n_rows: int) -> Iterator[Notice]:
         many = count >= max(_MANY_RECORDINGS, _MANY_SHARE * n_rows, _MANY_TIMES * of_second)
         if count > 1 and (says_unknown(patient) or many):
             yield Notice(
-                f"{count} of {n_rows} recordings have the patient {patient[:40]!r} and count as one person's; leave"
-                " these cells empty if that means that nobody knows"
+                f"{count} of {n_rows} recordings have the patient {patient[:40]!r} and count as one person; leave"
+                " these cells empty if it stands for an unknown patient"
             )
     spellings = defaultdict[str, list[str]](list)
     for patient in n_recordings:
@@ -73,13 +73,13 @@ def _patients(n_recordings: Counter[str], n_rows: int) -> Iterator[Notice]:
 
 
 def _unlabelled(entry: Mapping[str, Any], how_many: str) -> str:
-    """Return how recordings with an empty cell of labels are taken, as the entry says."""
+    """Return how recordings with an empty cell of labels count, according to the entry."""
     match entry.get("empty_labels"):
         case "negative":
             return f"{how_many} recordings have an empty cell of labels and count as negative for every label"
         case "unknown":
-            return f"{how_many} recordings have an empty cell of labels, so that theirs are unknown"
+            return f"{how_many} recordings have an empty cell of labels, so their labels are unknown"
     raise WrongEntry(
         f"{entry['table']}: {how_many} cells of labels are empty; say in the entry in the section `own` whether these"
-        " recordings have none of the labels (`empty_labels: negative`) or nobody has looked (`empty_labels: unknown`)"
+        " recordings have none of the labels (`empty_labels: negative`) or were not examined (`empty_labels: unknown`)"
     )

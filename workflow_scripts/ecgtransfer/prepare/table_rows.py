@@ -23,7 +23,7 @@ def rows_by_recording(entry: Mapping[str, Any], separator: str) -> tuple[list[Ro
     entry
         An entry of the config's section ``own``.
     separator
-        What stands between labels.
+        The separator of labels.
 
     Raises
     ------

@@ -14,14 +14,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from ecgtransfer.errors import InputError
 
 CHUNKS_AHEAD = 3
-"""Chunks per process that are handed out before the first of them is back: they bound the memory."""
+"""Chunks per process that are handed out before the first of them is returned: they bound the memory."""
 
 Chunk = TypeVar("Chunk")
 Result = TypeVar("Result")
 
 
 class Workers:
-    """Processes that apply a function to chunks; none beside this one where `pool` is None."""
+    """Processes that apply a function to chunks; none other than this one where `pool` is None."""
 
     def __init__(self, pool: ProcessPoolExecutor | None, n_ahead: int) -> None:
         self._pool = pool

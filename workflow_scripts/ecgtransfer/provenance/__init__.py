@@ -1,1 +1,1 @@
-"""What every artefact was made of: records beside results, and what they say of the config and the files of now."""
+"""What every artefact was made from: records of results, and how they compare with the current config and files."""

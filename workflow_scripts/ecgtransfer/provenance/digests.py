@@ -1,4 +1,4 @@
-"""SHA-256 of files, remembered for large ones, so that a look at a finished study reads little."""
+"""SHA-256 of files, remembered for large ones, so that checking a finished study reads little."""
 
 import csv
 import hashlib
@@ -19,7 +19,7 @@ SMALL_BYTES = 1_000_000
 
 
 class Digests:
-    """Digests of files as they are now.
+    """Digests of files in their current state.
 
     What was read of a large file is remembered with its size, times and inode, and holds for as long as these do. The
     memory belongs to one machine and can be deleted at any time.
@@ -51,7 +51,7 @@ class Digests:
         except OSError as error:
             stop_if_it_may_pass(error, path)
             line = in_words(error, path)
-            raise InputError(line or f"{path}: cannot be read ({error.strerror}); mend what is there") from error
+            raise InputError(line or f"{path}: cannot be read ({error.strerror}); check what is there") from error
         return sha256
 
     def redate(self, path: str | os.PathLike[str], mtime_ns: int) -> None:

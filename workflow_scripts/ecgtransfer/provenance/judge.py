@@ -1,4 +1,4 @@
-"""Which artefacts are what the config, the code and the files of now make; of the others, why not."""
+"""Which artefacts match the current config, code and files; for the others, why not."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from ecgtransfer.provenance.record import Record
 
 
 class State(Enum):
-    """How the artefacts of a job stand."""
+    """The state of the artefacts of a job."""
 
     CURRENT = "current"
     STALE = "stale"  # made by other code or settings or from other files, or never
     LOST = "lost"  # made as now, but missing or damaged since
-    WAITING = "waiting"  # what they rest on is not current: once it is, it will show whether they fit
+    WAITING = "waiting"  # what they depend on is not current: once it is, it will show whether they fit
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How the artefacts of a job stand; where they do not fit, a line that names one of them and says why."""
+    """The state of the artefacts of a job; where they do not fit, a line that names one of them and tells why."""
 
     job: PlannedJob
     state: State
@@ -30,19 +30,19 @@ class Verdict:
 
 
 class Judge:
-    """Holds the records of a plan's jobs against the plan and against the files of now.
+    """Compares the records of a plan's jobs with the plan and with the current files.
 
     Parameters
     ----------
     plan
-        What the config, the tables and the code of now want. Its jobs are judged in its order.
+        What the current config, tables and code require. Its jobs are judged in its order.
     digests
-        The files of now.
+        The current files.
 
     Raises
     ------
     InputError
-        If the plan asks for a file that no rule makes.
+        If the plan requires a file that no rule makes.
     """
 
     def __init__(self, plan: Plan, digests: Digests) -> None:
@@ -56,17 +56,17 @@ class Judge:
         self._digest_of_input = cache(digests.of)  # a table is an input of many jobs
 
     def verdict(self, job: PlannedJob) -> Verdict:
-        """Return how the artefacts of a job stand, and note it for the jobs that rest on them."""
+        """Return the state of the artefacts of a job, and note it for the jobs that depend on them."""
         state, reason = self._judged(job, Record.read(job.record))
         self.note(job, state)
         return Verdict(job, state, reason)
 
     def note(self, job: PlannedJob, state: State) -> None:
-        """Take the artefacts of a job for what they are said to be."""
+        """Accept the artefacts of a job as what they are recorded to be."""
         self.states |= dict.fromkeys(job.outputs, state)
 
     def misfit(self, job: PlannedJob, record: Record) -> str:
-        """Return why a record is not what the plan and the files of now ask of a job; empty if it is, as far as known.
+        """Return why a record does not fit the plan and the current files; empty if it does, as far as known.
 
         Files that are not current are left out: they are going to change.
         """
@@ -87,7 +87,7 @@ class Judge:
         return ""
 
     def rests_on_current(self, job: PlannedJob) -> bool:
-        """Tell whether everything that a job reads is current."""
+        """Return whether everything that a job reads is current."""
         return all(map(self._is_known, job.inputs))
 
     def _is_known(self, path: str) -> bool:
@@ -114,7 +114,7 @@ class Judge:
         return {self.states[path] for path in job.inputs if path in self.states}
 
     def _lost(self, job: PlannedJob, record: Record) -> str:
-        """Say which of the files that a job wrote is not as it was written; empty if all are."""
+        """Return which of the files that a job wrote is not as it was written; empty if all are."""
         for path in job.outputs:
             found = self.digests.of(path)
             if found is None:
@@ -140,7 +140,7 @@ def judge(plan: Plan, digests: Digests, running: Collection[str] = ()) -> list[V
 
 
 def require_current(plan: Plan, digests: Digests, running: Collection[str] = (), remedy: str = "`make run`") -> None:
-    """Stop unless the artefacts of all jobs but the running ones are what the config and the files of now make.
+    """Stop unless the artefacts of all jobs except the running ones match the current config and files.
 
     Raises
     ------
@@ -149,4 +149,4 @@ def require_current(plan: Plan, digests: Digests, running: Collection[str] = (),
     """
     for verdict in judge(plan, digests, running):
         if verdict.state in (State.STALE, State.LOST):
-            raise InputError(f"{verdict.reason}; {remedy} makes it again")
+            raise InputError(f"{verdict.reason}; {remedy} rebuilds it")

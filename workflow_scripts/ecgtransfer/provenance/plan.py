@@ -1,4 +1,4 @@
-"""The plan of a run as a file: every job with what the config of now asks of it."""
+"""The plan of a run as a file: every job with what the current config requires of it."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from ecgtransfer.files import read_json, write_json
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """A job of the study, as the config, the tables and the code of now want it.
+    """A job of the study, as the current config, tables and code require it.
 
     `benchmark` is the file with what it took, which has a date that counts. `folder` is where the files of a manifest
     lie that this job writes, else None.
@@ -29,7 +29,7 @@ class PlannedJob:
 class Plan:
     """The jobs of a study, each after those whose files it reads, and the folder of all that they write.
 
-    `unmade` are files in that folder that are asked for and that no job makes: Snakemake takes a file that is there for
+    `unmade` are files in that folder that are required and that no job makes: Snakemake takes a file that is there for
     one of the user's where a table that its rule reads is gone.
     """
 
@@ -49,7 +49,7 @@ class Plan:
         return cls(content["results"], tuple(PlannedJob(**job) for job in jobs), tuple(content["unmade"]))
 
     def upstream_of(self, paths: Iterable[str]) -> "Plan":
-        """Return the plan of the jobs that files rest on, directly or not."""
+        """Return the plan of the jobs that files depend on, directly or not."""
         wanted = set(paths)
         kept = []
         for job in reversed(self.jobs):

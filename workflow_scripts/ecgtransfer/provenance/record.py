@@ -1,4 +1,4 @@
-"""The record beside the artefacts of a job: by which rule, code and settings, and from which bytes they were made."""
+"""The provenance record of a job: by which rule, code and settings, and from which bytes they were made."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ class Record:
     outputs: Mapping[str, str]
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the record, with a checksum of its own."""
+        """Write the record, including its own checksum."""
         content = asdict(self)
         write_json({**content, "sha256": _checksum(content)}, path)
 

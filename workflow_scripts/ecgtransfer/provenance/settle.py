@@ -23,7 +23,7 @@ _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}\.part")
 
 
 def settle(plan: Plan, digests: Digests, is_whole: bool) -> list[Verdict]:
-    """Make files say to Snakemake, which knows dates alone, what records say; return how the artefacts stood.
+    """Make files tell Snakemake, which knows only dates, what records tell; return the state of the artefacts.
 
     Artefacts that do not fit are moved away, so that they are missing. If the edit is taken back before a run has
     ended, they are put back. Those that fit are dated in the order of the graph. With the plan of a whole study,
@@ -32,7 +32,7 @@ def settle(plan: Plan, digests: Digests, is_whole: bool) -> list[Verdict]:
     Raises
     ------
     InputError
-        If a file of the user's is dated in the future, or the plan asks for a file that no rule makes.
+        If a file of the user's is dated in the future, or the plan requires a file that no rule makes.
     """
     judge, verdicts = Judge(plan, digests), []
     _require_past(plan)
@@ -54,10 +54,10 @@ def settle(plan: Plan, digests: Digests, is_whole: bool) -> list[Verdict]:
 
 
 def to_make(plan: Plan, verdicts: Sequence[Verdict], is_whole: bool) -> list[str]:
-    """Return what Snakemake is to be told beside the user's own arguments; nothing if all is current.
+    """Return arguments for Snakemake in addition to the user's own; nothing if all is current.
 
     Snakemake does not make a missing file again whose successors are there, so the last ones missing are named. Of a
-    whole study, first what got lost is made again alone, then what trainings rest on: where it comes out as it was,
+    whole study, first only what got lost is rebuilt, then what trainings depend on: where it comes out unchanged,
     nothing that follows is repeated.
     """
     first = _first(verdicts) if is_whole else []
@@ -97,7 +97,7 @@ def remove_leftovers(results: Path) -> None:
 
 
 def _remove_others(plan: Plan) -> None:
-    """Remove findings and figures that the study had before an edit, so that nobody takes them for those of now."""
+    """Remove findings and figures that the study had before an edit, so that nobody takes them for current ones."""
     planned = {path for job in plan.jobs for path in (*job.outputs, job.record)}
     shown = (path for name in ("findings", "figures") for path in Path(plan.results, name).rglob("*"))
     others = {str(path) for path in shown if path.is_file()} - planned
@@ -147,7 +147,7 @@ def _move(path: Path, target: Path) -> None:
 
 
 def _date(job: PlannedJob, digests: Digests) -> None:
-    """Let no input be newer than an output, and no output be of the future, as Snakemake wants it."""
+    """Let no input be newer than an output, and no output be dated in the future, as Snakemake requires."""
     now = time.time_ns()
     newest = max((max(Path(path).lstat().st_mtime_ns, Path(path).stat().st_mtime_ns) for path in job.inputs), default=0)
     for path in (*job.outputs, job.record, job.benchmark):

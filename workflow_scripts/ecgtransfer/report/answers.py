@@ -1,6 +1,6 @@
 """The verdicts in words: what pre-training brings at the fewest labels, where that ends, and whether the controls hold.
 
-A verdict's own word (helps, hurts, equivalent, undecided) stands in every sentence that rests on it.
+The word of a verdict (helps, hurts, equivalent, undecided) is in every sentence that is based on it.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Control:
-    """Whether a pre-training on shuffled labels came out as it must: never as `helps`."""
+    """Whether a pre-training on shuffled labels came out as expected: never as `helps`."""
 
     target: str
     passed: bool
@@ -62,11 +62,11 @@ def controls(verdicts: pd.DataFrame) -> list[Control]:
             where = ", ".join(f"{row.n_train:,} ({signed_interval(row)})" for row in helped)
             text = (
                 f"WARNING, control: {subject} came out as helps on {rows[0].target} at {where} recordings. Such labels"
-                " hold nothing to learn, so something else carries over, or chance; until it is explained, trust no"
-                " helps of this target and model."
+                " contain nothing to learn, so something else carries over, or it is chance; until this is explained,"
+                " do not trust helps for this target and model."
             )
         else:
-            text = f"Control: {subject} helps on {rows[0].target} at no number of recordings, as it must."
+            text = f"Control: {subject} does not help on {rows[0].target} at any number of recordings, as expected."
         found.append(Control(rows[0].target, not helped, text))
     return found
 
@@ -132,7 +132,7 @@ def _times(value: float, relation: str, saving: Any) -> str:
 
 
 def _beyond(rows: list[Any], margin: float) -> str:
-    """Return what larger fractions say, runs of the same verdict together; empty where there is one fraction."""
+    """Return what larger fractions show, runs of the same verdict together; empty where there is one fraction."""
     groups = [list(group) for _, group in groupby(rows, key=lambda row: row.verdict)]
     sentences = []
     for position, group in enumerate(groups):

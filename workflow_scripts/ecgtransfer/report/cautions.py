@@ -22,7 +22,7 @@ NEAR_CHANCE = 0.6  # macro AUROC
 
 @dataclass(frozen=True)
 class Caution:
-    """One thing that the numbers cannot say; a severe one also stands beside the answer."""
+    """One thing that the numbers cannot say; a severe one is also shown next to the answer."""
 
     text: str
     severe: bool = False
@@ -65,7 +65,7 @@ def cautions(
 
 
 def _simulated(study: Study) -> Iterable[Caution]:
-    """Say which numbers are of simulated recordings, and what was only pre-trained on some."""
+    """State which numbers are of simulated recordings, and what was only pre-trained on some."""
     transfer, simulated = study.transfer, study.simulate
     joined = {target: datasets_of(target, study.corpora) for target in transfer.targets}
     tested = dict.fromkeys(name for target in joined for name in joined[target] if name in simulated)
@@ -89,8 +89,8 @@ def _simulated(study: Study) -> Iterable[Caution]:
 def _replicates(n_replicates: int) -> Iterable[Caution]:
     if n_replicates == 1:
         yield Caution(
-            "Every cell was trained once (transfer.replicates: 1). The intervals hold the variation of test patients"
-            " alone and ignore that of training, which is often the larger one: helps and hurts are not to be trusted.",
+            "Every cell was trained once (transfer.replicates: 1). The intervals cover the variation of test patients"
+            " only and ignore that of training, which is often larger: do not trust helps and hurts.",
             severe=True,
         )
     elif n_replicates < FEW_REPLICATES:
@@ -117,18 +117,18 @@ def _small_tests(
         left_out, rare = rarer[rarer < min_positives], rarer[(rarer >= min_positives) & (rarer < FEW_TEST_POSITIVES)]
         if len(left_out):
             yield Caution(
-                f"{target}: macro scores leave out {_counted(left_out)}. They take labels that at least"
-                f" {min_positives} test patients have, and as many have not (score.min_positives)."
+                f"{target}: macro scores leave out {_counted(left_out)}. They include labels that at least"
+                f" {min_positives} test patients have, and as many lack (score.min_positives)."
             )
         if len(rare):
             yield Caution(
-                f"{target}: fewer than {FEW_TEST_POSITIVES} test patients have, or have not, {_counted(rare)}. Their"
+                f"{target}: fewer than {FEW_TEST_POSITIVES} test patients have, or lack, {_counted(rare)}. Their"
                 " part of a macro score means little, and it weighs as much as that of any other label."
             )
 
 
 def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
-    """Warn of models that nowhere get far above the 0.5 of guessing: what transfer does there says nothing."""
+    """Warn of models that nowhere get far above the 0.5 of guessing: the effect of transfer there means nothing."""
     rows = curves[curves["metric"] == ANSWERED_METRIC]
     rows = rows[[not Source.of(source).shuffled for source in rows["source"]]]
     for (target, model), cell in rows.groupby(["target", "model"]):
@@ -136,7 +136,7 @@ def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
         if best < NEAR_CHANCE:
             yield Caution(
                 f"{model} hardly learns on {target}: its best macro AUROC is {number(best)}, where guessing gives 0.5."
-                " Whether pre-training helps cannot be told from a model that does not learn.",
+                " A model that does not learn cannot show whether pre-training helps.",
                 severe=True,
             )
 
@@ -151,7 +151,7 @@ def _unequal_trainings(study: Study) -> Iterable[Caution]:
     if differ:
         yield Caution(
             f"Trainings from scratch and with transfer differ in more than the start: {_listed(differ)}. Part of any"
-            " difference may come from that. Settings for both stand in the section training.",
+            " difference may come from that. Settings for both belong in the section training.",
             severe=True,
         )
 
@@ -170,8 +170,8 @@ def _pretraining(study: Study) -> Iterable[Caution]:
     for name in (source for source in study.transfer.sources if is_outside(study, source)):
         seen = _listed(study.outside_weights[name].trained_on) or "nothing that this study knows"
         yield Caution(
-            f"{name} is weights from outside. That they were trained on {seen} is what the config says: whether they"
-            " have seen test recordings cannot be audited."
+            f"{name} is weights from outside. That they were trained on {seen} is as stated in the config: whether"
+            " they have seen test recordings cannot be audited."
         )
 
 
@@ -185,11 +185,11 @@ def _unknown_patients(published: Mapping[str, Mapping[str, Any]]) -> Iterable[Ca
 
 
 def _unnamed_patients(own: Iterable[str], records: Mapping[str, pd.DataFrame]) -> Iterable[Caution]:
-    """Say of which data sets of one's own the table names no patients, or another one for each recording."""
+    """State for which of the user's data sets the table names no patients, or a different one for each recording."""
     for name in (dataset for dataset in own if dataset in records):
         if (records[name]["patient_id"] == records[name]["record_id"]).all():
             yield Caution(
-                f"{name}: each recording counts as its own patient, as its table names no other ones. Recordings of one"
+                f"{name}: each recording counts as its own patient, as its table names no others. Recordings of one"
                 " person may train and test, and intervals may be too narrow."
             )
 
@@ -202,20 +202,20 @@ def _leakage(leakage: pd.DataFrame) -> Caution:
     if n_across or n_within:
         found = (
             f"{n_across} recordings of sources are in a target, too, and were left out of pre-training; {n_within}"
-            " pairs of recordings within a corpus are the same, and of each only one was used."
+            " pairs of recordings within a corpus are the same, and only one of each was used."
         )
     else:
         found = "No recording was found twice."
     return Caution(
-        f"{found} Compared were the windows that training sees: other recordings of the same person cannot be found by"
-        " their signal."
+        f"{found} Only the windows that training sees were compared: other recordings of the same person cannot be"
+        " found by their signal."
     )
 
 
 def _many_intervals(verdicts: pd.DataFrame, confidence: float) -> Caution:
     n_intervals = len(verdicts[verdicts["metric"] == ANSWERED_METRIC])
     return Caution(
-        f"Each interval stands for itself. Of the {n_intervals} comparisons of macro AUROC, about {1 - confidence:.0%}"
+        f"Each interval stands on its own. Of the {n_intervals} comparisons of macro AUROC, about {1 - confidence:.0%}"
         " would come out as helps or hurts even if pre-training never made a difference."
     )
 

@@ -13,7 +13,7 @@ MM_PER_S = 25.0
 MM_PER_MV = 10.0
 
 _PAGE_MM = (285.0, 185.0)  # both multiples of 5, so that the paper ends on a thick line
-_LEFT_MM = 20.0  # where time 0 is; the calibration pulse stands before it
+_LEFT_MM = 20.0  # where time 0 is; the calibration pulse is before it
 _BASELINES_MM = (145.0, 105.0, 65.0, 25.0)  # height of 0 mV in each row, from the page's lower edge
 _COLUMN_S = 2.5
 _STRIP_S = 10.0

@@ -18,7 +18,7 @@ _ID = re.compile(r'( id="|href="#|url\(#)([^")]+)')
 
 
 def svg_uri(path: str | os.PathLike[str]) -> Markup:
-    """Return an SVG file as a data URI that can stand between double quotes as it is; see `compact_svg`."""
+    """Return an SVG file as a data URI that can be put between double quotes unchanged; see `compact_svg`."""
     drawing = compact_svg(Path(path).read_text(encoding="utf-8"))
     for sign in "%#&'":
         drawing = drawing.replace(sign, f"%{ord(sign):02x}")

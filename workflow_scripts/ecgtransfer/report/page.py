@@ -1,6 +1,6 @@
 """The page of a study: one HTML file with the answer, the figures, the tables, the methods and the limits.
 
-What stands where, and all prose about methods, is in the template `page.html.j2` beside this module.
+The layout, and all prose about methods, is in the template `page.html.j2` next to this module.
 """
 
 import re
@@ -137,12 +137,12 @@ def sources(results: StudyResults) -> Iterator[dict[str, str]]:
         elif name in results.study.own:
             yield {
                 "name": name,
-                "about": "Recordings of your own, not published. Patients: as their table says.",
+                "about": "Recordings of your own, not published. Patients: as stated in their table.",
                 "citation": "",
             }
         else:
             layout = results.study.simulate[name].layout
-            about = f"Simulated, in the layout of {layout}; its settings stand under Methods. Patients: known."
+            about = f"Simulated, in the layout of {layout}; its settings are under Methods. Patients: known."
             yield {"name": name, "about": about, "citation": ""}
 
 

@@ -46,7 +46,7 @@ def reason_class(reason: str) -> str:
 
 
 def with_gain_flag(quality: pd.DataFrame, largest_ratio: float) -> pd.DataFrame:
-    """Return the table beside the signals with a column ``gain_flag``: 1 where amplitude or gain is implausible."""
+    """Return the table of the signals with a column ``gain_flag``: 1 where amplitude or gain is implausible."""
     return quality.assign(gain_flag=out_of_line(quality, largest_ratio).astype(int))
 
 
@@ -63,8 +63,8 @@ def quality_summary(rejected: pd.DataFrame, quality: pd.DataFrame) -> pd.DataFra
     Returns
     -------
     pandas.DataFrame
-        ``step`` is ``found``, ``rejected`` (by what files say), ``not usable`` (by the signal), ``kept`` or ``flag``
-        (among those kept); ``share`` is of all found, for flags of all kept.
+        ``step`` is ``found``, ``rejected`` (because of what the files state), ``not usable`` (because of the signal),
+        ``kept`` or ``flag`` (among those kept); ``share`` is of all found, for flags of all kept.
     """
     n_found = len(rejected) + len(quality)
     kept = quality[quality["usable"] == 1]
@@ -236,7 +236,7 @@ def _draw_snapshot(
 ) -> None:
     n_samples = min(signal.shape[1], round(_SNAPSHOT_S * rate_hz))
     seconds = np.arange(n_samples) / rate_hz
-    width = 1.2 * n_samples / rate_hz  # the leads' names stand between the columns
+    width = 1.2 * n_samples / rate_hz  # the leads' names are between the columns
     for number, lead in enumerate(LEADS):
         column, row = divmod(number, _ROWS_PER_SNAPSHOT)
         baseline = -row * pitch

@@ -1,4 +1,4 @@
-"""Which recordings of a data set the report draws, and the line that stands above each."""
+"""Which recordings of a data set the report draws, and the line above each."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.names import one_line, short_id
 from ecgtransfer.prepare.snomed_ct import base_code
 
-_TITLE_LENGTH = 96  # characters, as many as fit beside the scale on the drawn page
+_TITLE_LENGTH = 96  # characters, as many as fit next to the scale on the drawn page
 
 
 def choose_recordings(records: pd.DataFrame, n_recordings: int) -> list[dict[str, Any]]:

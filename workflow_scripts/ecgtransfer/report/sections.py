@@ -1,4 +1,4 @@
-"""The sections of the page that findings fill, each with a question and what its findings say of it."""
+"""The sections of the page that findings fill, each with a question and what its findings show on it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ecgtransfer.findings.contents import SECTIONS, Section
 
 @dataclass(frozen=True)
 class FilledSection:
-    """A section with what its findings say."""
+    """A section with what its findings show."""
 
     section: Section
     parts: Sequence[Part]

@@ -82,7 +82,7 @@ def label_table(
 ) -> Table:
     """Return in how many kept recordings of each corpus a label occurs, and for targets in how many test recordings.
 
-    Corpora with shuffled labels are left out, having the counts of their originals. `names` says labels in full.
+    Corpora with shuffled labels are left out, having the counts of their originals. `names` gives labels in full.
     """
     columns: dict[str, pd.Series] = {}
     for corpus in (corpus for corpus in labels if not Source.of(corpus).shuffled):
@@ -107,8 +107,8 @@ def budget_table(
     Parameters
     ----------
     cells : target, model, arm and fraction of every run
-    metadata : what the ``run.json`` of every run says
-    scratch : the arm that is looked at; the others have the same recordings
+    metadata : the ``run.json`` of every run
+    scratch : the arm that is counted; the others have the same recordings
     """
     rows: dict[tuple[str, float], list[str]] = {}
     for (target, _, arm, fraction), run in zip(cells, metadata, strict=True):

@@ -21,7 +21,7 @@ def split_corpus(
     labels_are_learnt: bool,
     corpus: str,
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the split table of a corpus, as `split_records` does, and what there is to say of it, a sentence each.
+    """Return the split table of a corpus, as `split_records` does, and notices on it, a sentence each.
 
     Of recordings that are the same signal the first is used, and patients who share one count as one.
 

@@ -166,7 +166,7 @@ def _patients_in_roles(of: _Roles) -> pd.DataFrame:
 def _patients_in_target(source: _Roles, target: _Roles, overlaps: pd.DataFrame) -> pd.DataFrame:
     """Return the other records of whoever has a record in the target, too; of a person, one record of the target.
 
-    Who that is says a recording that is in both, or a patient number where both data sets have the same numbering.
+    They are identified by a recording that is in both, or by a patient number where both data sets share the numbering.
     """
     a, b = source.ids_of(overlaps, "a"), target.ids_of(overlaps, "b")
     by_recording = target.present.reindex(b).assign(patient=source.table["patient"].reindex(a).to_numpy())

@@ -1,7 +1,7 @@
 """Who trains, who validates, who tests, and nested fractions of the patients.
 
-Roles go by patient, published folds first, or by site or month of recording; no patient ever has two. For parity with
-studies that split so, they can also go by record: then a patient can train and test.
+Roles are assigned by patient, published folds first, or by site or month of recording; no patient ever has two. For
+parity with studies that split so, they can also be assigned by record: then a patient can be in training and test.
 """
 
 import logging
@@ -21,7 +21,7 @@ ROLES = ("train", "valid", "test")
 
 
 def has_validation(settings: Mapping[str, Any]) -> bool:
-    """Tell whether the config section ``splits`` gives any record the role of validation."""
+    """Return whether the config section ``splits`` gives any record the role of validation."""
     return settings["by"] != "record" and bool(settings["valid_folds"] or settings["valid_groups"])
 
 
@@ -32,13 +32,13 @@ def split_records(
 
     By patient, every record is there. By site or month, records of a patient who also occurs in a role that comes first
     (test, then valid) are left out, and the log counts them. By record, each draws its role alone: patients can have
-    two, and nobody validates.
+    two, and there is no validation.
 
     Parameters
     ----------
     records
-        Columns ``record_id``, ``patient_id``, ``fold`` (published fold, may be missing) and, where roles go by them,
-        ``site`` or ``month``.
+        Columns ``record_id``, ``patient_id``, ``fold`` (published fold, may be missing) and, where roles are assigned
+        by them, ``site`` or ``month``.
     labels
         ``record_id`` and 0/1 columns, rows as in `records`: folds made here are stratified by them. A missing cell
         counts as 0.
@@ -46,7 +46,7 @@ def split_records(
         The config section ``splits``: ``by`` (``patient``, ``site``, ``month`` or ``record``), ``seed``, ``n_folds``,
         ``valid_folds``, ``test_folds`` (counted from 1), ``valid_groups`` and ``test_groups`` (names of sites or
         months; where both are empty, sites or months are dealt out to folds), and ``test_share``, by record alone. With
-        neither ``valid_folds`` nor ``valid_groups`` nobody validates.
+        neither ``valid_folds`` nor ``valid_groups`` there is no validation.
     n_replicates
         Number of rank columns. A rank is a patient's place (by record, a record's), from 0 to below 1, in a random
         order of the patients of its role; a fraction takes the ranks below it, so smaller fractions are subsets of
@@ -106,7 +106,7 @@ def notices_of(records: pd.DataFrame, splits: pd.DataFrame, settings: Mapping[st
 
 
 def _roles_by_record(n_records: int, test_share: float, seed: int) -> npt.NDArray[np.str_]:
-    """Return a role per record: a random share of them tests, rounded up, and all others train."""
+    """Return a role per record: a random share of them is for testing, rounded up, and all others are for training."""
     n_test = math.ceil(round(test_share * n_records, 9))  # rounded, for 0.07 * 100 is a little more than 7
     roles = np.full(n_records, "train")
     roles[np.random.default_rng(seed).permutation(n_records)[:n_test]] = "test"
@@ -184,7 +184,7 @@ def _roles_by_fold(
 
 
 def _one_role_per_patient(patients: pd.Series, roles: npt.NDArray[np.str_], corpus: str) -> npt.NDArray[np.bool_]:
-    """Tell of every record whether its patient has none in a role that comes before its own: test, valid, train."""
+    """Return for every record whether its patient has none in a role that comes before its own: test, valid, train."""
     precedence = pd.Series(roles).map({"test": 0, "valid": 1, "train": 2})
     kept: npt.NDArray[np.bool_] = (precedence == precedence.groupby(patients.to_numpy()).transform("min")).to_numpy()
     if not kept.all():

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 FEWEST = 3
-"""Of two pairs, the correlation is 1 or -1, whatever they are."""
+"""With two pairs, the correlation is always 1 or -1."""
 
 
 def spearman(x: pd.Series, y: pd.Series) -> float:

@@ -35,7 +35,7 @@ def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws) -> Ar
     Stat. Simul. Comput. 24:285-308; Hillis 2014, Stat. Med. 33:330-360, also on taking a negative covariance as 0).
 
     Replicates are few, and their variance is little known, so their part is Student's t with R - 1 degrees of freedom;
-    that of the many patients is normal. Intervals of such a sum hold the truth at least as often as they say, at every
+    that of the many patients is normal. Intervals of such a sum contain the truth at least as often as stated, at every
     confidence (the problem of Behrens and Fisher; Kim & Cohen 1998, J. Educ. Behav. Stat. 23:356-377): those for 95 %
     up to 97.6 % of the time with 3 replicates, up to 96.5 % with 5. Student's t with Satterthwaite's degrees of freedom
     for the whole (Hillis 2007, Stat. Med. 26:596-619) is narrower, but covers as little as 92 % with 3 replicates.
@@ -45,7 +45,7 @@ def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws) -> Ar
     over patients alone. Of replicates that differ by nothing else, as trainings hardly do, it holds the truth up to
     99 % of the time.
 
-    One replicate tells nothing about replicates: the draws then hold the variation of test patients alone.
+    One replicate tells nothing about replicates: the draws then contain only the variation of test patients.
     """
     n_replicates, mean = len(values), float(values.mean())
     over_patients: Array = resampled.mean(axis=0) - mean
@@ -83,7 +83,7 @@ def _parts_of_patients(resampled: Array) -> tuple[float, float]:
 def percentile_interval(resampled: ArrayLike, point: float, confidence: float) -> tuple[float, float]:
     """Return the percentile interval of `resampled` (B,), NaN draws left out, widened where needed to hold `point`.
 
-    (NaN, NaN) where the point or every draw is NaN: there is nothing to say then. The limits are the draws of rank
+    (NaN, NaN) where the point or every draw is NaN: there is no interval then. The limits are the draws of rank
     (B + 1) a and (B + 1) (1 - a), a being half of 1 - `confidence`, interpolated between ranks (Davison & Hinkley 1997,
     section 5.3.1); `two_sided_p` inverts just this.
     """
@@ -147,7 +147,7 @@ def holm(p_values: ArrayLike) -> Array:
 
 
 def equivalence(low90: float, high90: float, margin: float) -> bool:
-    """Tell whether a difference is shown to lie within +-`margin` at the 5 % level.
+    """Return whether a difference is shown to lie within +-`margin` at the 5 % level.
 
     Two one-sided tests, each at 5 %, are passed exactly when the 90 % interval lies within the margin (Schuirmann 1987,
     J. Pharmacokinet. Biopharm. 15:657-680). NaN limits show nothing.
@@ -156,9 +156,9 @@ def equivalence(low90: float, high90: float, margin: float) -> bool:
 
 
 def verdict(low: float, high: float, margin: float) -> Verdict:
-    """Say what an interval of transfer minus scratch means.
+    """Return what an interval of transfer minus scratch means.
 
-    ``helps`` or ``hurts`` where it excludes 0 (looked at first, however small the difference), ``equivalent`` where it
+    ``helps`` or ``hurts`` where it excludes 0 (checked first, however small the difference), ``equivalent`` where it
     lies within +-`margin`, else ``undecided``; NaN limits are undecided.
     """
     if low > 0:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[Any]
 
-_BLOCK_COUNTS = 3_000_000  # weights looked at together: bounds the memory, whatever the number of records
+_BLOCK_COUNTS = 3_000_000  # weights processed together: bounds the memory, whatever the number of records
 
 
 def auroc(y_true: ArrayLike, score: ArrayLike, weights: Array | None = None) -> Array:
@@ -169,7 +169,7 @@ def challenge_score(
     -----
     Reyna et al. 2021, Will Two Do? Varying Dimensions in Electrocardiography, Computing in Cardiology 48. Every pair of
     a true and an answered class earns its reward, divided by the number of classes that are true or answered in that
-    recording. Each recording so has a reward of its own, and a resample's score is a ratio of two sums over recordings.
+    recording. So each recording has its own reward, and a resample's score is a ratio of two sums over recordings.
     """
     truth, answers = np.asarray(y_true).astype(bool), np.asarray(predicted).astype(bool)
     always_normal = np.zeros_like(truth)
@@ -185,7 +185,7 @@ def best_f1_threshold(y_true: ArrayLike, score: ArrayLike) -> float:
     """Return the threshold t for which predicting ``score >= t`` has the highest F1.
 
     The threshold is one of the scores; among equals the lowest, which finds more of the positives. 0.5 where there are
-    no positives or no negatives, as then no threshold can be told from another.
+    no positives or no negatives, as then no threshold is better than another.
     """
     positive, score = np.asarray(y_true).astype(bool), _as_floats(score)
     if not positive.any() or positive.all():

@@ -1,4 +1,4 @@
-"""Draws of test patients and of replicates, for bootstrap intervals, and what few patients ask for.
+"""Draws of test patients and of replicates, for bootstrap intervals, and corrections for few patients.
 
 Draws are seeded, and the same for every run that has the same patients: that is what makes runs comparable in pairs.
 """
@@ -76,7 +76,8 @@ def widened_for_few_patients(values: Array, resampled: Array, n_patients: ArrayL
 
     Returns
     -------
-    (..., L, B) array: deviations times the root of m / (m - 1). One patient tells nothing of others, and counts as two.
+    (..., L, B) array: deviations times the root of m / (m - 1). One patient tells nothing about others, and counts as
+    two.
 
     Notes
     -----

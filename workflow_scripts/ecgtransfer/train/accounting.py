@@ -50,12 +50,12 @@ class Stopwatch:
     Attributes
     ----------
     seconds
-        Wall time; on a GPU, until it has done all that the block asked of it.
+        Wall time; on a GPU, until it has done all the work of the block.
     device_seconds
         On the CPU: processor time of all threads of this process. On a GPU: from the first to the last thing it did,
         by its own clock, pauses included.
     joules
-        Energy that the whole device took, other jobs on it included; None where it does not tell.
+        Energy that the whole device took, other jobs on it included; None where it does not report it.
     """
 
     seconds = 0.0
@@ -82,7 +82,7 @@ class Stopwatch:
 
 
 def _clock_of(device: torch.device) -> Callable[[], float]:
-    """Return a function that tells the device's seconds since now."""
+    """Return a function that returns the device's seconds from now on."""
     if device.type != "cuda":
         start = time.process_time()
         return lambda: time.process_time() - start
@@ -106,7 +106,7 @@ def how_it_ran(
     dtype: torch.dtype = torch.float32,
     processes: int = 1,
 ) -> dict[str, Any]:
-    """Return what ``run.json`` says of the cost of a training, or of several ones of the same kind.
+    """Return what goes into ``run.json`` on the cost of a training, or of several of the same kind.
 
     To be called after them in the process that ran or started them. A training that was killed and resumed counts with
     the epochs of all its parts; memory, device and versions are those of the last one.
@@ -118,7 +118,7 @@ def how_it_ran(
     epochs
         What each epoch of each training cost.
     n_records_trained
-        Records that passed through the device to train on, each as often as it did.
+        Records that passed through the device to train on, each counted every time.
     forward_flops
         Of one record, a multiplication and an addition counted as two. None if unknown.
     dtype
@@ -146,7 +146,7 @@ def how_it_ran(
         ``device``, ``threads``, ``versions``
             The model of the device, threads per training, and versions of Python and its packages.
 
-        None stands for what is not known.
+        None means not known.
     """
     wall = sum(epoch.seconds for epoch in epochs)
     joules = [epoch.joules for epoch in epochs if epoch.joules is not None]

@@ -39,7 +39,7 @@ class CellTraining(Training):
     replicates, validation
         Of the config section ``transfer``, as is the seed.
     method, method_settings
-        What happens to the weights of the source, as ``transfer.methods`` and ``methods`` say it; empty from scratch.
+        What happens to the weights of the source, by ``transfer.methods`` and ``methods``; empty from scratch.
     weights
         Files with the weights of the source, from which replicates start in turn; none from scratch.
     """
@@ -70,7 +70,7 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
     """Train all replicates of one cell of the study.
 
     Replicate r has its own subset of patients, initial head and order of batches, the same in every arm, so that arms
-    can be compared in pairs. Labels of test records are not looked at, unless they have to validate, too.
+    can be compared in pairs. Labels of test records are not read, unless they also have to serve for validation.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _train_replicate(
     if cell.weights:
         start = cell.weights[number % len(cell.weights)]
         taken_over = asdict(load_all_but_head(model, cell.model, Path(start)))
-    # What the weights of the source are stands in the model.
+    # The weights of the source are in the model.
     unfinished = UnfinishedTraining(state, replace(cell, weights=()).key(model, train, records["valid"].where(used)))
     device = training_device()
     own = {role: examples.to(device) for role, examples in {**records, "train": train}.items()}

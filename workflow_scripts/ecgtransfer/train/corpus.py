@@ -78,7 +78,7 @@ class Corpus:
     sampling_rate_hz
         Of the signals.
     age_sex
-        (records, 4), in the order of the files; None if no model asks for it.
+        (records, 4), in the order of the files; None if no model needs it.
     validation_role
         Who validates: ``valid``, or in a corpus where no record has this role ``test``. Then epochs and thresholds are
         chosen on the very records on which the result is scored, as some published studies did.
@@ -124,7 +124,7 @@ class Corpus:
         return members[members[f"rank_{replicate}"] < fraction]
 
     def load(self, record_ids: Sequence[str]) -> Examples:
-        """Return some records, read into memory in the order asked for.
+        """Return some records, read into memory in the requested order.
 
         Raises
         ------
@@ -136,7 +136,7 @@ class Corpus:
         if len(absent):
             raise InputError(
                 f"label table: record {record_ids[absent[0]]} missing, which the split table has ({len(absent)} in"
-                " all); delete both files so that they are made again"
+                " all); delete both files so that they are rebuilt"
             )
         starts = np.cumsum([0, *(file.n_records for file in self.signals)])
         signals = np.empty((len(rows), len(LEADS), self.n_samples), dtype=np.int16)
@@ -179,21 +179,22 @@ def open_corpus(
     Raises
     ------
     InputError
-        If a file is no array of signals, or not as long as the others, or if they have not one row per row of a table.
+        If a file is not an array of signals, or not as long as the others, or if they do not have one row per row of a
+        table.
     """
     files = tuple(SignalFile(Path(path)) for path in signals)
     for file in files:
         if file.n_samples != files[0].n_samples:
             raise InputError(
                 f"{file.path}: recordings of {file.n_samples} samples, but {files[0].n_samples} in {files[0].path};"
-                " delete these files so that they are made again"
+                " delete these files so that they are rebuilt"
             )
     n_rows = sum(file.n_records for file in files)
     for name, table in {"label": labels, "record": records}.items():
         if table is not None and len(table) != n_rows:
             raise InputError(
                 f"{name} table: has {len(table)} records, but {', '.join(map(str, signals))} have {n_rows}; delete"
-                " these files so that they are made again"
+                " these files so that they are rebuilt"
             )
     age_sex = None if records is None else age_sex_inputs(records["age_years"], records["sex"])
     validation_role = "valid" if (splits["role"] == "valid").any() else "test"

@@ -76,7 +76,7 @@ class Ranks:
 
 
 def train_with(count: int, train: Callable[[Ranks, torch.device], object], folder: Path) -> None:
-    """Run `train` in `count` processes, each with a GPU of its own or, without GPUs, all on the CPU.
+    """Run `train` in `count` processes, each with its own GPU or, without GPUs, all on the CPU.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def _run(rank: int, count: int, train: Callable[[Ranks, torch.device], object], 
     distributed.init_process_group(
         "nccl" if on_gpus else "gloo", init_method=rendezvous.absolute().as_uri(), rank=rank, world_size=count
     )
-    # The process that started this one comes to the same mistake, and can say so in one line.
+    # The process that started this one meets the same mistake, and can report it in one line.
     with suppress(InputError):
         train(Ranks(rank, count), device)
     # The group ends with the process. To destroy it can wait for ever, for a thread of gloo that needs Python's lock.

@@ -1,9 +1,9 @@
 """The GPUs of a job: jobs side by side on one machine get different ones, and none lands on a GPU that is in use.
 
-Snakemake counts GPUs (``--resources gpu=2``) but does not say which is whose, so each job leases its own. A lease is a
+Snakemake counts GPUs (``--resources gpu=2``) but does not assign them, so each job leases its own. A lease is a
 Unix socket bound to the GPU's name in Linux's abstract namespace (unix(7)): one socket of the machine can have a name,
 whichever user's it is, and the kernel frees the name once the last process of the job is gone, however it ended. There
-is no file to share, to own or to clean up. A container with a network of its own has names of its own, too.
+is no file to share, to own or to clean up. A container with its own network has its own names, too.
 """
 
 import errno
@@ -30,7 +30,7 @@ _LEASED = "leased by another job"
 def leased_devices(n: int) -> Iterator[list[str]]:
     """Give the block `n` GPUs that no other job has, as the only ones that CUDA shows it; wait until there are as many.
 
-    To be called once per job, before anything asks CUDA (``torch.cuda.is_available()`` does), for CUDA reads the
+    To be called once per job, before anything queries CUDA (``torch.cuda.is_available()`` does), because CUDA reads the
     variable ``CUDA_VISIBLE_DEVICES`` only then. Processes started in the block inherit it, and forked ones the leases.
 
     GPUs on which processes of others compute are waited for, too, unless ``CUDA_VISIBLE_DEVICES`` named them: who set
@@ -62,7 +62,7 @@ def leased_devices(n: int) -> Iterator[list[str]]:
         return
     if n > len(devices):
         raise InputError(
-            f"resources: gpu={n} is asked for, but there are {len(devices)} ({', '.join(devices)}); ask for fewer"
+            f"resources: gpu={n} is requested, but there are {len(devices)} ({', '.join(devices)}); request fewer"
         )
     with ExitStack() as held:
         leases = _wait_for(n, devices) if n else {}
@@ -100,7 +100,7 @@ def visible_devices() -> list[str]:
 
 
 def _wait_for(n: int, devices: Sequence[str]) -> dict[str, socket.socket]:
-    """Return the leases of `n` of the GPUs; if they have to be waited for, say once what for."""
+    """Return the leases of `n` of the GPUs; if they have to be waited for, log once what for."""
     waiting = False
     while True:
         leases, taken = _try_to_lease(n, devices)
@@ -112,13 +112,13 @@ def _wait_for(n: int, devices: Sequence[str]) -> dict[str, socket.socket]:
             logger.warning(
                 "waits for %d of %d GPUs: %s%s", n, len(devices),
                 ", ".join(f"{device} is {what}" for device, what in taken.items()),
-                f"; {VISIBLE} can name those to use all the same" if by_others else "",
+                f"; {VISIBLE} can name those to use anyway" if by_others else "",
             )  # fmt: skip
         time.sleep(_PAUSE_S)
 
 
 def _try_to_lease(n: int, devices: Sequence[str]) -> tuple[dict[str, socket.socket], dict[str, str]]:
-    """Return the leases of `n` GPUs, or none and why GPUs could not be had."""
+    """Return the leases of `n` GPUs, or none and why no GPUs were available."""
     while (choosing := _lease("choosing")) is None:  # one job at a time looks around
         time.sleep(0.02)
     with choosing, ExitStack() as unused:

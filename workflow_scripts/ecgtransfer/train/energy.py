@@ -55,10 +55,10 @@ class EnergyMeter:
         self._at_start = self._values()
 
     def joules(self) -> float | None:
-        """Return the energy since `start`; None if a device does not tell.
+        """Return the energy since `start`; None if a device does not report it.
 
-        A counter that went round more than once in the meantime tells too little. A processor's does after an hour or
-        so, hence: read once per epoch.
+        A counter that wrapped around more than once in the meantime shows too little. A processor's does after an hour
+        or so, hence: read once per epoch.
         """
         now = self._values()
         if not now or not self._at_start:

@@ -1,4 +1,4 @@
-"""How a replicate of a cell is trained: by gradients, unless its method of transfer has a fit of its own."""
+"""How a replicate of a cell is trained: by gradients, unless its method of transfer has its own fit."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,7 +16,7 @@ from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
 
 LARGEST_KEPT_FEATURES = 8192
-"""More numbers per record (a flattened head has 100 per sample) are computed anew in each epoch: they fill memory."""
+"""More numbers per record (a flattened head has 100 per sample) are recomputed in each epoch: they fill memory."""
 
 
 class Replicate(NamedTuple):

@@ -25,8 +25,8 @@ def forward_flops(model: EcgModel, n_leads: int, n_samples: int) -> int:
     Notes
     -----
     A multiplication and the addition behind it are two operations. Those of convolutions and matrix products are
-    counted, as is usual; normalisation, activations, pooling and Fourier transforms are not, unless a module says so: a
-    module with a method ``flops(n_frames)`` returns what it costs for an input (1, channels, n_frames), and that
+    counted, as is usual; normalisation, activations, pooling and Fourier transforms are not, unless a module defines
+    it: a module with a method ``flops(n_frames)`` returns what it costs for an input (1, channels, n_frames), and that
     replaces what is counted inside of it. For PyTorch's recurrent layers and those derived from them, every weight of a
     matrix is used once per frame.
     """
@@ -51,7 +51,7 @@ def forward_flops(model: EcgModel, n_leads: int, n_samples: int) -> int:
 
 
 class _Declared:
-    """Hooks that put what modules say of themselves in place of what a counter has seen inside of them."""
+    """Hooks that replace what a counter has seen inside of modules by what these define themselves."""
 
     def __init__(self, counter: FlopCounterMode) -> None:
         self.counter = counter

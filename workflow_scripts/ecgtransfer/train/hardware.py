@@ -31,7 +31,7 @@ def mixed_precision(device: torch.device, precision: str) -> AbstractContextMana
 
 
 def uses_kernels(device: torch.device, kernels: str) -> bool:
-    """Tell whether models compute with `ecgtransfer.kernels`: on CPUs, where ``hardware.kernels`` is ``fast``."""
+    """Return whether models compute with `ecgtransfer.kernels`: on CPUs, where ``hardware.kernels`` is ``fast``."""
     return kernels == "fast" and device.type == "cpu"
 
 
@@ -46,5 +46,5 @@ def fix_seeds(*seeds: int, deterministic: bool = True) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it when first called
     # As use_deterministic_algorithms would, but that imports PyTorch's compiler, which takes over a second.
     torch.set_deterministic_debug_mode("warn" if deterministic else "default")
-    # Filling memory that nobody has written takes time, and nothing here reads it.
+    # Filling memory that was never written takes time, and nothing here reads it.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -45,7 +45,7 @@ class Epoch:
     joules: float | None
 
     def rank(self, choose_by: str) -> tuple[float, float]:
-        """Say how good the epoch is: by a score on the validation records; where equal or undefined, by lower loss.
+        """Return how good the epoch is: by a score on the validation records; where equal or undefined, by lower loss.
 
         An epoch without a finite loss is the worst: its weights are no numbers, whatever their ranking scores.
         """
@@ -80,7 +80,7 @@ class Task:
 
 @dataclass
 class _TrainingState:
-    """Where a training stands."""
+    """The state of a training."""
 
     history: list[Epoch] = field(default_factory=list)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
@@ -255,7 +255,7 @@ def _copy_of(model: nn.Module) -> dict[str, Tensor]:
 def _keep(
     model: nn.Module, optimizer: Adam, progress: _TrainingState, unfinished: UnfinishedTraining, last: bool
 ) -> None:
-    """Save all that `_resume` needs; after the last epoch, the best weights and the history are enough."""
+    """Save everything that `_resume` needs; after the last epoch, the best weights and the history are enough."""
     tensors = {f"best.{name}": tensor for name, tensor in progress.best_weights.items()}
     if not last:
         tensors |= {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
@@ -265,13 +265,13 @@ def _keep(
 
 
 def _resume(model: nn.Module, optimizer: Adam, unfinished: UnfinishedTraining) -> _TrainingState:
-    """Set everything to where a killed training stood, and return its progress; an empty one if there was none."""
+    """Restore the state of a killed training, and return its progress; an empty one if there was none."""
     saved = unfinished.load()
     if saved is None:
         return _TrainingState()
     tensors, metadata = saved
     progress = _TrainingState([Epoch(**epoch) for epoch in metadata["history"]], _named(tensors, "best."))
-    logger.info("goes on after epoch %d", len(progress.history))
+    logger.info("resumes after epoch %d", len(progress.history))
     if "random.cpu" in tensors:
         model.load_state_dict(_named(tensors, "model."))
         optimizer.restore(_named(tensors, "optimizer."))

@@ -1,7 +1,7 @@
 """What training minimises: labels, measured values, or the parts of the signal that were hidden from the model.
 
 An objective gives one loss per cell of the label table, 0 where the cell is not known, so that the loop can add them up
-whatever the batch and however many devices share it.
+whatever the batch and the number of devices that share it.
 """
 
 import math
@@ -22,7 +22,7 @@ MASKED_PATCH_S = 0.2
 
 
 class Scores(NamedTuple):
-    """How good the outputs of all validation records are, higher is better; NaN where it cannot be told.
+    """How good the outputs of all validation records are, higher is better; NaN where it is undefined.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Regression:
         return smooth_l1_loss(outputs, labels.nan_to_num(), reduction="none") * known
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Scores:
-        """Return NaN: the loss says it all."""
+        """Return NaN: the loss is the only score."""
         return Scores()
 
 
@@ -95,7 +95,7 @@ class OwnError:
         return outputs
 
     def scores(self, outputs: Tensor, labels: Tensor) -> Scores:
-        """Return NaN: the loss says it all."""
+        """Return NaN: the loss is the only score."""
         return Scores()
 
 
@@ -131,7 +131,7 @@ class MaskedPatches(nn.Module):
     """A model that learns without labels: half of the time is hidden from it, and it fills in what was there.
 
     Patches of `MASKED_PATCH_S` are set to the mean of their lead, in all leads at once; a linear decoder makes each
-    frame of the model's last stage into the samples that it stands for. The principle is that of masked autoencoders
+    frame of the model's last stage into the samples that it represents. The principle is that of masked autoencoders
     (He et al. 2022, https://arxiv.org/abs/2111.06377), for recordings e.g. Na et al. 2024,
     https://arxiv.org/abs/2402.09450.
 

@@ -31,7 +31,7 @@ def take_over(
     names
         A table with columns ``theirs`` and ``ours``, if layers have other names in the file.
     model, options
-        A key of the model registry, and what the config section ``models`` says of it.
+        A key of the model registry, and its options in the config section ``models``.
     n_samples
         Of the recordings that the model will take.
     trained_on
@@ -44,7 +44,7 @@ def take_over(
     InputError
         As `import_outside_weights`, or if the table cannot be read.
     """
-    rows = read_rows(Path(names), ["theirs", "ours"], mend="mend it") if names else []
+    rows = read_rows(Path(names), ["theirs", "ours"], remedy="fix it") if names else []
     network = build_model(model, len(LEADS), n_samples, 1, options)
     tensors = import_outside_weights(path, model, network, {row["theirs"]: row["ours"] for row in rows})
     metadata = {

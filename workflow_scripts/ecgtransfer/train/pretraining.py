@@ -67,7 +67,7 @@ def pretrain(pretraining: Pretraining, corpus: Corpus, unfinished: str | Path, n
     pretraining
         What is trained, and how.
     corpus
-        The source. Its labels are the values to predict; with the task ``masked`` they are not looked at.
+        The source. Its labels are the values to predict; with the task ``masked`` they are not used.
     unfinished
         Folder for the state of the training, so that a killed one goes on.
     n_processes

@@ -61,7 +61,7 @@ def build_model(
     n_leads, n_samples, n_labels
         The input's shape and the number of logits.
     options
-        What the config section ``models`` says of this model.
+        Options of this model in the config section ``models``.
     fast
         Whether it computes with `ecgtransfer.kernels`, as far as its module has a function ``fast_form`` that lets it.
 

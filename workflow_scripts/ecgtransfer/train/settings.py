@@ -1,4 +1,4 @@
-"""What the config says of a training: how long and how fast."""
+"""The settings of a training: how long and how fast."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from ecgtransfer.config.training import Training
 
 
 class TrainingSettings(Training):
-    """What a config section ``pretrain``, ``scratch`` or ``finetune`` says, and of ``hardware``."""
+    """The settings of a config section ``pretrain``, ``scratch`` or ``finetune``, and of ``hardware``."""
 
     balance_datasets: bool = False
     precision: Literal["auto", "float32"] = "auto"
@@ -16,7 +16,7 @@ class TrainingSettings(Training):
 
     @classmethod
     def of(cls, section: Mapping[str, Any], hardware: Mapping[str, Any] | None = None) -> Self:
-        """Return what the section of a training says, and ``hardware``; what else stands there is left out."""
+        """Return the settings of the section of a training, and of ``hardware``; other keys are left out."""
         both = {**section, **(hardware or {})}
         return cls(**{name: both[name] for name in cls.model_fields if name in both})
 

@@ -1,4 +1,4 @@
-"""What the model of a source says of a target's recordings, with its own head and unchanged.
+"""What the model of a source predicts for a target's recordings, with its own head and unchanged.
 
 It needs no training on the target: how well it does is the zero-shot score, and how its labels go with the target's
 says how well it should transfer.
@@ -36,11 +36,11 @@ def predict_with_source(
     Parameters
     ----------
     model_name, options
-        A key of the model registry, and what the config section ``models`` says of it.
+        A key of the model registry, and its options in the config section ``models``.
     weights
         What the pre-training on labels left.
     corpus
-        The target; its labels are not looked at.
+        The target; its labels are not used.
     crop_s
         The stretch of a recording in s that the model was trained on; None for whole recordings.
     precision, kernels

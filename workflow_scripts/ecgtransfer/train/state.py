@@ -1,6 +1,6 @@
 """What a training that was killed goes on from: weights, optimiser, random numbers and history after an epoch.
 
-It lies outside the outputs of a job, which Snakemake deletes when the job fails, and belongs to one training alone: its
+It is outside the outputs of a job, which Snakemake deletes when the job fails, and belongs to one training alone: its
 key is a hash of all that decides the result, so that a training with other data, settings or code starts afresh.
 """
 
@@ -42,7 +42,7 @@ class UnfinishedTraining:
         self._saved_at = -float("inf")
 
     def load(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """Return the tensors and metadata that were saved last; None if there are none of this training."""
+        """Return the tensors and metadata that were saved last; None if there are none for this training."""
         if self.path is None or not self.path.is_file():
             return None
         try:
@@ -51,7 +51,7 @@ class UnfinishedTraining:
                 if metadata.pop("key", None) != self.key:
                     return None
                 return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 (it is no dict)
-        except (OSError, SafetensorError, ValueError):  # of a full disk, say: it starts afresh
+        except (OSError, SafetensorError, ValueError):  # from a full disk, for example: it starts afresh
             return None
 
     def save(self, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any], last: bool = False) -> None:

@@ -65,7 +65,7 @@ class SvmHeads:
 def fit_svm(
     features_train: Array, labels_train: Array, features_valid: Array, labels_valid: Array, costs: Sequence[float]
 ) -> SvmHeads:
-    """Return support vector machines that tell each label from the rest.
+    """Return support vector machines that separate each label from the rest.
 
     Parameters
     ----------

@@ -17,12 +17,12 @@ from ecgtransfer.train.state import training_key
 
 @dataclass(frozen=True, kw_only=True)
 class Training:
-    """A training that is asked for.
+    """A requested training.
 
     Attributes
     ----------
     model, options
-        A key of the model registry, and what the config section ``models`` says of it.
+        A key of the model registry, and its options in the config section ``models``.
     settings
         How long and how fast.
     seed
@@ -54,7 +54,7 @@ class Training:
         return forward_flops_by_registry(self.model, self.n_samples(corpus), self.options)
 
     def key(self, model: nn.Module, train: Examples, valid: Examples) -> str:
-        """Return a hash of all that decides the training: what is asked for, its first weights, the data it sees."""
+        """Return a hash of everything that decides the training: its settings, its first weights, the data it sees."""
         tensors: dict[str, Any] = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
         for name, examples in {"train": train, "valid": valid}.items():
             tensors |= {f"{name}.{key}": value for key, value in vars(examples).items() if value is not None}

@@ -18,7 +18,7 @@ from ecgtransfer.system_errors import stop_if_it_may_pass
 
 HEAD = "head."
 STAGES = "stages."
-"""All that pre-training on hidden patches trains of a model."""
+"""Everything that pre-training on hidden patches trains in a model."""
 
 _COUNTER = "num_batches_tracked"  # of batch normalisation; many libraries write none, and nothing here reads it
 _ENTRY = "ecgtransfer"  # one entry of metadata: safetensors writes several in an order that changes from file to file
@@ -64,7 +64,7 @@ def load_all_but_head(model: nn.Module, model_name: str, path: Path) -> Transfer
     given, own = _without_head(given), _without_head(model.state_dict())
     if all(name.startswith(STAGES) for name in given):
         own = {name: tensor for name, tensor in own.items() if name.startswith(STAGES)}
-    _require_same_layers(given, own, model_name, path, mend="delete the file so that it is made again")
+    _require_same_layers(given, own, model_name, path, remedy="delete the file so that it is rebuilt")
     model.load_state_dict({**model.state_dict(), **given})
     new = sum(parameter.numel() for name, parameter in model.named_parameters() if name not in given)
     everything = sum(parameter.numel() for parameter in model.parameters())
@@ -85,7 +85,7 @@ def load_with_head(model: nn.Module, model_name: str, path: Path) -> None:
         If the file is no safetensors file, holds another model, or has other layers or shapes; the layers are named.
     """
     given, _ = _read_own(path, model_name)
-    _require_same_layers(given, model.state_dict(), model_name, path, mend="delete the file so that it is made again")
+    _require_same_layers(given, model.state_dict(), model_name, path, remedy="delete the file so that it is rebuilt")
     model.load_state_dict(given)
 
 
@@ -121,7 +121,7 @@ def import_outside_weights(
     own = _without_head(model.state_dict())
     given |= {name: tensor for name, tensor in own.items() if name.endswith(_COUNTER) and name not in given}
     _require_same_layers(
-        given, own, model_name, path, mend="its outside_weights entry takes a table of names with columns theirs,ours"
+        given, own, model_name, path, remedy="its outside_weights entry takes a table of names with columns theirs,ours"
     )
     unusable = [name for name, tensor in given.items() if not _is_usable(tensor, own[name])]
     if unusable:
@@ -134,7 +134,7 @@ def _without_head(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _require_same_layers(
-    given: Mapping[str, Tensor], own: Mapping[str, Tensor], model_name: str, path: Path, mend: str
+    given: Mapping[str, Tensor], own: Mapping[str, Tensor], model_name: str, path: Path, remedy: str
 ) -> None:
     mistakes = {
         "missing": [name for name in own if name not in given],
@@ -147,7 +147,7 @@ def _require_same_layers(
     }
     found = "; ".join(f"{kind}: {_first(layers)}" for kind, layers in mistakes.items() if layers)
     if found:
-        raise InputError(f"{path}: its layers are not those of '{model_name}': {found}; {mend}")
+        raise InputError(f"{path}: its layers are not those of '{model_name}': {found}; {remedy}")
 
 
 def _first(layers: Sequence[str]) -> str:
@@ -175,7 +175,7 @@ def _renamed(tensors: Mapping[str, Tensor], names: Mapping[str, str], path: Path
 
 def _read_outside(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
-        return _read_safetensors(path, mend="get it again")[0]
+        return _read_safetensors(path, remedy="download or copy it again")[0]
     try:
         with warnings.catch_warnings(action="ignore"):  # about files that are refused below
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -197,7 +197,7 @@ def _read_outside(path: Path) -> dict[str, Tensor]:
 
 
 def _parts(content: Any) -> list[Any]:
-    """Return what may be the state dict: the content itself, or what it holds besides an optimiser, say."""
+    """Return what may be the state dict: the content itself, or what it holds next to an optimiser, for example."""
     if _is_state_dict(content) or not isinstance(content, Mapping):
         return [content]
     return list(content.values())
@@ -213,19 +213,19 @@ def _is_state_dict(content: Any) -> bool:
 
 def _read_own(path: Path, model_name: str) -> tuple[dict[str, Tensor], list[str]]:
     """Return the tensors and the labels of a file that `save_weights` wrote."""
-    given, metadata = _read_safetensors(path, mend="delete it so that it is made again")
+    given, metadata = _read_safetensors(path, remedy="delete it so that it is rebuilt")
     name_in_file = metadata.get("model", "")
     if name_in_file != model_name:
         raise InputError(f"{path}: holds the weights of '{name_in_file}', expected '{model_name}'")
     return given, metadata["labels"]
 
 
-def _read_safetensors(path: Path, mend: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a file, and what `save_weights` said of them, empty if that did not write it."""
+def _read_safetensors(path: Path, remedy: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of a file, and what `save_weights` recorded on them, empty if that did not write it."""
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             return tensors, json.loads((file.metadata() or {}).get(_ENTRY, "{}"))
     except (OSError, SafetensorError) as error:
         stop_if_it_may_pass(error, path)
-        raise InputError(f"{path}: is not a readable safetensors file ({error}); {mend}") from error
+        raise InputError(f"{path}: is not a readable safetensors file ({error}); {remedy}") from error

@@ -70,7 +70,7 @@ def read_csv(path: str) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
 
 
 def are_names_of_r(names: tuple[str, ...]) -> bool:
-    """Tell whether columns are called as R calls those without names: V1, V2, ..., and more of them than such leads."""
+    """Return whether columns have R's names for unnamed ones: V1, V2, ..., and more of them than such leads."""
     return len(names) >= _FEWEST_OF_R and names == tuple(f"V{i + 1}" for i in range(len(names)))
 
 

@@ -1,7 +1,7 @@
 """Recordings in HDF5: one dataset per recording, or one of shape (recordings, samples, leads).
 
 MATLAB writes its files of version 7.3 as HDF5 and with the axes of every array in reverse: what it calls (140, 12, 300)
-lies there as (300, 12, 140). Such an array is returned as MATLAB has it.
+is there as (300, 12, 140). Such an array is returned as in MATLAB.
 """
 
 import threading
@@ -18,7 +18,7 @@ from ecgtransfer.prepare.formats.twelve_leads import a_struct, chosen_name
 HDF5_BEGINS = b"\x89HDF\r\n\x1a\n"
 
 _CLASS = b"MATLAB_class"
-"""The attribute of a dataset by which MATLAB says what it is."""
+"""The attribute of a dataset by which MATLAB declares its type."""
 
 _LARGEST_RATIO = 1100
 """What deflate can reach; a dataset that claims more samples for its bytes is broken."""
@@ -55,7 +55,7 @@ class AsMatlabHasIt:
 def open_hdf5(path: str, name: str, of_matlab: bool = False) -> Any:
     """Return a dataset, to be read whole or by row; the name may be left out where there is only one.
 
-    Whether MATLAB wrote it is seen from the dataset or, where the beginning of the file says so, from `of_matlab`.
+    Whether MATLAB wrote it is known from the dataset or, where the beginning of the file tells, from `of_matlab`.
     """
     import h5py  # type: ignore[import-untyped] # takes a while, and few data sets are HDF5
 
@@ -86,7 +86,7 @@ def _named(file: Any, name: str) -> Any:
     if what:
         chosen_name(name, (), {name: what})
     if not _has_numbers(dataset):
-        raise ValueError(f"{name!r} is no dataset of numbers")
+        raise ValueError(f"{name!r} is not a dataset of numbers")
     return dataset
 
 
@@ -146,7 +146,7 @@ def _not_numbers(item: Any) -> str:
 
 
 def _followed(file: Any, name: str) -> Any:
-    """Return what a name stands for; links into other files are not followed."""
+    """Return what a name refers to; links into other files are not followed."""
     import h5py
 
     group = file
@@ -161,7 +161,7 @@ def _followed(file: Any, name: str) -> Any:
 
 
 def _opened(path: str) -> Any:
-    """Return an open file; it stays open until another is asked for or it has changed.
+    """Return an open file; it stays open until another is requested or it has changed.
 
     Opening costs as much as reading a recording, and a file may hold thousands.
     """

@@ -1,7 +1,7 @@
 """Recordings in MATLAB files: numeric arrays of versions 4 and 5 (``-v7`` is 5, compressed); version 7.3 is HDF5.
 
-Sizes that a file claims are held against its length before anything is allocated. Only the array that is asked for is
-unpacked; of the others, the beginning says what they are.
+Sizes that a file claims are checked against its length before anything is allocated. Only the requested array is
+unpacked; what the others are is known from their beginning.
 
 Source: MAT-File Format, The MathWorks, https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf
 """
@@ -117,7 +117,7 @@ def _as_it_is(element: memoryview) -> memoryview:
 
 
 def _inflated(element: memoryview, length: int) -> memoryview:
-    """Return what a compressed element holds behind the eight bytes that say its type and length."""
+    """Return what a compressed element holds after the eight bytes with its type and length."""
     require_room(length, "an array, unpacked,", ROW_BY_ROW)
     _require(length <= _LARGEST_RATIO * len(element))
     deflated = zlib.decompressobj()
@@ -127,7 +127,7 @@ def _inflated(element: memoryview, length: int) -> memoryview:
 
 
 def _variable_5(begins: memoryview, order: str, whole: Callable[[], memoryview]) -> Variable:
-    """Return the variable of a matrix element; its beginning, 4 kB, says all but the numbers."""
+    """Return the variable of a matrix element; its beginning, 4 kB, holds everything but the numbers."""
     _, flags, place = _element(begins, 0, order)
     _require(len(flags) == 8)
     (flag,) = struct.unpack(f"{order}I", flags[:4])

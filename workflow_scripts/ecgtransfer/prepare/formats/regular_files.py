@@ -56,5 +56,5 @@ def size_of_regular(path: str, source: str, what: str) -> int:
 
 
 def stays_within(path: str) -> bool:
-    """Tell whether a relative path cannot leave the folder that it is relative to."""
+    """Return whether a relative path cannot leave the folder that it is relative to."""
     return not path.startswith("/") and (".." not in path or ".." not in path.split("/"))

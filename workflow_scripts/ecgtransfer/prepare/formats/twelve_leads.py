@@ -21,7 +21,7 @@ def chosen_name(name: str, names: Sequence[str], others: Mapping[str, str] = Map
     Parameters
     ----------
     name
-        What the user says.
+        As given by the user.
     names
         Of the arrays of numbers that a file holds.
     others
@@ -44,14 +44,14 @@ def chosen_name(name: str, names: Sequence[str], others: Mapping[str, str] = Map
 
 
 def a_struct(fields: Sequence[str]) -> str:
-    """Return what to call a struct of MATLAB by its fields, as `chosen_name` wants it."""
+    """Return how to name a struct of MATLAB by its fields, as `chosen_name` expects it."""
     if not fields:
         return "a struct"
     return f"a struct with the fields {', '.join(field[:30] for field in fields[:8])}{', ...' if fields[8:] else ''}"
 
 
 def row_shape(shape: tuple[int, ...], row: int | None) -> tuple[int, ...]:
-    """Return the shape of one recording: two axes, or three where a row says which recording.
+    """Return the shape of one recording: two axes, or three where a row selects the recording.
 
     Raises
     ------
@@ -106,7 +106,7 @@ def require_rows_of_recordings(array: Any, first: int, last: int, n_leads: int) 
 
 
 def _is_smooth(recording: npt.NDArray[Any], n_leads: int) -> bool:
-    """Tell whether neighbours in a recording are alike, as samples of one heart are and those of many are not."""
+    """Return whether neighbours in a recording are alike, as samples of one heart are and those of many are not."""
     leads_first = recording if lead_axis(recording.shape, n_leads) == 0 else recording.T
     deviations = np.nan_to_num(leads_first.astype(np.float64))
     deviations -= deviations.mean(axis=1, keepdims=True)
@@ -157,7 +157,7 @@ def in_millivolts(
         If the shape or the names do not fit.
     """
     if array.dtype.kind not in "iuf":
-        raise ValueError(f"values of type {array.dtype} are no numbers")
+        raise ValueError(f"values of type {array.dtype} are not numbers")
     columns, signs = lead_columns(names)
     leads_first = array if lead_axis(array.shape, len(names)) == 0 else array.T
     n_samples = leads_first.shape[1]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 NO_UNIT = "none"
-"""In place of a unit: the samples were scaled by whoever made the files, and say nothing of voltages."""
+"""In place of a unit: the samples were scaled by the makers of the files, and are no voltages."""
 
 _MILLIVOLTS = {"v": 1e3, "mv": 1.0, "uv": 1e-3, "\u00b5v": 1e-3, "\u03bcv": 1e-3, "nv": 1e-6}  # micro sign, Greek mu
 _UNIT = re.compile(r"(?:(?P<number>\d{1,12}(?:\.\d{1,15})?(?:[eE]-?\d{1,2})?) ?)?(?P<unit>[a-zA-Z\u00b5\u03bc]{1,2})")

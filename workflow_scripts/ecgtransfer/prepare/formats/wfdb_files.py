@@ -1,8 +1,9 @@
 """Reading WFDB recordings: the samples of the twelve leads in millivolts.
 
 The plain formats (16, 24, 32, 61, 80, 160, 212, also behind the 24-byte header of a MATLAB v4 file) are read here; the
-rarer ones are left to the ``wfdb`` package. What a header says is held against the size of the files before anything
-is allocated. What follows from the signal lines alone is worked out once and remembered, as a data set repeats it.
+rarer ones are left to the ``wfdb`` package. What a header states is checked against the size of the files before
+anything is allocated. What follows from the signal lines alone is worked out once and remembered, as a data set repeats
+it.
 
 Source: WFDB signal file formats, signal(5), https://physionet.org/physiotools/wag/signal-5.htm
 """
@@ -68,7 +69,7 @@ class FileLayout(NamedTuple):
     """What one signal file holds of the twelve leads, and how its values become millivolts."""
 
     file: int
-    """Where its name stands in the header."""
+    """Where its name is in the header."""
 
     sample_format: int
     byte_offset: int
@@ -242,7 +243,7 @@ def _check_size(layout: FileLayout, n_samples: int, size: int, path: str, file_n
 
 
 def _require_data(path: str, file_name: str) -> None:
-    """Raise an `InputError` if something else lies in place of a signal file."""
+    """Raise an `InputError` if something else is in place of a signal file."""
     instead = placeholder(_beside(path, file_name))
     if instead:
         raise InputError(f"{path}: signal file {file_name} {instead}")

@@ -22,7 +22,7 @@ DEFAULT_GAIN = 200.0
 """ADC units per physical unit where a header gives none or 0 (WFDB specification)."""
 
 SLOWEST_HZ, FASTEST_HZ = 20.0, 50_000.0
-"""Sampling rates of ECGs lie between; what lies outside is in another unit, or of another signal."""
+"""Sampling rates of ECGs are in this range; anything outside is in another unit, or of another signal."""
 
 _MOST_BYTES = 1 << 17  # a header of a hundred signals has some 10 kB
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -39,7 +39,7 @@ _FORMAT = re.compile(
 
 
 class LeadSpecification(NamedTuple):
-    """What a signal line says of how samples are stored and how they become a voltage."""
+    """What a signal line states about how samples are stored and converted to a voltage."""
 
     sample_format: int
     byte_offset: int
@@ -90,7 +90,7 @@ def read_header(path: str | Path) -> Header:
 def signal_files(path: Path) -> tuple[str, ...]:
     """Return the signal files that a header names, each once and relative to its folder; none if it is no header.
 
-    One that is there in another spelling (`ecgtransfer.file_names`) is called as it is on the disk.
+    One that is there in another spelling (`ecgtransfer.file_names`) is named as it is on the disk.
     """
     try:
         named = dict.fromkeys(read_header(path).file_names)
@@ -148,20 +148,20 @@ def _record_line(lines: list[bytes], path: str) -> tuple[float, int, int]:
         raise InputError(f"{path}: record line {_shown(line)} has an impossible number of signals, rate or samples")
     if not SLOWEST_HZ <= rate <= FASTEST_HZ:
         raise InputError(
-            f"{path}: {rate:g} Hz is no rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz; mend the record"
-            " line"
+            f"{path}: {rate:g} Hz is not a sampling rate of an ECG, expected {SLOWEST_HZ:g} to {FASTEST_HZ:g} Hz;"
+            " fix the record line"
         )
     return rate, n_samples, n_leads
 
 
 def _has_segments(name: bytes, following: list[bytes]) -> bool:
-    """Tell whether a record is in segments, whose lines have two words, and not just called after a folder, too."""
+    """Return whether a record is in segments, whose lines have two words, and not just called after a folder, too."""
     return name.rpartition(b"/")[2].isdigit() and all(len(line.split()) == 2 for line in following)
 
 
 def _wrong_record_line(line: bytes, path: str) -> InputError:
     return InputError(
-        f"{path}: record line {_shown(line)} is not 'name signals sampling-rate samples'; mend or remove the record"
+        f"{path}: record line {_shown(line)} is not 'name signals sampling-rate samples'; fix or remove the record"
     )
 
 

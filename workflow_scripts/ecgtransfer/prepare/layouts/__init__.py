@@ -19,7 +19,7 @@ from ecgtransfer.prepare.separators import BAR_WITHIN, BETWEEN_LABELS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Description:
-    """What a data set says of a recording, in its own words; unknown is None or empty."""
+    """What a data set states about a recording, in its own words; unknown is None or empty."""
 
     record_id: str
     patient_id: str
@@ -40,7 +40,7 @@ class Described(Description):
     """A recording that can be used.
 
     `path` is the file within the data set's folder, where needed with the array and its row: ``file#array[row]``.
-    `unit` and `leads` (joined by ``|``) are empty where the file itself says them.
+    `unit` and `leads` (joined by ``|``) are empty where the file itself states them.
     """
 
     path: str
@@ -91,12 +91,12 @@ def from_headers(folder: Path, paths: Iterable[str], describe: Callable[[Path, H
         except InputError as error:
             yield Rejected(path.stem, relative, reason(error, folder, relative))
             continue
-        said = {field.name: getattr(found, field.name) for field in fields(Description)}
-        yield Described(**said, path=relative, sampling_rate_hz=header.sampling_rate_hz, n_samples=header.n_samples)
+        stated = {field.name: getattr(found, field.name) for field in fields(Description)}
+        yield Described(**stated, path=relative, sampling_rate_hz=header.sampling_rate_hz, n_samples=header.n_samples)
 
 
 def reason(error: InputError, folder: Path, path: str) -> str:
-    """Return an error's line without the place of the data set, so that tables are the same wherever it lies."""
+    """Return an error's line without the path of the data set, so that tables are the same wherever it is."""
     return str(error).replace(f"{folder}/", "").removeprefix(f"{path}: ").removeprefix(f"{path.partition('#')[0]}: ")
 
 
@@ -121,12 +121,12 @@ def month_of(date: str) -> str:
 
 
 def is_true(text: str) -> bool:
-    """Tell whether a cell says yes: ``True``, ``1``, ``1.0``."""
+    """Return whether a cell means yes: ``True``, ``1``, ``1.0``."""
     return text.strip().lower() in {"true", "1", "1.0"}
 
 
 def is_false(text: str) -> bool:
-    """Tell whether a cell says no: ``False``, ``0``, ``0.0``."""
+    """Return whether a cell means no: ``False``, ``0``, ``0.0``."""
     return text.strip().lower() in {"false", "0", "0.0"}
 
 

@@ -1,4 +1,4 @@
-"""PhysioNet/CinC Challenge 2021: age, sex and SNOMED CT codes stand in the header's comments.
+"""PhysioNet/CinC Challenge 2021: age, sex and SNOMED CT codes are in the header's comments.
 
 The Challenge publishes no patient ids, so every record counts as its own patient.
 Source: https://physionet.org/content/challenge-2021/1.0.3/
@@ -26,12 +26,12 @@ def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Rec
 
 
 def describe(path: Path, header: Header) -> Description:
-    """Return what the comments ``#Age``, ``#Sex`` and ``#Dx`` say.
+    """Return what the comments ``#Age``, ``#Sex`` and ``#Dx`` state.
 
     Raises
     ------
     InputError
-        If there is no ``#Dx`` comment or it holds something else than SNOMED CT codes.
+        If there is no ``#Dx`` comment or it holds something other than SNOMED CT codes.
     """
     diagnoses = comment_value(header, "Dx")
     if diagnoses is None:

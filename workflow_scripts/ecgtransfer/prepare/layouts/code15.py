@@ -1,6 +1,6 @@
 """CODE-15%: exams in the rows of HDF5 parts, with ``exams.csv``; or one MATLAB file per exam, with ``meta.csv``.
 
-The rows of a part are in another order than the table: ``exam_id`` beside them says which exam they are. Recordings
+The rows of a part are in another order than the table: ``exam_id`` next to them tells which exam they are. Recordings
 of 7 and 10 s were filled up with zeros to 4096 samples, and each published part ends with a row of exam id 0.
 Source: Ribeiro et al. 2021, https://doi.org/10.5281/zenodo.4916206
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ecgtransfer.csv_rows import MEND_PUBLISHED, read_rows
+from ecgtransfer.csv_rows import REMEDY_PUBLISHED, read_rows
 from ecgtransfer.errors import InputError
 from ecgtransfer.placeholders import placeholder
 from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
@@ -41,7 +41,7 @@ SAMPLING_RATE_HZ = 400.0
 
 
 def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
-    """Yield a recording per row of the HDF5 parts among `paths` and per MATLAB file; `entry` says the `unit`.
+    """Yield a recording per row of the HDF5 parts among `paths` and per MATLAB file; `entry` states the `unit`.
 
     A row of the table whose part is among `paths` but does not hold it is rejected, too.
 
@@ -120,11 +120,11 @@ def _part(path: Path) -> tuple[Iterator[str], int]:
             f"{path}: {instead}"
             if instead
             else f"{path}: has no arrays '{IDS}' and '{ARRAY}' of exams x samples x leads ({str(error)[:80]}); "
-            f"{MEND_PUBLISHED}"
+            f"{REMEDY_PUBLISHED}"
         ) from error
     if ids.shape != (n_rows,) or n_leads != 12:
         raise InputError(
             f"{path}: has {ids.size} exam ids, {n_rows} tracings and {n_leads} leads, expected one id per tracing and "
-            f"12 leads; {MEND_PUBLISHED}"
+            f"12 leads; {REMEDY_PUBLISHED}"
         )
     return map(str, ids.tolist()), n_samples

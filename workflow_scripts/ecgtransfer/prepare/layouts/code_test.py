@@ -2,14 +2,14 @@
 
 Recordings of 7 and 10 s were filled up with zeros to 4096 samples, at both ends. No table names a record or a patient;
 each tracing is from another patient.
-Source: Ribeiro et al. 2020, https://doi.org/10.1038/s41467-020-15432-4, and the README beside the data.
+Source: Ribeiro et al. 2020, https://doi.org/10.1038/s41467-020-15432-4, and the README of the data.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ecgtransfer.csv_rows import MEND_PUBLISHED, read_rows
+from ecgtransfer.csv_rows import REMEDY_PUBLISHED, read_rows
 from ecgtransfer.errors import InputError
 from ecgtransfer.placeholders import placeholder
 from ecgtransfer.prepare.formats.hdf5_files import open_hdf5
@@ -29,7 +29,7 @@ SAMPLING_RATE_HZ = 400.0
 
 
 def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
-    """Yield a recording per tracing; `entry` says the `unit` and the `leads`, in the order of the array.
+    """Yield a recording per tracing; `entry` states the `unit` and the `leads`, in the order of the array.
 
     Raises
     ------
@@ -72,6 +72,6 @@ def _shape(path: Path) -> tuple[int, int, int]:
         raise InputError(
             f"{path}: {instead}"
             if instead
-            else f"{path}: has no array '{ARRAY}' of tracings x samples x leads ({str(error)[:80]}); {MEND_PUBLISHED}"
+            else f"{path}: has no array '{ARRAY}' of tracings x samples x leads ({str(error)[:80]}); {REMEDY_PUBLISHED}"
         ) from error
     return n_records, n_samples, n_leads

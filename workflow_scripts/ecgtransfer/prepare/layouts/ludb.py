@@ -1,4 +1,4 @@
-"""Lobachevsky University Database: diagnoses stand as sentences in the header's comments, one record per patient.
+"""Lobachevsky University Database: diagnoses are sentences in the header's comments, one record per patient.
 
 Source: Kalyakulina et al. 2020, https://doi.org/10.1109/ACCESS.2020.3029211
 """
@@ -26,7 +26,7 @@ def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Rec
 
 
 def describe(path: Path, header: Header) -> Description:
-    """Return what the header's comments say."""
+    """Return what the header's comments state."""
     return Description(
         record_id=path.stem,
         patient_id=path.stem,

@@ -1,6 +1,6 @@
-"""MIMIC-IV-ECG: two tables say who a record is from and what the machine reported of it, line by line.
+"""MIMIC-IV-ECG: two tables tell who a record is from and what the machine reported on it, line by line.
 
-The dates are shifted per patient, so no month is taken from them. Age and sex stand in the clinical database, which
+The dates are shifted per patient, so no month is taken from them. Age and sex are in the clinical database, which
 needs an account; they stay unknown here.
 Source: https://physionet.org/content/mimic-iv-ecg/1.0/
 """

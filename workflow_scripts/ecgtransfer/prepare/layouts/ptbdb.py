@@ -30,7 +30,7 @@ def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Rec
 
 
 def describe(path: Path, header: Header) -> Description:
-    """Return what the header's comments say.
+    """Return what the header's comments state.
 
     Raises
     ------

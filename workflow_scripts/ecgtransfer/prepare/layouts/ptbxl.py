@@ -31,7 +31,7 @@ AGE_OVER_89, AGE_FOR_OVER_89 = "300", "90"
 def layout(_entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Recordings:
     """Return the recordings whose headers are among `paths`, described by their rows in ``ptbxl_database.csv``.
 
-    Statements keep the likelihood in percent that stands beside them: ``NORM@100``, ``SR@0``.
+    Statements keep the likelihood in percent that comes with them: ``NORM@100``, ``SR@0``.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Your own data: recordings in a folder, described by a table with one row for each.
 
-What the table says of a recording wins over what the entry says of all; what neither says is an error that names the
-key. WFDB headers say unit, rate and leads themselves.
+What the table states for a recording takes precedence over what the entry states for all; what neither states is an
+error that names the key. WFDB headers state unit, rate and leads themselves.
 """
 
 import re
@@ -45,16 +45,16 @@ def layout(entry: Mapping[str, Any], folder: Path, paths: Sequence[str]) -> Reco
         An entry of the config's section ``own``: `table`, and where they are needed `columns`, `sampling_rate_hz`,
         `unit`, `leads`, `label_separator`, `label_table` and `empty_labels`.
     folder
-        Where the files lie.
+        Where the files are.
     paths
         The files that are there, relative to `folder`.
 
     Raises
     ------
     InputError
-        If the table is broken, if neither table nor entry says rate, unit or leads of a file that does not say them
-        itself, if labels are not separated as the entry says or are empty without a word on what that means,
-        if a fold is 0, or if the entry's own values are wrong.
+        If the table is broken, if neither table nor entry states rate, unit or leads of a file that does not state
+        them itself, if labels are not separated as the entry states or are empty while it is not stated what that
+        means, if a fold is 0, or if the entry's own values are wrong.
     """
     rows, n_joined = rows_by_recording(entry, entry.get("label_separator", BETWEEN_LABELS))
     own = _Own(entry, rows, folder, paths)
@@ -135,8 +135,8 @@ class _Own:
                 f" `own` says {self.separator!r}; set `label_separator: {between!r}`"
             )
         if wrong.isdecimal():
-            raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code, its last digit does not check")
-        raise InputError(f"label '{wrong[:60]}' is no SNOMED CT code and the entry has no `label_table`")
+            raise InputError(f"label '{wrong[:60]}' is not a SNOMED CT code, its check digit is wrong")
+        raise InputError(f"label '{wrong[:60]}' is not a SNOMED CT code and the entry has no `label_table`")
 
     def _fold(self, cell: str) -> int | None:
         number = _checked_number(cell, "fold")

@@ -17,7 +17,7 @@ class EcgModel(nn.Module):
     ----------
     stages
         From the input to the top: each takes and returns (records, channels, frames), the first takes
-        (records, leads, samples). They are what partial, gradual and discriminative fine-tuning tell apart.
+        (records, leads, samples). They are what partial, gradual and discriminative fine-tuning distinguish.
     neck
         From (records, channels, frames) to features (records, n_features): pooling, and layers behind it that are
         transferred.

@@ -1,6 +1,6 @@
 """DenseNet: every layer reads what all layers before it have returned (Huang et al. 2017, Avetisyan et al. 2023).
 
-Sizes and start from the code of that group, github.com/ispras/EcgLib. Modules stand in its order, so that its published
+Sizes and start from the code of that group, github.com/ispras/EcgLib. Modules are in its order, so that its published
 weights can be matched one by one.
 """
 

@@ -41,7 +41,7 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Three convolutions, of which only the middle one looks at neighbours, and a shortcut (ibid., right).
+    """Three convolutions, of which only the middle one sees neighbours, and a shortcut (ibid., right).
 
     The stride is in the middle convolution, as in the networks of PyTorch.
     """

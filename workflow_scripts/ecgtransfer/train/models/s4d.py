@@ -17,7 +17,7 @@ from ecgtransfer.train.models.base import EcgModel, MeanOverTime
 WIDTH = 128
 N_BLOCKS = 4
 N_MODES = 32
-"""Complex modes per channel; each stands for itself and its conjugate, so that the state has 64 numbers."""
+"""Complex modes per channel; each represents itself and its conjugate, so that the state has 64 numbers."""
 DROPOUT = 0.1
 """Of whole channels of a record."""
 STEP_RANGE = (0.001, 0.1)
