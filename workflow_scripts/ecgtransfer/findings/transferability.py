@@ -229,8 +229,8 @@ def transferability_correlations(table: pd.DataFrame) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns `TRANSFERABILITY_CORRELATION_COLUMNS`, a row per method of transfer and measure, over all its ``n``
-        cells that have both. Below 0 where MELEP predicts well. Empty for fewer than three cells, or where either is the
-        same everywhere. Cells of a target share its recordings, so there is no p-value.
+        cells that have both. Below 0 where MELEP predicts well. Empty for fewer than three cells, or where either is
+        the same everywhere. Cells of a target share its recordings, so there is no p-value.
     """
     rows: list[dict[str, object]] = []
     for method, cells in table.groupby(table["arm"].map(method_name_of)):
