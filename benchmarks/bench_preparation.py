@@ -24,7 +24,7 @@ from benchmarks import REPOSITORY
 from benchmarks.measure import Result, interleaved
 from benchmarks.peers import EDGE_S, HIGH_HZ, LOW_HZ, ORDER, RATE_HZ, TARGET_RATE_HZ, TOOLS
 from benchmarks.recordings import write_ptbxl
-from ecgtransfer.config.preparing import Signals
+from ecgtransfer.config.signals import BandPass, Signals
 from ecgtransfer.kernels.block_filters import block_filter
 from ecgtransfer.prepare.recordings import read_recording
 from ecgtransfer.prepare.signals import prepare_signals
@@ -54,11 +54,9 @@ def measure() -> list[Result]:
         ]
 
 
-def _settings(**changes: Any) -> dict[str, Any]:
-    signals = Signals().model_dump()
-    band = {"low_hz": LOW_HZ, "high_hz": HIGH_HZ, "order": ORDER, "edge_s": EDGE_S}
-    signals |= {"sampling_rate_hz": TARGET_RATE_HZ, "duration_s": 10, "band_pass": signals["band_pass"] | band}
-    return signals | changes
+def _settings(sampling_rate_hz: int = TARGET_RATE_HZ, duration_s: float = 10, high_hz: float = HIGH_HZ) -> Signals:
+    band = BandPass(low_hz=LOW_HZ, high_hz=high_hz, order=ORDER, edge_s=EDGE_S)
+    return Signals(sampling_rate_hz=sampling_rate_hz, duration_s=duration_s, band_pass=band)
 
 
 def _described(headers: list[str], n_records: int) -> pd.DataFrame:
@@ -160,8 +158,7 @@ def _peak_mb(headers: list[str], folder: Path) -> float:
 def prepare_large(folder: Path) -> None:
     """Prepare the recordings below `folder` again and again, and print the peak memory of all processes in MB."""
     headers = [str(path.relative_to(folder / "data")) for path in sorted((folder / "data").rglob("*.hea"))]
-    settings = _settings(sampling_rate_hz=50, duration_s=5)
-    settings["band_pass"]["high_hz"] = 20.0
+    settings = _settings(sampling_rate_hz=50, duration_s=5, high_hz=20.0)
     n_workers = 2
     quality = prepare_signals(
         _described(headers, LARGE_CORPUS), folder / "data", settings, folder / "large.npy", n_workers

@@ -45,7 +45,6 @@ from ecgtransfer.study import (
     learns_labels,
     patients_unknown,
     pretrainings_of,
-    samples_per_lead,
     studied_datasets,
     trained_sources,
     transfers_of,

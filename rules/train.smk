@@ -63,7 +63,7 @@ rule import_weights:
     params:
         options=model_options,
         trained_on=outside_datasets,
-        n_samples=samples_per_lead(STUDY),
+        n_samples=STUDY.signals.samples_per_lead,
         code=training_code_of("import_weights"),
     script:
         "../workflow_scripts/import_weights.py"

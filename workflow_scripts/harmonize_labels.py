@@ -1,5 +1,6 @@
 """Rule `harmonize_labels`: one 0/1 column per label of a corpus, from SNOMED CT codes."""
 
+from ecgtransfer.config.labels import Labels
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import Job, job
 from ecgtransfer.notices import tell
@@ -12,17 +13,18 @@ snakemake: Job
 
 with job(snakemake):
     corpus, joined = snakemake.wildcards.corpus, snakemake.params.datasets
+    settings = Labels.model_validate(snakemake.params.settings)
     labels, notices = harmonize_labels(
         join_records(joined, snakemake.input.records),
         read_translation(snakemake.input.snomed, "snomed_ct", "abbreviation"),
         read_translation(snakemake.input.equivalent, "snomed_ct", "counts_as", may_be_empty=True),
-        snakemake.params.settings,
+        settings,
         corpus,
         joined,
         read_view(snakemake.input.view),
         snakemake.params.learnt,
     )
     if Source.of(corpus).shuffled:
-        labels = shuffle_labels(labels, snakemake.params.settings["shuffle_seed"])
+        labels = shuffle_labels(labels, settings.shuffle_seed)
     write_csv(labels, snakemake.output.labels)
     tell(corpus, [] if Source.of(corpus).shuffled else notices, snakemake.output.notices)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.job import Job, job
 from ecgtransfer.prepare.dataset import prepare_dataset
@@ -10,7 +11,7 @@ from ecgtransfer.prepare.summary import recipe
 snakemake: Job
 
 with job(snakemake):
-    out, settings = snakemake.output, snakemake.params.settings
+    out, settings = snakemake.output, Signals.model_validate(snakemake.params.settings)
     quality = prepare_dataset(
         snakemake.wildcards.dataset,
         snakemake.input.described,

@@ -1,5 +1,6 @@
 """Rule `split_records`: give every usable record of a corpus its role, and its patient a rank per replicate."""
 
+from ecgtransfer.config.splits import Splits
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.files import write_csv
 from ecgtransfer.job import Job, job
@@ -17,7 +18,7 @@ with job(snakemake):
         read_labels(files.labels),
         read_table(files.duplicates),
         params.datasets,
-        params.settings,
+        Splits.model_validate(params.settings),
         params.n_replicates,
         params.labels_are_learnt,
         corpus,

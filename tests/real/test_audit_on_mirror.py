@@ -3,17 +3,17 @@
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from changed_section import changed
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecgtransfer.audit.duplicates import AuditedDataset, find_duplicates, find_overlaps
 from ecgtransfer.audit.fingerprints import fingerprint_signals
-from ecgtransfer.config.preparing import Signals
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.prepare.formats.wfdb_files import read_header, read_signal
 from ecgtransfer.prepare.signals import prepare_signals
 
@@ -56,11 +56,10 @@ AT_100_HZ = {"sampling_rate_hz": 100, "duration_s": 10}
 AT_50_HZ = {"sampling_rate_hz": 50, "duration_s": 5}
 
 
-def settings(**changes: float) -> dict[str, Any]:
+def settings(**changes: float) -> Signals:
     """Return the default signal settings with 0.5-40 Hz, or 20 Hz at a rate of 50 Hz."""
-    section = Signals().model_dump()
-    band = section["band_pass"] | {"high_hz": 40 if changes["sampling_rate_hz"] >= 100 else 20}
-    return {**section, **changes, "band_pass": band}
+    high_hz = 40 if changes["sampling_rate_hz"] >= 100 else 20
+    return changed(Signals(), {**changes, "band_pass": {"high_hz": high_hz}})
 
 
 def described(folder: Path) -> pd.DataFrame:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 import wfdb
+from changed_section import changed
 from tiny_signals import SETTINGS
 from wfdb.processing import xqrs_detect
 
@@ -40,11 +41,14 @@ def prepared(folder: Path, to: Path, rate_hz: int, n_records: int | None = None)
         header = read_header(path)
         rows.append((path.stem, str(path.relative_to(folder)), header.sampling_rate_hz, header.n_samples, "", ""))
     high_hz = 40 if rate_hz >= 100 else 20
-    settings = SETTINGS | {
-        "sampling_rate_hz": rate_hz,
-        "duration_s": 10,
-        "band_pass": SETTINGS["band_pass"] | {"high_hz": high_hz},
-    }
+    settings = changed(
+        SETTINGS,
+        {
+            "sampling_rate_hz": rate_hz,
+            "duration_s": 10,
+            "band_pass": {"high_hz": high_hz},
+        },
+    )
     quality = prepare_signals(pd.DataFrame(rows, columns=list(module.COLUMNS_READ)), folder, settings, to)
     return measure_signals(to, quality["record_id"].tolist(), rate_hz).set_index("record_id")
 

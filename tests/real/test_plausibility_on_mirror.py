@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.formats.wfdb_files import read_header
@@ -27,7 +28,7 @@ WFDB = [
 ]  # fmt: skip
 ARRAYS = ["samples/sph", "samples/code15"]
 SWAPPED = "|".join({"aVL": "aVF", "aVF": "aVL"}.get(lead, lead) for lead in LEADS)
-KEPT = {"scaling": "none"}
+KEPT = Signals(scaling="none")
 
 
 @cache

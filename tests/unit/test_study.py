@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from ecgtransfer.arms import SCRATCH, Cell, arm_of, method_name_of, source_of
-from ecgtransfer.config.preparing import Splits
+from ecgtransfer.config.splits import Splits
 from ecgtransfer.config.study import Study
 from ecgtransfer.study import (
     cells_at,

@@ -1,9 +1,8 @@
 """Labels of a few records, by hand."""
 
-from typing import Any
-
 import pandas as pd
 
+from ecgtransfer.config.labels import Labels
 from ecgtransfer.prepare.labels import View, harmonize_labels
 
 ABBREVIATIONS = {"1": "AF", "2": "CLBBB", "22": "LBBB", "3": "NSR", "4": "PVC"}
@@ -24,7 +23,7 @@ def labels_of(
     corpus: str = "here",
 ) -> pd.DataFrame:
     """Return the labels of a corpus."""
-    settings: dict[str, Any] = {"include": include, "min_records": min_records, "top": top, "shuffle_seed": 1}
+    settings = Labels.model_validate({"include": include, "min_records": min_records, "top": top})
     return harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, corpus, corpus.split("+"), view)[0]
 
 

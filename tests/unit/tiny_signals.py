@@ -6,25 +6,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from changed_section import changed
 
+from ecgtransfer.config.signals import BandPass, ImplausibleGain, Signals
 from ecgtransfer.kernels.filters import filter_and_resample
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare import signals as module
 
-SETTINGS: dict[str, Any] = {
-    "sampling_rate_hz": 100,
-    "duration_s": 5,
-    "band_pass": {"design": "butterworth", "low_hz": 0.5, "high_hz": 40, "order": 3, "edge_s": 1.0},
-    "notch_hz": None,
-    "remove_baseline": False,
-    "resampling": "polyphase",
-    "scaling": "none",
-    "crop": "start",
-    "pad_short_records": True,
-    "max_flat_leads": 6,
-    "max_nan_fraction": 0.2,
-    "implausible_gain": {"ratio": 4.0, "action": "flag"},
-}
+SETTINGS = Signals(
+    sampling_rate_hz=100,
+    duration_s=5,
+    band_pass=BandPass(low_hz=0.5, high_hz=40, order=3, edge_s=1.0),
+    max_flat_leads=6,
+    max_nan_fraction=0.2,
+    implausible_gain=ImplausibleGain(ratio=4.0, action="flag"),
+)
 STEPS = 0.51
 """Half a step for rounding, and room for a filter in float32."""
 
@@ -61,4 +57,4 @@ def as_read(signal: Signal) -> npt.NDArray[np.float32]:
 
 def in_microvolts(signal: Signal, rate: float = 500, **settings: Any) -> Signal:
     """Return what float64 filters make of a signal."""
-    return np.asarray(1000 * filter_and_resample(signal, rate, SETTINGS | settings))
+    return np.asarray(1000 * filter_and_resample(signal, rate, changed(SETTINGS, settings)))

@@ -10,7 +10,7 @@ from checkout import TINY, Checkout
 from scipy.signal import butter, resample_poly, sosfiltfilt
 
 from ecgtransfer.acquire.simulate import simulate_corpus
-from ecgtransfer.config.preparing import Signals
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.leads import LEADS
 
 # As the TIS archive has them: aVL before aVR, integers in µV.

@@ -12,14 +12,14 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.arms import Cell
-from ecgtransfer.config.preparing import Splits
+from ecgtransfer.config.splits import Splits
 from ecgtransfer.config.study import Study
 from ecgtransfer.leads import LEADS
 from ecgtransfer.methods import method_of
 from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.prepare.separators import BETWEEN_LABELS
 from ecgtransfer.prepare.table_rows import rows_by_recording
-from ecgtransfer.study import cells_of, pretrainings_of, samples_per_lead, studied_datasets, trained_sources
+from ecgtransfer.study import cells_of, pretrainings_of, studied_datasets, trained_sources
 from ecgtransfer.train.accounting import PASSES
 from ecgtransfer.train.registry import forward_flops_by_registry
 from ecgtransfer.train.settings import TrainingSettings
@@ -43,7 +43,7 @@ def data_table(study: Study, published: Mapping[str, Mapping[str, Any]], n_own: 
         Records of each data set of one's own.
     """
     rows = []
-    bytes_per_record = len(LEADS) * _SAMPLE_BYTES * samples_per_lead(study)
+    bytes_per_record = len(LEADS) * _SAMPLE_BYTES * study.signals.samples_per_lead
     for dataset in studied_datasets(study):
         records, download = (
             (n_own[dataset], 0.0) if dataset in n_own else _records_and_megabytes(dataset, study, published)
@@ -104,7 +104,7 @@ def hours_of(trainings: pd.DataFrame, study: Study, speeds: Mapping[str, float])
     speeds
         What each model does, in FLOP per second of forward and backward pass.
     """
-    n_samples = samples_per_lead(study)
+    n_samples = study.signals.samples_per_lead
     seconds = {
         model: PASSES * forward_flops_by_registry(model, n_samples, study.options_of(model)) / speed
         for model, speed in speeds.items()

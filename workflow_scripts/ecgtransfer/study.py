@@ -134,12 +134,6 @@ def view_of(study: Study, corpus: str) -> str:
     return labels.views.get(Source.of(corpus).joined, labels.view)
 
 
-def samples_per_lead(study: Study) -> int:
-    """Return the length of prepared recordings."""
-    n_samples: float = study.signals.sampling_rate_hz * study.signals.duration_s
-    return round(n_samples)
-
-
 def patients_unknown(entry: Mapping[str, Any]) -> bool:
     """Return whether an entry of config/datasets.yaml says that its patients are not published."""
     return str(entry["patients"]).startswith("not published")

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from changed_section import changed
 from scipy.signal import butter, iirnotch, resample_poly, sosfiltfilt, tf2sos
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.errors import InputError
 from ecgtransfer.kernels.block_filters import _FastFilter, block_filter
 from ecgtransfer.kernels.filters import filter_and_resample
@@ -19,23 +21,23 @@ FAR_CORNER_MV = 1e-4
 Signal = npt.NDArray[np.float32]
 
 
-def settings(target: float = 100, notch_hz: float | None = None, **band_pass: object) -> dict[str, Any]:
-    band = {"design": "butterworth", "low_hz": 0.5, "high_hz": 47, "order": 3, "edge_s": 1.0} | band_pass
-    return {"sampling_rate_hz": target, "band_pass": band, "notch_hz": notch_hz, "resampling": "polyphase"}
+def settings(target: float = 100, notch_hz: float | None = None, **band_pass: object) -> Signals:
+    band = {"low_hz": 0.5, "high_hz": 47, "order": 3, "edge_s": 1.0} | band_pass
+    return changed(Signals(), {"sampling_rate_hz": target, "band_pass": band, "notch_hz": notch_hz})
 
 
-def expected(signal: Signal, rate: float, of: dict[str, Any]) -> npt.NDArray[np.float64]:
+def expected(signal: Signal, rate: float, of: Signals) -> npt.NDArray[np.float64]:
     """Return what sosfiltfilt and resample_poly make of the signal in float64."""
-    band, filtered, sections = of["band_pass"], signal.astype(float), []
-    if band["design"] == "butterworth":
-        edges = (band["low_hz"], min(band["high_hz"], 0.475 * rate))
-        sections.append(butter(band["order"], edges, "bandpass", fs=rate, output="sos"))
-    if of["notch_hz"] and of["notch_hz"] < rate / 2:
-        sections.append(tf2sos(*iirnotch(of["notch_hz"], 30, fs=rate)))
+    band, filtered, sections = of.band_pass, signal.astype(float), []
+    if band.design == "butterworth":
+        edges = (band.low_hz, min(band.high_hz, 0.475 * rate))
+        sections.append(butter(band.order, edges, "bandpass", fs=rate, output="sos"))
+    if of.notch_hz and of.notch_hz < rate / 2:
+        sections.append(tf2sos(*iirnotch(of.notch_hz, 30, fs=rate)))
     if sections:
-        edge = min(round(band["edge_s"] * rate), signal.shape[1] - 1)
+        edge = min(round(band.edge_s * rate), signal.shape[1] - 1)
         filtered = sosfiltfilt(np.concatenate(sections), filtered, axis=1, padtype="odd", padlen=edge)
-    return resample_poly(filtered, of["sampling_rate_hz"], rate, axis=1, padtype="line")
+    return resample_poly(filtered, of.sampling_rate_hz, rate, axis=1, padtype="line")
 
 
 def ecg_like(rate: float, n_samples: int, seed: int = 0, offset_mv: float = 0.0) -> Signal:
@@ -55,14 +57,14 @@ def noise(rate: float, n_samples: int, seed: int) -> Signal:
     return np.random.default_rng(seed).standard_normal((12, n_samples)).astype(np.float32)
 
 
-def fast(rate: float, n_samples: int, of: dict[str, Any]) -> _FastFilter:
+def fast(rate: float, n_samples: int, of: Signals) -> _FastFilter:
     """Return the plan, which must not be the reference in disguise."""
     found = block_filter(rate, n_samples, of)
     assert isinstance(found, _FastFilter)
     return found
 
 
-def error_mv(signal: Signal, rate: float, of: dict[str, Any]) -> float:
+def error_mv(signal: Signal, rate: float, of: Signals) -> float:
     """Return the largest difference, after a look at shape and type."""
     found, wanted = fast(rate, signal.shape[1], of)(signal), expected(signal, rate, of)
     assert found.shape == wanted.shape
@@ -82,7 +84,7 @@ def test_rates_and_signals(rate: int, target: int, signal: Any, n_samples: int) 
 
 @pytest.mark.parametrize("n_samples", [2, 3, 17, 60, 61, 99, 349, 500, 501, 5000, 5003, 12000])
 @pytest.mark.parametrize("of", [settings(), settings(design="none"), settings(notch_hz=50), settings(500)])
-def test_any_length(n_samples: int, of: dict[str, Any]) -> None:
+def test_any_length(n_samples: int, of: Signals) -> None:
     assert error_mv(ecg_like(500, n_samples, 1), 500, of) < CLOSE_MV
 
 
@@ -162,7 +164,7 @@ def test_input_may_be_filled_in_place() -> None:
 
 @pytest.mark.parametrize("of", [settings(), settings(notch_hz=50), settings(500), settings(design="none")])
 @pytest.mark.parametrize("n_samples", [700, 5003])
-def test_every_slot_gives_the_same_bytes(of: dict[str, Any], n_samples: int) -> None:
+def test_every_slot_gives_the_same_bytes(of: Signals, n_samples: int) -> None:
     run = fast(500, n_samples, of)
     assert run.n_slots > 1
     signals = [ecg_like(500, n_samples, seed) for seed in range(run.n_slots)]
@@ -189,7 +191,7 @@ def test_poles_that_all_but_coincide_do_not_spoil_the_result(high_hz: float, ord
     [{"resampling": "fft"}, {"resampling": "slice"}, {"remove_baseline": True}, {"sampling_rate_hz": 499.3}],
 )
 def test_other_settings_take_the_reference(change: dict[str, Any]) -> None:
-    signal, of = ecg_like(500, 3000, 13), settings() | change
+    signal, of = ecg_like(500, 3000, 13), changed(settings(), change)
     wanted = filter_and_resample(signal, 500, of)
     found = block_filter(500, 3000, of)
     np.testing.assert_allclose(found(signal), wanted, atol=1e-6)

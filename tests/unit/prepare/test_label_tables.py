@@ -8,6 +8,7 @@ from typing import ClassVar
 import pandas as pd
 import pytest
 
+from ecgtransfer.config.labels import Labels
 from ecgtransfer.prepare.labels import NONE_OF_THE_OTHERS, View, harmonize_labels, read_view
 from ecgtransfer.prepare.snomed_ct import CODE, base_code
 from ecgtransfer.prepare.statements import index_records, read_label_table
@@ -16,7 +17,7 @@ TABLES = Path(__file__).parents[3] / "config/labels"
 MIRROR = Path(__file__).parents[3].parent / "shared/mirror"
 STATEMENTS = sorted(path.name for path in TABLES.glob("*.csv") if path.name not in {"snomed.csv", "equivalent.csv"})
 VIEWS = sorted(path.stem for path in (TABLES / "views").glob("*.csv"))
-SETTINGS = {"include": "all", "top": None, "min_records": 1}
+SETTINGS = Labels(min_records=1)
 
 
 def read(name: str) -> pd.DataFrame:

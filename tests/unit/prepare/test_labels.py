@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from changed_section import changed
 from tiny_labels import ABBREVIATIONS, COUNTS_AS, labels_of, records_with, written
 
+from ecgtransfer.config.labels import Labels
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.labels import View, harmonize_labels, read_view
 
@@ -82,7 +84,7 @@ def test_order_of_records_within_codes_does_not_matter() -> None:
 
 def test_a_refined_code_counts_as_its_base_unless_a_table_names_it() -> None:
     records = records_with("1:slow", "1", "22:left", "2:named", "2:named|1:slow")
-    settings = {"include": "all", "min_records": 1, "top": None}
+    settings = Labels(min_records=1)
     labels, _ = harmonize_labels(records, {**ABBREVIATIONS, "2:named": "NAMED"}, COUNTS_AS, settings, "here", ["here"])
     assert labels.drop(columns="record_id").to_dict("list") == {
         "AF": [1, 1, 0, 0, 1],
@@ -291,18 +293,19 @@ class TestUnlabelled:
         unlabelled = self.records.assign(labelled=0)
         with pytest.raises(InputError, match="the labels of all its recordings are unknown"):
             labels_of(unlabelled)
-        settings = {"include": "all", "min_records": 1, "top": None}
+        settings = Labels(min_records=1)
         labels, _ = harmonize_labels(unlabelled, ABBREVIATIONS, COUNTS_AS, settings, "here", ["here"], learnt=False)
         assert labels.columns.tolist() == ["record_id"]
 
 
 def test_labels_that_too_few_records_have_or_lack_are_said() -> None:
     records = records_with("1|2", "1|99", "1|2", "1|3", "1|2|3")
-    settings = {"include": "all", "min_records": 2, "top": None}
+    settings = Labels(min_records=2)
     labels, notices = harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, "here", ["here"])
     assert labels.columns.tolist() == ["record_id", "CLBBB", "NSR"]
     assert notices == [
         "2 of 4 labels are not used, because fewer than 2 recordings have, or lack, them (labels.min_records):"
         " AF (5), 99 (1)"
     ]
-    assert harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings | {"include": ["CLBBB"]}, "x", ["x"])[1] == []
+    settings = changed(settings, {"include": ["CLBBB"]})
+    assert harmonize_labels(records, ABBREVIATIONS, COUNTS_AS, settings, "x", ["x"])[1] == []

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
+from changed_section import changed
 from tiny_signals import SETTINGS
 
 from ecgtransfer.acquire import heart_model
@@ -77,8 +78,8 @@ def simulate(
 
 def rows_of(signals: list[Values], rate_hz: int = 100, duration_s: float = 10, **settings: Any) -> Rows:
     """Prepare signals at 500 Hz."""
-    band = SETTINGS["band_pass"] | {"high_hz": 40 if rate_hz >= 100 else 20}
-    chosen = {**SETTINGS, "sampling_rate_hz": rate_hz, "duration_s": duration_s, "band_pass": band, **settings}
+    band = {"high_hz": 40 if rate_hz >= 100 else 20}
+    chosen = changed(SETTINGS, {"sampling_rate_hz": rate_hz, "duration_s": duration_s, "band_pass": band, **settings})
     return np.stack([prepare_signal(signal.astype(np.float32), RATE_HZ, chosen)[0] for signal in signals])
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 from changed_config import mistakes_of, set_to
+from changed_section import changed
 from tiny_signals import SETTINGS, recording, write_records
 
 from ecgtransfer.acquire.inventory import inventory
@@ -51,7 +52,7 @@ def described(folder: Path, signals: list[Signal], unit: str) -> pd.DataFrame:
 @pytest.mark.parametrize("scaled", [z_scored, min_maxed, lambda x: 1e-7 * z_scored(x), lambda x: 1e7 * x - 3e7])
 def test_rows_are_those_of_the_recordings_before_they_were_scaled(tmp_path: Path, scaling: str, scaled: Any) -> None:
     signals = [recording(6, seed=seed) for seed in range(4)]
-    settings = SETTINGS | {"scaling": scaling}
+    settings = changed(SETTINGS, {"scaling": scaling})
     (tmp_path / "mv").mkdir()
     prepare_signals(described(tmp_path / "mv", signals, "mV"), tmp_path / "mv", settings, tmp_path / "mv.npy")
     table = described(tmp_path, [scaled(signal) for signal in signals], "none")
@@ -68,7 +69,7 @@ def test_rows_are_those_of_the_recordings_before_they_were_scaled(tmp_path: Path
 def test_without_the_word_the_message_names_it(tmp_path: Path) -> None:
     table = described(tmp_path, [20 * z_scored(recording(6))], "mV")
     with pytest.raises(InputError, match="or `unit: none` if they were scaled already"):
-        prepare_signals(table, tmp_path, SETTINGS | {"scaling": "z-score"}, tmp_path / "s.npy")
+        prepare_signals(table, tmp_path, changed(SETTINGS, {"scaling": "z-score"}), tmp_path / "s.npy")
     with pytest.raises(InputError, match=r"set the right `unit` of the data set$"):
         prepare_signals(table, tmp_path, SETTINGS, tmp_path / "s.npy")
 
@@ -77,7 +78,7 @@ def test_some_recordings_may_have_a_unit(tmp_path: Path) -> None:
     signals = [recording(6, seed=seed) for seed in range(4)]
     table = described(tmp_path, [*signals[:3], z_scored(signals[3])], "mV")
     table.loc[3, "unit"] = "none"
-    quality = prepare_signals(table, tmp_path, SETTINGS | {"scaling": "z-score"}, tmp_path / "s.npy")
+    quality = prepare_signals(table, tmp_path, changed(SETTINGS, {"scaling": "z-score"}), tmp_path / "s.npy")
     assert quality["gain_ratio"].isna().tolist() == [False, False, False, True]
 
 
@@ -137,7 +138,7 @@ def test_no_drawing_claims_millivolts() -> None:
 def test_the_quality_figure_says_so(tmp_path: Path) -> None:
     signals = [z_scored(recording(6, seed=seed)) for seed in range(4)]
     table = described(tmp_path, signals, "none")
-    quality = prepare_signals(table, tmp_path, SETTINGS | {"scaling": "z-score"}, tmp_path / "s.npy")
+    quality = prepare_signals(table, tmp_path, changed(SETTINGS, {"scaling": "z-score"}), tmp_path / "s.npy")
     quality = with_gain_flag(quality, 4.0)
     summary = quality_summary(pd.DataFrame({"reason": pd.Series(dtype=str)}), quality)
     figure = draw_quality("ours", summary, quality, SignalFile(tmp_path / "s.npy").rows, 100, (0.25, 4))

@@ -10,13 +10,14 @@ import pytest
 from tiny_signals import write_records
 
 from ecgtransfer.acquire.simulate import simulate_corpus
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.plausibility import doubts_about
 
 RATE_HZ = 250
 SETTINGS = {"layout": "challenge-2021", "n_patients": 24, "sampling_rate_hz": RATE_HZ, "prevalence": {}}
-KEPT, SCALED = {"scaling": "none"}, {"scaling": "z-score"}
+KEPT, SCALED = Signals(scaling="none"), Signals(scaling="z-score")
 Signal = npt.NDArray[np.float64]
 
 

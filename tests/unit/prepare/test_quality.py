@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+from changed_section import changed
 
+from ecgtransfer.config.signals import BandPass, Signals
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.quality import (
     amplitude_of,
@@ -25,12 +27,7 @@ MIRROR = Path(__file__).parents[3].parent / "shared/mirror/files"
 TRAINING = MIRROR / "challenge-2021/1.0.3/training"
 with_mirror = pytest.mark.skipif(not MIRROR.is_dir(), reason="the real recordings are not here")
 
-SETTINGS: dict[str, Any] = {
-    "duration_s": 10,
-    "pad_short_records": True,
-    "max_flat_leads": 6,
-    "max_nan_fraction": 0.2,
-}
+SETTINGS = Signals(duration_s=10, pad_short_records=True, max_flat_leads=6, max_nan_fraction=0.2)
 Samples = npt.NDArray[np.float32]
 NAN = np.nan
 
@@ -169,7 +166,7 @@ class TestFlatInPart:
         findings = examine(on_paper(recording(5000), n_columns, fill, rhythm_strip), 500)
         assert (findings.held_leads, findings.flat_leads, findings.dead.sum()) == (n_held, 0, 0)
         assert why_unusable(findings, 10, SETTINGS) == f"{n_held} leads are flat in part"
-        assert why_unusable(findings, 10, SETTINGS | {"max_flat_leads": 12}) == ""
+        assert why_unusable(findings, 10, changed(SETTINGS, {"max_flat_leads": 12})) == ""
 
     @pytest.mark.parametrize(
         ("n_samples", "n_equal", "n_held"), [(5000, 999, 0), (5000, 1000, 1), (8000, 1599, 0), (8000, 1600, 1)]
@@ -206,7 +203,7 @@ class TestFlatInPart:
     def test_words_for_all_that_leads_can_be(self) -> None:
         signal = recording(5000)
         signal[6:8], signal[8:10, :2000], signal[10:] = 1, 0.4, NAN
-        settings = SETTINGS | {"max_flat_leads": 5}
+        settings = changed(SETTINGS, {"max_flat_leads": 5})
         assert why_unusable(examine(signal, 500), 10, settings) == "6 leads are flat or flat in part or missing"
 
     @with_mirror
@@ -288,7 +285,7 @@ class TestUsable:
     """Reasons to leave a recording out."""
 
     def reason(self, signal: Samples, duration_s: float = 10, **settings: Any) -> str:
-        return why_unusable(examine(signal, 500), duration_s, SETTINGS | settings)
+        return why_unusable(examine(signal, 500), duration_s, changed(SETTINGS, settings))
 
     def test_leads(self) -> None:
         signal = recording()
@@ -314,13 +311,13 @@ class TestClippedByTheRow:
     """Samples that int16 cannot hold."""
 
     def test_words(self) -> None:
-        kept = {"band_pass": {"design": "none"}, "remove_baseline": False}
+        kept = Signals(band_pass=BandPass(design="none"))
         assert why_clipped(0.01, kept) == ""
         assert why_clipped(0.011, kept) == (
             "1.1% of the samples lie beyond 32.767 mV; set signals.band_pass or signals.remove_baseline"
         )
         for change in ({"remove_baseline": True}, {"band_pass": {"design": "fir"}}):
-            reason = why_clipped(1, kept | change)
+            reason = why_clipped(1, changed(kept, change))
             assert reason == "100.0% of the samples lie beyond 32.767 mV; look up its unit and gain"
 
 

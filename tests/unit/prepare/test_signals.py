@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from changed_section import changed
 from tiny_signals import SETTINGS, STEPS, as_read, in_microvolts, recording, write_records
 
 from ecgtransfer.errors import InputError
@@ -96,7 +97,7 @@ class TestManyRecordings:
         gains[90] = gains[200] = "100(0)/mV"
         described = write_records(tmp_path, signals, 100, gains)
         (tmp_path / "120.dat").write_bytes(b"short")
-        settings = SETTINGS | {"duration_s": 2, "implausible_gain": {"ratio": 4.0, "action": "rescale"}}
+        settings = changed(SETTINGS, {"duration_s": 2, "implausible_gain": {"ratio": 4.0, "action": "rescale"}})
         tables = [
             prepare_signals(described, tmp_path, settings, tmp_path / f"{n_workers}.npy", n_workers)
             for n_workers in (1, 2, 3)
@@ -141,7 +142,7 @@ class TestManyRecordings:
 
     def test_a_setting_that_no_record_can_meet_is_an_error(self, tmp_path: Path) -> None:
         described = write_records(tmp_path, [recording(6)])
-        settings = SETTINGS | {"resampling": "slice", "sampling_rate_hz": 300}
+        settings = changed(SETTINGS, {"resampling": "slice", "sampling_rate_hz": 300})
         with pytest.raises(InputError, match=r"signals\.resampling: slice keeps every k-th sample"):
             prepare_signals(described, tmp_path, settings, tmp_path / "signals.npy")
 
@@ -172,7 +173,7 @@ class TestManyRecordings:
         described = write_records(tmp_path, signals)
         quality = prepare_signals(described, tmp_path, SETTINGS, tmp_path / "signals.npy")
         made = recipe(quality, SETTINGS)
-        assert made["settings"] == SETTINGS
+        assert made["settings"] == SETTINGS.model_dump()
         assert made["unit"] == "1 µV per step"
         assert made["leads"] == list(LEADS)
         assert list(made["not_usable"].items()) == [("8 leads are flat", 2), ("12 leads are flat", 1)]
@@ -232,7 +233,7 @@ class TestProcesses:
     def test_too_large_for_the_disk(self, tmp_path: Path) -> None:
         described = write_records(tmp_path, [recording(2)])
         with pytest.raises(InputError, match=r"TB are needed for the signals, .* are free on that disk; free"):
-            prepare_signals(described, tmp_path, SETTINGS | {"duration_s": 1e12}, tmp_path / "out/signals.npy")
+            prepare_signals(described, tmp_path, changed(SETTINGS, {"duration_s": 1e12}), tmp_path / "out/signals.npy")
 
     @pytest.mark.parametrize("n_workers", [1, 2])
     def test_memory_does_not_grow_with_the_records(self, tmp_path: Path, n_workers: int) -> None:
@@ -241,11 +242,13 @@ class TestProcesses:
 import resource
 from pathlib import Path
 import pandas as pd
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.prepare.signals import prepare_signals
 for n in (200, 4000):
     described = pd.DataFrame(dict(record_id=[str(i) for i in range(n)], path="001.hea", sampling_rate_hz=500.0,
                                   n_samples=2500, unit="", leads=""))
-    quality = prepare_signals(described, Path("."), {SETTINGS!r}, Path("out.npy"), {n_workers})
+    settings = Signals.model_validate({SETTINGS.model_dump()!r})
+    quality = prepare_signals(described, Path("."), settings, Path("out.npy"), {n_workers})
     assert quality["usable"].all()
     print(*(resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 """

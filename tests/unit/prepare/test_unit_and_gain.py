@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from changed_section import changed
 from tiny_signals import SETTINGS, STEPS, as_read, in_microvolts, recording, write_records
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.errors import InputError
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare import signals as module
@@ -70,7 +72,7 @@ class TestUnit:
     def test_a_gain_a_thousand_times_too_small_is_mended_though_int16_cannot_hold_it(self, tmp_path: Path) -> None:
         signals = [recording(6, seed=seed) for seed in range(3)]
         described = write_records(tmp_path, signals, gains=["1000(0)/mV", "1000(0)/mV", "1(0)/mV"])
-        settings = SETTINGS | {"implausible_gain": {"ratio": 4.0, "action": "rescale"}}
+        settings = changed(SETTINGS, {"implausible_gain": {"ratio": 4.0, "action": "rescale"}})
         quality = prepare_signals(described, tmp_path, settings, tmp_path / "signals.npy")
         assert quality["usable"].tolist() == [1, 1, 1]
         assert quality["reason"].tolist() == ["", "", ""]
@@ -91,8 +93,8 @@ class TestUnit:
 class TestImplausibleGain:
     """Records whose amplitude is out of line."""
 
-    def settings(self, action: str, ratio: float = 4.0) -> dict[str, Any]:
-        return SETTINGS | {"implausible_gain": {"ratio": ratio, "action": action}}
+    def settings(self, action: str, ratio: float = 4.0) -> Signals:
+        return changed(SETTINGS, {"implausible_gain": {"ratio": ratio, "action": action}})
 
     def data_set(self, folder: Path) -> pd.DataFrame:
         """Write ten records: 4 and 5 with a wrong gain in the header, 6 and 7 too small and too large by themselves."""
@@ -144,8 +146,8 @@ class TestImplausibleGain:
 class TestOddGain:
     """Records whose header states another gain than nearly all others, while their amplitude alone would pass."""
 
-    def settings(self, action: str) -> dict[str, Any]:
-        return SETTINGS | {"implausible_gain": {"ratio": 4.0, "action": action}}
+    def settings(self, action: str) -> Signals:
+        return changed(SETTINGS, {"implausible_gain": {"ratio": 4.0, "action": action}})
 
     def data_set(self, folder: Path) -> tuple[pd.DataFrame, list[Any]]:
         """Write 60 records: 4 is twice as large as others, but for a gain of 4880; 5 is from a device of its own."""

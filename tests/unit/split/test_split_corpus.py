@@ -4,12 +4,10 @@ import pandas as pd
 import pytest
 
 from ecgtransfer.audit.duplicates import PAIR_COLUMNS
+from ecgtransfer.config.splits import Splits
 from ecgtransfer.split.corpus import split_corpus
 
-SETTINGS = {
-    "by": "patient", "seed": 1, "n_folds": 4, "valid_folds": [3], "test_folds": [4], "valid_groups": [],
-    "test_groups": [],
-}  # fmt: skip
+SETTINGS = Splits(seed=1, n_folds=4, valid_folds=[3], test_folds=[4])
 N = 24
 
 

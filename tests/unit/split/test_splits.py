@@ -5,15 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from changed_section import changed
 
+from ecgtransfer.config.splits import Splits
 from ecgtransfer.errors import InputError
 from ecgtransfer.split.leakage import leakage
-from ecgtransfer.split.roles import has_validation, notices_of, split_records, stratified_folds
+from ecgtransfer.split.roles import notices_of, split_records, stratified_folds
 
-SETTINGS: dict[str, Any] = {
-    "by": "patient", "seed": 1, "n_folds": 10, "valid_folds": [5], "test_folds": [6, 7, 8, 9, 10],
-    "valid_groups": [], "test_groups": [], "test_share": None,
-}  # fmt: skip
+SETTINGS = Splits(seed=1, n_folds=10, valid_folds=[5], test_folds=[6, 7, 8, 9, 10])
 
 
 def corpus(seed: int, n_patients: int, with_folds: bool = False) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -37,7 +36,7 @@ def corpus(seed: int, n_patients: int, with_folds: bool = False) -> tuple[pd.Dat
 
 def split(records: pd.DataFrame, labels: pd.DataFrame, n_replicates: int = 2, **settings: Any) -> pd.DataFrame:
     """Return the splits of a corpus named "here"."""
-    return split_records(records, labels, {**SETTINGS, **settings}, n_replicates, "here")
+    return split_records(records, labels, changed(SETTINGS, settings), n_replicates, "here")
 
 
 @pytest.mark.parametrize("with_folds", [False, True])
@@ -325,10 +324,10 @@ def test_without_validation_groups_all_other_sites_train() -> None:
 
 
 def test_who_validates() -> None:
-    assert has_validation(SETTINGS)
-    assert not has_validation(SETTINGS | {"valid_folds": []})
-    assert has_validation(SETTINGS | {"by": "month", "valid_folds": [], "valid_groups": ["2020-01"]})
-    assert not has_validation(SETTINGS | BY_RECORD)
+    assert SETTINGS.has_validation
+    assert not changed(SETTINGS, {"valid_folds": []}).has_validation
+    assert changed(SETTINGS, {"by": "month", "valid_folds": [], "valid_groups": ["2020-01"]}).has_validation
+    assert not changed(SETTINGS, BY_RECORD).has_validation
 
 
 def test_patients_in_several_folds_are_said() -> None:
@@ -342,9 +341,9 @@ def test_patients_in_several_folds_are_said() -> None:
     said = ["1 patients have recordings in several folds; 1 of their recordings go with the fold of the first"]
     assert notices_of(records, records, SETTINGS) == said
     assert notices_of(records[2:], records[2:], SETTINGS) == []
-    assert notices_of(records, records, {**SETTINGS, "by": "record"}) == []
+    assert notices_of(records, records, changed(SETTINGS, {"by": "record"})) == []
     left_out = ["2 of 6 recordings are left out, their patients occur in another role"]
-    assert notices_of(records, records[:4], {**SETTINGS, "by": "site"}) == left_out
+    assert notices_of(records, records[:4], changed(SETTINGS, {"by": "site"})) == left_out
 
 
 def test_fold_said_once_for_a_patient_is_that_of_all_of_the_patient() -> None:

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 
 from ecgtransfer.acquire.simulate import corpus_settings
 from ecgtransfer.config.mistakes import mistakes_of
-from ecgtransfer.config.preparing import Signals, Splits
+from ecgtransfer.config.signals import Signals
+from ecgtransfer.config.splits import Splits
 from ecgtransfer.config.study import Study, Transfer
 from ecgtransfer.errors import InputError, did_you_mean
 from ecgtransfer.prepare.corpora import JOINED_BY, datasets_of

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field
 
 from ecgtransfer.config.data import Own, Simulated
+from ecgtransfer.config.hardware import Hardware
 from ecgtransfer.config.keys import (
     ONCE,
     OR_NULL,
@@ -20,9 +21,12 @@ from ecgtransfer.config.keys import (
     Whole,
     key,
 )
+from ecgtransfer.config.labels import Labels
 from ecgtransfer.config.methods import Methods
-from ecgtransfer.config.preparing import Labels, Signals, Splits
-from ecgtransfer.config.training import Hardware, ModelOptions, OutsideWeights, Pretrain, Training
+from ecgtransfer.config.models import ModelOptions, OutsideWeights
+from ecgtransfer.config.signals import Signals
+from ecgtransfer.config.splits import Splits
+from ecgtransfer.config.training import Pretrain, Training
 from ecgtransfer.methods import METHODS, method_class, spellings
 
 _Method = Annotated[str, Matching("|".join(method_class(name).pattern for name in METHODS), spellings())]

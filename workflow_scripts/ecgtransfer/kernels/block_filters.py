@@ -19,14 +19,14 @@ last value; the difference is one further term per pole ("injection"). The polyp
 the first and the last filtered sample instead of the filtered extension; the difference is again linear.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
 from math import ceil
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.kernels.block_design import (
     Design,
     design_for,
@@ -81,9 +81,7 @@ class BlockFilter(Protocol):
         ...
 
 
-def block_filter(
-    sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any], kernels: str = "fast"
-) -> BlockFilter:
+def block_filter(sampling_rate_hz: float, n_samples: int, settings: Signals, kernels: str = "fast") -> BlockFilter:
     """Return the filter for recordings of this rate and length under the config section ``signals``.
 
     ``hardware.kernels`` other than ``fast`` leaves all to `filter_and_resample`.
@@ -95,14 +93,14 @@ def block_filter(
     InputError
         As `filter_and_resample`, some of them not before the filter runs.
     """
-    band = settings["band_pass"]
-    design = band.get("design", "butterworth")
-    fast = kernels == "fast" and design != "fir" and settings.get("resampling", "polyphase") == "polyphase"
-    if fast and not settings.get("remove_baseline"):
+    band = settings.band_pass
+    design = band.design
+    fast = kernels == "fast" and design != "fir" and settings.resampling == "polyphase"
+    if fast and not settings.remove_baseline:
         build = _cached_filter if n_samples <= CACHED_SAMPLES else _fast_filter
-        notch_hz = settings.get("notch_hz")
-        filters = (design, band["low_hz"], band["high_hz"], band["order"], notch_hz)
-        found = build(float(sampling_rate_hz), n_samples, settings["sampling_rate_hz"], band["edge_s"], filters)
+        notch_hz = settings.notch_hz
+        filters = (design, band.low_hz, band.high_hz, band.order, notch_hz)
+        found = build(float(sampling_rate_hz), n_samples, settings.sampling_rate_hz, band.edge_s, filters)
         if found is not None:
             return found
     return _PlainFilter(sampling_rate_hz, n_samples, settings)
@@ -111,7 +109,7 @@ def block_filter(
 class _PlainFilter:
     """`filter_and_resample` behind the interface of a block filter."""
 
-    def __init__(self, sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any]) -> None:
+    def __init__(self, sampling_rate_hz: float, n_samples: int, settings: Signals) -> None:
         self.n_slots = 1
         self.input = np.zeros((N_LEADS, n_samples), dtype=np.float32)
         self._sampling_rate_hz = sampling_rate_hz

@@ -7,11 +7,9 @@ state of its outermost sample, the FIR band-pass sees as much odd extension as i
 the line through the first and the last sample.
 """
 
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from math import ceil
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +17,7 @@ from scipy.ndimage import median_filter
 from scipy.signal import butter, firwin, iirnotch, oaconvolve, resample_poly, sosfiltfilt, tf2sos
 from scipy.signal import resample as resample_by_fft
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.errors import InputError
 
 NOTCH_QUALITY = 30.0
@@ -36,7 +35,7 @@ MAX_TERM = 1000
 Signal = npt.NDArray[np.float64]
 
 
-def filter_and_resample(signal: npt.ArrayLike, sampling_rate_hz: float, settings: Mapping[str, Any]) -> Signal:
+def filter_and_resample(signal: npt.ArrayLike, sampling_rate_hz: float, settings: Signals) -> Signal:
     """Return the signal after baseline removal, band-pass, notch and resampling, according to `settings`.
 
     Parameters
@@ -60,10 +59,10 @@ def filter_and_resample(signal: npt.ArrayLike, sampling_rate_hz: float, settings
         If the band is empty at this rate, or ``resampling: slice`` meets a ratio that is no whole number.
     """
     filtered = np.asarray(signal, dtype=np.float64)
-    if settings.get("remove_baseline"):
+    if settings.remove_baseline:
         filtered = remove_baseline(filtered, sampling_rate_hz)
-    filtered = band_pass(filtered, sampling_rate_hz, **settings["band_pass"], notch_hz=settings.get("notch_hz"))
-    return resample(filtered, sampling_rate_hz, settings["sampling_rate_hz"], settings.get("resampling", "polyphase"))
+    filtered = band_pass(filtered, sampling_rate_hz, **settings.band_pass.model_dump(), notch_hz=settings.notch_hz)
+    return resample(filtered, sampling_rate_hz, settings.sampling_rate_hz, settings.resampling)
 
 
 def remove_baseline(signal: Signal, sampling_rate_hz: float) -> Signal:

@@ -1,11 +1,10 @@
 """The signals of a data set, from its described recordings to the array, with all notices on them."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.errors import InputError
 from ecgtransfer.notices import tell
 from ecgtransfer.prepare.plausibility import doubts_about
@@ -17,7 +16,7 @@ def prepare_dataset(
     dataset: str,
     described: str | Path,
     folder: Path,
-    settings: Mapping[str, Any],
+    settings: Signals,
     signals: Path,
     notices: str | Path,
     n_workers: int,

@@ -12,11 +12,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ecgtransfer.config.labels import Labels
 from ecgtransfer.csv_rows import read_rows
 from ecgtransfer.errors import InputError
 from ecgtransfer.prepare.corpora import datasets_of_records
@@ -78,7 +78,7 @@ def harmonize_labels(
     records: pd.DataFrame,
     abbreviations: Mapping[str, str],
     counts_as: Mapping[str, str],
-    settings: Mapping[str, Any],
+    settings: Labels,
     corpus: str,
     joined: Sequence[str],
     view: View | None = None,
@@ -140,15 +140,15 @@ def harmonize_labels(
     used = _used(in_dataset, derived)
     n_labelled_in = datasets[labelled].value_counts().reindex(used.index, fill_value=0)
     positives, n_known = in_dataset.where(used, 0).sum(), used.mul(n_labelled_in, axis=0).sum()
-    chosen = _most_frequent(positives, settings["top"])
-    if settings["include"] != "all":
-        wanted = _asked_for(settings["include"], view, abbreviations, labels_of)
+    chosen = _most_frequent(positives, settings.top)
+    if settings.include != "all":
+        wanted = _asked_for(settings.include, view, abbreviations, labels_of)
         if absent := sorted(wanted - set(chosen), key=str.casefold):
-            why = "no record has them" if settings["top"] is None else f"not among the {settings['top']} most frequent"
+            why = "no record has them" if settings.top is None else f"not among the {settings.top} most frequent"
             logger.info("%s: labels of labels.include left out, %s: %s", corpus, why, ", ".join(absent))
         chosen = [label for label in chosen if label in wanted]
     in_order = sorted(chosen, key=str.casefold)
-    n_labelled, least = int(labelled.sum()), settings["min_records"]
+    n_labelled, least = int(labelled.sum()), settings.min_records
     enough = _frequent_enough(positives[in_order], n_known, n_labelled, least, corpus, learnt)
     kept = [str(label) for label in enough.index[enough]]
     labels = present[kept]

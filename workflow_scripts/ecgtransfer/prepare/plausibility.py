@@ -9,7 +9,7 @@ which spans 1 mV.
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.errors import InputError
-from ecgtransfer.kernels.filters import filter_and_resample
+from ecgtransfer.kernels.filters import band_pass, resample
 from ecgtransfer.leads import INDEPENDENT, LEADS
 from ecgtransfer.prepare.formats.units import NO_UNIT, bring_to_one
 from ecgtransfer.prepare.lead_order import (
@@ -102,7 +103,7 @@ class Look(NamedTuple):
     heart: Heart | None
 
 
-def doubts_about(described: pd.DataFrame, folder: Path, settings: Mapping[str, Any]) -> list[str]:
+def doubts_about(described: pd.DataFrame, folder: Path, settings: Signals) -> list[str]:
     """Return what is improbable about a data set's recordings, one sentence each.
 
     Parameters
@@ -130,7 +131,7 @@ def doubts_about(described: pd.DataFrame, folder: Path, settings: Mapping[str, A
         *_doubts_about_chest_leads(hearts),
         *_doubts_about_directions(hearts),
         *_doubts_about_sizes(looks),
-        *(_doubts_about_scaling(looks) if settings["scaling"] == "none" else []),
+        *(_doubts_about_scaling(looks) if settings.scaling == "none" else []),
         *_doubts_about_slow_rates(looks),
         *_doubts_about_times(hearts),
     ]
@@ -194,14 +195,13 @@ def _heart(part: npt.NDArray[np.float64], seen: npt.NDArray[np.intp], rate_hz: f
     """Return what leads show of the heart in the first seconds; None where they cannot be filtered."""
     target_hz = MEASURED_HZ if rate_hz >= BLURRED_HZ else round(rate_hz)
     high_hz = min(HIGH_HZ, 0.4 * rate_hz)
-    band = {"design": "butterworth", "low_hz": LOW_HZ, "high_hz": high_hz, "order": 3, "edge_s": 1.0}
-    settings = {"band_pass": band, "notch_hz": None, "remove_baseline": False, "resampling": "polyphase"}
     shown = np.flatnonzero(np.isin(seen, INDEPENDENT))
     first_s = part[shown, : round(MEASURED_S * rate_hz)]
     if not len(shown):
         return None
     try:
-        filtered = filter_and_resample(first_s, rate_hz, settings | {"sampling_rate_hz": target_hz}).astype(np.float32)
+        beats = band_pass(first_s, rate_hz, LOW_HZ, high_hz, order=3, edge_s=1.0)
+        filtered = resample(beats, rate_hz, target_hz).astype(np.float32)
     except InputError:
         return None
     bring_to_one(filtered)

@@ -5,12 +5,12 @@ samples, padding at the ends. A rule on a whole data set follows: which unit its
 """
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.prepare.padding import part_with_samples, recorded_part
 
 Samples = npt.NDArray[np.float32]
@@ -239,7 +239,7 @@ def clipped_samples(lead: Samples, extreme: float, extent: float) -> int:
     return held if held >= nearby and step >= CLIPPED_STEP * extent else 0
 
 
-def why_unusable(findings: Findings, duration_s: float, settings: Mapping[str, Any]) -> str:
+def why_unusable(findings: Findings, duration_s: float, settings: Signals) -> str:
     """Return why a recording cannot be used, empty if it can.
 
     Parameters
@@ -251,14 +251,14 @@ def why_unusable(findings: Findings, duration_s: float, settings: Mapping[str, A
     settings
         The config section ``signals``.
     """
-    if findings.nan_fraction > settings["max_nan_fraction"]:
+    if findings.nan_fraction > settings.max_nan_fraction:
         return f"{findings.nan_fraction:.1%} of the samples are missing"
-    if findings.flat_leads + findings.held_leads + findings.missing_leads > settings["max_flat_leads"]:
+    if findings.flat_leads + findings.held_leads + findings.missing_leads > settings.max_flat_leads:
         return _flat_or_missing(findings)
     if duration_s < SHORTEST_S:
         return f"only {duration_s:.3g} s long"
-    if duration_s < settings["duration_s"] and not settings["pad_short_records"]:
-        return f"{settings['duration_s'] - duration_s:.3g} s too short"
+    if duration_s < settings.duration_s and not settings.pad_short_records:
+        return f"{settings.duration_s - duration_s:.3g} s too short"
     if findings.largest_mv > LARGEST_MV:
         return f"voltages of up to {findings.largest_mv:.0e} mV"
     return ""
@@ -279,7 +279,7 @@ def _flat_or_missing(findings: Findings) -> str:
     return f"{sum(counts.values())} leads are {words}"
 
 
-def why_clipped(share: float, settings: Mapping[str, Any]) -> str:
+def why_clipped(share: float, settings: Signals) -> str:
     """Return why a recording cannot be used of which int16 cannot hold a share of the samples, empty if it can.
 
     Parameters
@@ -291,7 +291,7 @@ def why_clipped(share: float, settings: Mapping[str, Any]) -> str:
     """
     if share <= MOST_BEYOND:
         return ""
-    kept = settings["band_pass"].get("design") == "none" and not settings["remove_baseline"]
+    kept = settings.band_pass.design == "none" and not settings.remove_baseline
     remedy = "set signals.band_pass or signals.remove_baseline" if kept else "look up its unit and gain"
     return f"{share:.1%} {_BEYOND}; {remedy}"
 

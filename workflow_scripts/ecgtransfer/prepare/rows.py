@@ -1,12 +1,13 @@
 """From recordings to rows of the signal array: examine, repair, filter, resample, window, scale, quantise."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.kernels.block_filters import block_filter
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.quality import (
@@ -54,12 +55,6 @@ def spread_rows(n_records: int, n_wanted: int) -> npt.NDArray[np.intp]:
     return np.unique(np.linspace(0, n_records - 1, min(n_wanted, n_records)).round().astype(np.intp))
 
 
-def samples_per_row(settings: Mapping[str, Any]) -> int:
-    """Return the length of the window in samples."""
-    n_samples: int = round(settings["duration_s"] * settings["sampling_rate_hz"])
-    return n_samples
-
-
 def window(signal: Samples, n_samples: int, crop: str) -> Samples:
     """Return at most `n_samples` per lead: the start or the centre of a longer signal.
 
@@ -105,7 +100,7 @@ def scale(signal: Samples, kept: Samples, scaling: str, dead: npt.NDArray[np.boo
 
 
 def prepare_signal(
-    signal_mv: npt.NDArray[np.floating], sampling_rate_hz: float, settings: Mapping[str, Any]
+    signal_mv: npt.NDArray[np.floating], sampling_rate_hz: float, settings: Signals
 ) -> tuple[npt.NDArray[np.int16], Quality]:
     """Return one recording as int16, shape (12, samples), and its quality, without ``gain_ratio`` and gain.
 
@@ -118,7 +113,7 @@ def prepare_signal(
     settings
         The config section ``signals``.
     """
-    row = np.zeros((len(LEADS), samples_per_row(settings)), dtype=np.int16)
+    row = np.zeros((len(LEADS), settings.samples_per_lead), dtype=np.int16)
     batch = Batch(sampling_rate_hz, signal_mv.shape[1], settings)
     batch.input[:] = signal_mv
     batch.take(row)
@@ -137,9 +132,7 @@ class Batch:
         If recordings of this rate and length cannot be filtered as the settings say.
     """
 
-    def __init__(
-        self, sampling_rate_hz: float, n_samples: int, settings: Mapping[str, Any], kernels: str = "fast"
-    ) -> None:
+    def __init__(self, sampling_rate_hz: float, n_samples: int, settings: Signals, kernels: str = "fast") -> None:
         self._filter = block_filter(sampling_rate_hz, n_samples, settings, kernels)
         self._sampling_rate_hz = sampling_rate_hz
         self._settings = settings
@@ -196,21 +189,21 @@ class Batch:
             gain_ratio=math.nan,
             steps_per_mv=math.nan,
             duration_s=round(duration_s, 3),
-            padded_s=round(max(0.0, self._settings["duration_s"] - duration_s), 3),
+            padded_s=round(max(0.0, self._settings.duration_s - duration_s), 3),
             usable=int(not reason),
             reason=reason,
         )
 
 
 def _fill(
-    rows: Sequence[npt.NDArray[np.int16]], prepared: Samples, findings: Sequence[Findings], settings: Mapping[str, Any]
+    rows: Sequence[npt.NDArray[np.int16]], prepared: Samples, findings: Sequence[Findings], settings: Signals
 ) -> list[tuple[float, int, float]]:
     """Fill rows from prepared recordings; return of each its amplitude, and of samples that int16 cannot hold how many
     there are and which share."""
-    kept = window(prepared, samples_per_row(settings), settings["crop"])
+    kept = window(prepared, settings.samples_per_lead, settings.crop)
     dead = np.stack([found.dead for found in findings])
     amplitudes_mv = amplitude_of(kept, dead).tolist()
-    steps = scale(prepared, kept, settings["scaling"], dead) * np.float32(STEPS_PER_UNIT[settings["scaling"]])
+    steps = scale(prepared, kept, settings.scaling, dead) * np.float32(STEPS_PER_UNIT[settings.scaling])
     np.rint(steps, out=steps)
     n_beyond = [0] * len(rows)
     if steps.max() > LARGEST_STEP or steps.min() < -LARGEST_STEP:

@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from ecgtransfer.acquire.space import require_space
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.errors import InputError
 from ecgtransfer.file_names import is_header
 from ecgtransfer.files import written_whole
@@ -41,7 +42,7 @@ from ecgtransfer.prepare.gains import (
 )
 from ecgtransfer.prepare.quality import fault_of_unit, is_clipped
 from ecgtransfer.prepare.recordings import read_recording
-from ecgtransfer.prepare.rows import Batch, Quality, samples_per_row, spread_rows
+from ecgtransfer.prepare.rows import Batch, Quality, spread_rows
 from ecgtransfer.prepare.summary import why_none_is_usable
 from ecgtransfer.prepare.workers import Workers, workers
 
@@ -88,7 +89,7 @@ class Job:
     """What the preparation of all recordings of a data set has in common."""
 
     folder: str
-    settings: Mapping[str, Any]
+    settings: Signals
     kernels: str
     array_path: str
     """File that takes the rows, its header written."""
@@ -142,13 +143,13 @@ def _completed(quality: Quality, record: Record, gain: float) -> Quality:
 def _not_prepared(record: Record, error: Exception, job: Job) -> Quality:
     reason = str(error).removeprefix(f"{job.folder}/").removeprefix(f"{record.path}: ")
     return Quality(
-        *(0.0, 0, 0, 0, 0, 0), *(0.0, math.nan, math.nan), *(0.0, job.settings["duration_s"]), 0, UNREADABLE + reason
+        *(0.0, 0, 0, 0, 0, 0), *(0.0, math.nan, math.nan), *(0.0, job.settings.duration_s), 0, UNREADABLE + reason
     )
 
 
 def _write(job: Job, records: Sequence[Record]) -> Found:
     """Prepare records and write their rows to where they belong in the array."""
-    shape = (len(LEADS), samples_per_row(job.settings))
+    shape = (len(LEADS), job.settings.samples_per_lead)
     row_bytes = 2 * math.prod(shape)
     at_once = max(1, ROWS_BYTES // row_bytes)
     qualities: list[Quality] = []
@@ -224,7 +225,7 @@ class _Described:
 def prepare_signals(
     described: pd.DataFrame,
     folder: Path,
-    settings: Mapping[str, Any],
+    settings: Signals,
     array_path: Path,
     n_workers: int = 1,
     kernels: str = "fast",
@@ -261,7 +262,7 @@ def prepare_signals(
     _require_units(described, folder, settings)
     with written_whole(array_path) as temporary, workers(min(n_workers, math.ceil(len(records) / CHUNK))) as run:
         first_byte = _allocate(temporary, len(records), settings)
-        job = Job(str(folder), dict(settings), kernels, str(temporary), first_byte)
+        job = Job(str(folder), settings, kernels, str(temporary), first_byte)
         table, reasons = _prepare_all(job, records, run)
         _treat_out_of_line(job, records, table, reasons, run)
         if not table["usable"].any():
@@ -278,9 +279,9 @@ def prepare_signals(
     return quality
 
 
-def _allocate(path: Path, n_records: int, settings: Mapping[str, Any]) -> int:
+def _allocate(path: Path, n_records: int, settings: Signals) -> int:
     """Write the header of the array and set the length of its file; return where the first row begins."""
-    shape = (n_records, len(LEADS), samples_per_row(settings))
+    shape = (n_records, len(LEADS), settings.samples_per_lead)
     needed = 2 * math.prod(shape)
     require_space(needed, path.parent, "for the signals")
     with path.open("wb") as file:
@@ -304,7 +305,7 @@ def _check_unit(job: Job, records: _Described, table: npt.NDArray[np.void], reas
         return
     stated, stated_mv, remedy = _stated_unit(job.folder, records.records(rows[:1])[0])
     fault = fault_of_unit(table["amplitude_mv"][rows], stated_mv, stated)
-    if fault and job.settings["scaling"] != "none":
+    if fault and job.settings.scaling != "none":
         remedy += f", or `unit: {NO_UNIT}` if they were scaled already"
     if fault:
         raise InputError(f"{job.folder}: {fault}; {remedy}")
@@ -361,7 +362,7 @@ def _treat_out_of_line(
     run: Workers,
 ) -> None:
     """Compare amplitudes and gains with others'; keep, leave out or prepare again, as in ``implausible_gain``."""
-    limit, action = job.settings["implausible_gain"]["ratio"], job.settings["implausible_gain"]["action"]
+    limit, action = job.settings.implausible_gain.ratio, job.settings.implausible_gain.action
     known, gains = _of_known_amplitude(table, reasons), table["steps_per_mv"]
     ratios = gain_ratios(table["amplitude_mv"], known).round(4)
     table["gain_ratio"] = ratios
@@ -390,10 +391,10 @@ def _treat_out_of_line(
     logger.info("%d records of implausible amplitude or gain rescaled, %d left out", len(again), n_left_out)
 
 
-def _require_units(described: pd.DataFrame, folder: Path, settings: Mapping[str, Any]) -> None:
+def _require_units(described: pd.DataFrame, folder: Path, settings: Signals) -> None:
     """Raise an `InputError` if recordings without a unit are to keep their amplitude."""
     n_without = int((described["unit"] == NO_UNIT).sum())
-    if n_without and settings["scaling"] == "none":
+    if n_without and settings.scaling == "none":
         raise InputError(
             f"{folder}: {n_without} of {len(described)} recordings have the unit '{NO_UNIT}', and signals.scaling: none"
             " keeps amplitudes, which then mean nothing; say their unit, or set signals.scaling to min-max or z-score"

@@ -1,12 +1,13 @@
 """What came of the signals of a data set: in counts, in sentences, and in one line where none can be used."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from ecgtransfer.config.signals import Signals
 from ecgtransfer.leads import LEADS
 from ecgtransfer.prepare.gains import (
     FITS,
@@ -41,10 +42,10 @@ def why_none_is_usable(reasons: Sequence[str]) -> str:
     return f"0 of {len(reasons)} usable: {', '.join(causes)}; {remedy}"
 
 
-def notices_of(quality: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
+def notices_of(quality: pd.DataFrame, settings: Signals) -> list[str]:
     """Return what should not be trusted about a data set's signals, one sentence each."""
     found = []
-    limit, action = settings["implausible_gain"]["ratio"], settings["implausible_gain"]["action"]
+    limit, action = settings.implausible_gain.ratio, settings.implausible_gain.action
     treated = f"(signals.implausible_gain.action: {action})"
     gains, ratios = gains_and_ratios(quality)
     n_implausible = int(implausible(ratios, limit).sum())
@@ -66,14 +67,14 @@ def notices_of(quality: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]:
+def recipe(quality: pd.DataFrame, settings: Signals) -> dict[str, Any]:
     """Return what was done to the signals and to how many records: the ``.json`` next to the array.
 
     Reasons are counted by the most frequent first.
     """
-    limit, usable = settings["implausible_gain"]["ratio"], quality["usable"].to_numpy() == 1
+    limit, usable = settings.implausible_gain.ratio, quality["usable"].to_numpy() == 1
     rescaled = (correction_factors(*gains_and_ratios(quality), limit) > 0) & usable
-    rescaled &= settings["implausible_gain"]["action"] == "rescale"
+    rescaled &= settings.implausible_gain.action == "rescale"
     reasons = Counter(quality.loc[~usable, "reason"])
     counted = {
         "with_missing_samples": "nan_fraction",
@@ -84,8 +85,8 @@ def recipe(quality: pd.DataFrame, settings: Mapping[str, Any]) -> dict[str, Any]
         "padded": "padded_s",
     }
     return {
-        "settings": dict(settings),
-        "unit": UNITS[settings["scaling"]],
+        "settings": settings.model_dump(),
+        "unit": UNITS[settings.scaling],
         "leads": list(LEADS),
         "records": len(quality),
         "usable": int(usable.sum()),

@@ -1,11 +1,11 @@
 """The splits of a corpus after its audit: which of its records can have a role, and whose they are."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import pandas as pd
 
 from ecgtransfer.audit.groups import contradictions, duplicate_groups, redundant
+from ecgtransfer.config.splits import Splits
 from ecgtransfer.prepare.corpora import ids_in_corpus
 from ecgtransfer.split.roles import notices_of, split_records
 
@@ -16,7 +16,7 @@ def split_corpus(
     labels: pd.DataFrame,
     pairs: pd.DataFrame,
     joined: Sequence[str],
-    settings: Mapping[str, Any],
+    settings: Splits,
     n_replicates: int,
     labels_are_learnt: bool,
     corpus: str,

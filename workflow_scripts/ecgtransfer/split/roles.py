@@ -6,13 +6,12 @@ parity with studies that split so, they can also be assigned by record: then a p
 
 import logging
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from ecgtransfer.config.splits import Splits
 from ecgtransfer.errors import InputError
 
 logger = logging.getLogger(__name__)
@@ -20,13 +19,8 @@ logger = logging.getLogger(__name__)
 ROLES = ("train", "valid", "test")
 
 
-def has_validation(settings: Mapping[str, Any]) -> bool:
-    """Return whether the config section ``splits`` gives any record the role of validation."""
-    return settings["by"] != "record" and bool(settings["valid_folds"] or settings["valid_groups"])
-
-
 def split_records(
-    records: pd.DataFrame, labels: pd.DataFrame, settings: Mapping[str, Any], n_replicates: int, corpus: str
+    records: pd.DataFrame, labels: pd.DataFrame, settings: Splits, n_replicates: int, corpus: str
 ) -> pd.DataFrame:
     """Return ``record_id, patient_id, role, rank_0, rank_1, ...``, rows in the order of `records`.
 
@@ -60,24 +54,25 @@ def split_records(
         If a role stays empty.
     """
     records, labels = records.reset_index(drop=True), labels.reset_index(drop=True)
-    if settings["by"] == "record":
-        roles = _roles_by_record(len(records), settings["test_share"], settings["seed"])
+    if settings.by == "record":
+        assert settings.test_share is not None
+        roles = _roles_by_record(len(records), settings.test_share, settings.seed)
         table = records[["record_id", "patient_id"]].assign(role=roles)
     else:
         roles = _roles_by_unit(records, labels, settings, corpus)
         kept = _one_role_per_patient(records["patient_id"].astype(str), roles, corpus)
         table = records.loc[kept, ["record_id", "patient_id"]].assign(role=roles[kept]).reset_index(drop=True)
     _check_roles(table, records["patient_id"].nunique(), settings, corpus)
-    ranked = table["record_id" if settings["by"] == "record" else "patient_id"].astype(str)
+    ranked = table["record_id" if settings.by == "record" else "patient_id"].astype(str)
     _, first_record, unit_of = np.unique(ranked, return_index=True, return_inverse=True)
     unit_roles = table["role"].to_numpy(dtype=str)[first_record]
     for replicate in range(n_replicates):
-        ranks = _ranks(unit_roles, np.random.default_rng([settings["seed"], replicate]))
+        ranks = _ranks(unit_roles, np.random.default_rng([settings.seed, replicate]))
         table[f"rank_{replicate}"] = ranks[unit_of]
     return table
 
 
-def notices_of(records: pd.DataFrame, splits: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
+def notices_of(records: pd.DataFrame, splits: pd.DataFrame, settings: Splits) -> list[str]:
     """Return which usable records have no role, and which have that of another fold, one sentence each.
 
     Parameters
@@ -93,7 +88,7 @@ def notices_of(records: pd.DataFrame, splits: pd.DataFrame, settings: Mapping[st
     n_left_out = len(records) - len(splits)
     if n_left_out:
         found.append(f"{n_left_out} of {len(records)} recordings are left out, their patients occur in another role")
-    if settings["by"] == "patient":
+    if settings.by == "patient":
         folds = records["fold"].groupby(records["patient_id"].astype(str))
         n_patients = int((folds.nunique() > 1).sum())
         if n_patients:
@@ -113,28 +108,26 @@ def _roles_by_record(n_records: int, test_share: float, seed: int) -> npt.NDArra
     return roles
 
 
-def _roles_by_unit(
-    records: pd.DataFrame, labels: pd.DataFrame, settings: Mapping[str, Any], corpus: str
-) -> npt.NDArray[np.str_]:
+def _roles_by_unit(records: pd.DataFrame, labels: pd.DataFrame, settings: Splits, corpus: str) -> npt.NDArray[np.str_]:
     """Return a role per record, the same for all of a patient, a site or a month."""
-    if settings["by"] == "patient":
+    if settings.by == "patient":
         units, published = records["patient_id"].astype(str), records["fold"].astype("Int64")
     else:
-        units, published = _sites_or_months(records, settings["by"], corpus), None
-    if settings["valid_groups"] or settings["test_groups"]:
+        units, published = _sites_or_months(records, settings.by, corpus), None
+    if settings.valid_groups or settings.test_groups:
         return _named_roles(units, settings, corpus)
     return _roles_by_fold(units, published, labels, settings)
 
 
-def _check_roles(table: pd.DataFrame, n_patients: int, settings: Mapping[str, Any], corpus: str) -> None:
+def _check_roles(table: pd.DataFrame, n_patients: int, settings: Splits, corpus: str) -> None:
     """Raise InputError if no record has a role that the config means to be filled."""
-    if settings["by"] == "record":
+    if settings.by == "record":
         whom, remedy = f"record of {len(table)}", "splits.test_share"
     else:
         whom = f"patient of {n_patients}"
         remedy = "splits.n_folds, splits.valid_folds and splits.test_folds (or the groups)"
     for role in ROLES:
-        wanted = role != "valid" or has_validation(settings)
+        wanted = role != "valid" or settings.has_validation
         if wanted and not (table["role"] == role).any():
             raise InputError(f"splits of {corpus}: no {whom} is in role {role}; check {remedy}, or use more records")
 
@@ -150,21 +143,21 @@ def _sites_or_months(records: pd.DataFrame, column: str, corpus: str) -> pd.Seri
     return records[column].astype(str)
 
 
-def _named_roles(units: pd.Series, settings: Mapping[str, Any], corpus: str) -> npt.NDArray[np.str_]:
+def _named_roles(units: pd.Series, settings: Splits, corpus: str) -> npt.NDArray[np.str_]:
     """Return a role per record where the config names the sites or months that validate and test."""
-    named = {"valid": set(settings["valid_groups"]), "test": set(settings["test_groups"])}
+    named = {"valid": set(settings.valid_groups), "test": set(settings.test_groups)}
     present = set(units)
     for role, groups in named.items():
         for group in sorted(groups - present):
             raise InputError(
-                f"splits of {corpus}: splits.{role}_groups names '{group}', which is no {settings['by']} of its"
+                f"splits of {corpus}: splits.{role}_groups names '{group}', which is no {settings.by} of its"
                 f" records; there are {', '.join(sorted(present)[:10])}{', ...' if len(present) > 10 else ''}"
             )
     return np.select([units.isin(named["test"]), units.isin(named["valid"])], ["test", "valid"], "train")
 
 
 def _roles_by_fold(
-    units: pd.Series, published: pd.Series | None, labels: pd.DataFrame, settings: Mapping[str, Any]
+    units: pd.Series, published: pd.Series | None, labels: pd.DataFrame, settings: Splits
 ) -> npt.NDArray[np.str_]:
     """Return a role per record by published folds, or by folds that are made here where there are none."""
     names, unit_of = np.unique(units, return_inverse=True)
@@ -176,9 +169,9 @@ def _roles_by_fold(
     np.add.at(label_counts, unit_of, labels.drop(columns="record_id").fillna(0).to_numpy(dtype=np.int64))
     n_records = np.bincount(unit_of)
     folds[without_fold] = stratified_folds(
-        label_counts[without_fold], n_records[without_fold], settings["n_folds"], settings["seed"]
+        label_counts[without_fold], n_records[without_fold], settings.n_folds, settings.seed
     )
-    held_out = [np.isin(folds, settings["test_folds"]), np.isin(folds, settings["valid_folds"])]
+    held_out = [np.isin(folds, settings.test_folds), np.isin(folds, settings.valid_folds)]
     roles: npt.NDArray[np.str_] = np.select(held_out, ["test", "valid"], "train")[unit_of]
     return roles
 

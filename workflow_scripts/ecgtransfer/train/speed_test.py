@@ -10,7 +10,6 @@ import torch
 from ecgtransfer.config.study import Study
 from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.leads import LEADS
-from ecgtransfer.study import samples_per_lead
 from ecgtransfer.train.accounting import PASSES, device_name
 from ecgtransfer.train.corpus import Examples, normalization_of
 from ecgtransfer.train.hardware import training_device, uses_kernels
@@ -43,7 +42,7 @@ def task_on(examples: Examples) -> Task:
 def measured_speeds(study: Study) -> tuple[dict[str, float], str]:
     """Return `measured_speed` of every model of a study, half a minute for all together, and how it was found."""
     models = study.transfer.models
-    n_samples, batch_size = samples_per_lead(study), study.scratch.batch_size
+    n_samples, batch_size = study.signals.samples_per_lead, study.scratch.batch_size
     speeds = {
         model: measured_speed(
             model, study.options_of(model), n_samples, batch_size, SPEED_TEST_S / len(models), study.hardware.kernels
