@@ -31,7 +31,7 @@ from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
 from ecgtransfer.train.loop import Task, fit
 from ecgtransfer.train.registry import REGISTRY, build_model
 from ecgtransfer.train.settings import TrainingSettings
-from ecgtransfer.train.speed_test import N_LABELS, task_on
+from ecgtransfer.train.speed import N_LABELS, task_on
 from ecgtransfer.train.state import UnfinishedTraining
 
 TIMED = ("resnet1d18", "xresnet1d101", "bilstm")

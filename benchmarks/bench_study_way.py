@@ -18,7 +18,7 @@ from ecgtransfer.train.hardware import training_device, uses_kernels
 from ecgtransfer.train.loop import train_one_epoch
 from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.registry import build_model
-from ecgtransfer.train.speed_test import N_LABELS, task_on
+from ecgtransfer.train.speed import N_LABELS, task_on
 
 GOALS = {"resnet1d18": 3, "gru": 5}
 N_RECORDS, BATCH_SIZE = 256, 64

@@ -15,7 +15,7 @@ from ecgtransfer.train.hardware import training_device, uses_kernels
 from ecgtransfer.train.loop import Task, train_one_epoch
 from ecgtransfer.train.optimizing import Adam
 from ecgtransfer.train.registry import build_model
-from ecgtransfer.train.speed_test import N_LABELS, task_on
+from ecgtransfer.train.speed import N_LABELS, task_on
 
 CASES = {  # model: options, batches of so many records, turns
     "gru": ({"head": "pool"}, 3, 32, 21),  # the smallest model, and the default study's

@@ -3,7 +3,7 @@
 import torch
 
 from ecgtransfer.leads import LEADS
-from ecgtransfer.train import speed_test
+from ecgtransfer.train import speed
 from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.hardware import fix_seeds
 from ecgtransfer.train.settings import TrainingSettings
@@ -14,7 +14,7 @@ N_LEADS, N_SAMPLES = len(LEADS), 1000
 
 def random_examples(n_records: int, device: torch.device) -> Examples:
     """Return recordings of 10 s of noise."""
-    return speed_test.random_examples(n_records, N_SAMPLES, device)
+    return speed.random_examples(n_records, N_SAMPLES, device)
 
 
 def settings_of(batch_size: int, epochs: int = 1, learning_rate: float = 1e-4) -> TrainingSettings:

@@ -23,7 +23,7 @@ from ecgtransfer.forecast import (
 from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.study import named_corpora
 from ecgtransfer.system_errors import reported_in_one_line
-from ecgtransfer.train.speed_test import measured_speeds
+from ecgtransfer.train.speed import measured_speeds
 from snakemake_plan import REPOSITORY, Command, command_of
 
 RUNS = ("*/pretrained/*/*/run.json", "*/runs/*/*/*/*/run.json")

@@ -12,7 +12,7 @@ from ecgtransfer.forecast import data_table, hours_of, past_speeds, plan_text, t
 from ecgtransfer.study import named_corpora
 from ecgtransfer.train.accounting import PASSES
 from ecgtransfer.train.registry import forward_flops_by_registry
-from ecgtransfer.train.speed_test import measured_speed
+from ecgtransfer.train.speed import measured_speed
 
 REPOSITORY = Path(__file__).parents[2]
 PUBLISHED: dict[str, Any] = {

@@ -2,8 +2,7 @@
 
 The array holds int16, 1 µV per step unless scaled, shape (records, 12, samples); the table next to it tells for every
 row what was found and repaired, so that later stages can leave a record out by rule. Processes share the records; each
-writes its rows into the file by position, so that neither memory nor the bytes of the file depend on how many there
-are.
+writes its rows into the file by position, so that neither memory nor the bytes of the file depend on their number.
 """
 
 import logging
@@ -397,5 +396,5 @@ def _require_units(described: pd.DataFrame, folder: Path, settings: Signals) -> 
     if n_without and settings.scaling == "none":
         raise InputError(
             f"{folder}: {n_without} of {len(described)} recordings have the unit '{NO_UNIT}', and signals.scaling: none"
-            " keeps amplitudes, which then mean nothing; say their unit, or set signals.scaling to min-max or z-score"
+            " keeps amplitudes, which then mean nothing; state their unit, or set signals.scaling to min-max or z-score"
         )
