@@ -17,6 +17,8 @@ from ecgtransfer.code_fingerprint import _reachable
 
 REPOSITORY = Path(__file__).parents[2]
 SCRIPTS = REPOSITORY / "workflow_scripts"
+PROGRAMS = {"plan", "run", "verify", "snakemake_plan"}
+"""What `make` starts, in place of a rule."""
 STAGES = ("acquire", "prepare", "audit", "split", "train", "compare", "report")
 """From recordings to an answer: a file of rules and a package each."""
 _TEXTS = [path.read_text() for path in sorted((REPOSITORY / "rules").glob("*.smk"))]
@@ -56,11 +58,16 @@ def test_snakefile_is_a_table_of_contents() -> None:
 
 
 def test_every_rule_has_an_adapter_of_its_name_and_every_adapter_a_rule() -> None:
-    run_by_make = {"plan", "run", "verify", "snakemake_plan"}
     adapters = {path.stem for path in (REPOSITORY / "workflow_scripts").glob("*.py")}
-    assert set(RULES) == adapters - run_by_make
+    assert set(RULES) == adapters - PROGRAMS
     for name, body in RULES.items():
         assert f'"../workflow_scripts/{name}.py"' in body
+
+
+def test_modules_are_short_and_adapters_are_one_call() -> None:
+    for path in (*SCRIPTS.rglob("*.py"), *(REPOSITORY / "tests").rglob("*.py")):
+        is_adapter = path.parent == SCRIPTS and path.stem not in PROGRAMS
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= (30 if is_adapter else 400), path
 
 
 @pytest.mark.parametrize("rule", RULES)
