@@ -118,6 +118,14 @@ def test_an_import_inside_a_function_counts(root: Path) -> None:
     assert fingerprint(root) != before
 
 
+def test_an_import_for_types_alone_does_not_count(root: Path) -> None:
+    before = fingerprint(root)
+    edit(root, "ecgtransfer/first.py", "\n\n\ndef", "\n\nif TYPE_CHECKING:\n    from ecgtransfer import apart\n\n\ndef")
+    assert fingerprint(root) == before
+    edit(root, "ecgtransfer/apart.py", "return x", "return x + 1")
+    assert fingerprint(root) == before
+
+
 @pytest.mark.parametrize("statement", ["from . import apart", "from .apart import g", "from .deep.second import f"])
 def test_a_relative_import_counts(root: Path, statement: str) -> None:
     (root / "ecgtransfer/first.py").write_text(f"{statement}\n\n\ndef step(x):\n    return x\n")

@@ -91,16 +91,17 @@ def _normalized_part(path: Path, function: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _logic(tree: ast.Module) -> tuple[str, tuple[str, ...]]:
-    imported: list[str] = []
     for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            logic = [statement for statement in node.body if not (_is_text(statement) or _is_for_types(statement))]
+            node.body = logic or [ast.Pass()]
+    imported: list[str] = []
+    for node in ast.walk(tree):  # again: a walk goes on to the children that a node had when it was reached
         if isinstance(node, ast.Import):
             imported += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             origin = "." * node.level + (node.module or "")
             imported += [origin, *(f"{origin}{'.' if node.module else ''}{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            logic = [statement for statement in node.body if not (_is_text(statement) or _is_for_types(statement))]
-            node.body = logic or [ast.Pass()]
     return in_words(tree), tuple(imported)
 
 
