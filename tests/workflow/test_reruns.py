@@ -75,7 +75,10 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         ({"methods.probe.learning_rate": 0.02}, {"report": 1}),
         ({"hardware.precision": "float32"}, TRAINING),
         ({"hardware.kernels": "plain"}, SIGNALS),
-        ({"transfer.fractions": [0.5, 1.0]}, {"scratch": 2, "finetune": 2, "score_run": 4, **FINDINGS}),
+        # The largest fraction is the same, which is what a source's own predictions are compared with.
+        ({"transfer.fractions": [0.5, 1.0]},
+         {"scratch": 2, "finetune": 2, "score_run": 4, **COMPARED, "compute_subgroups": 1, "compute_calibration": 1,
+          "plot_finding": 12}),
         ({"transfer.models": ["gru"]}, FINDINGS),
         ({"models.gru-flat": {"of": "gru", "head": "flatten"}}, {"report": 1}),
         ({"models.gru-flat": {"of": "gru", "head": "flatten"}, "transfer.models": ["resnet1d18", "gru", "gru-flat"]},
