@@ -30,7 +30,7 @@ from forked_program import ENTRIES, LONGEST_MESSAGE, MOST_FILES, SIGNALS, Messag
 
 PRELOADED = (
     "jinja2",
-    "jsonschema",
+    "pydantic",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_svg",
     "matplotlib.figure",
