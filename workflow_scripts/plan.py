@@ -4,6 +4,7 @@ import subprocess
 import sys
 from contextlib import chdir
 from pathlib import Path
+from typing import Any
 
 import yaml
 from snakemake.utils import update_config
@@ -36,13 +37,14 @@ def main(*given: str) -> None:
             "error: no config file is named; `make plan CONFIG=config/config.yaml` names that of the default study"
         )
     command = command_of(["--configfile", *given])
+    config = _config_of(command)
     dry_run = subprocess.run(
         [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", *command.arguments],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
     )  # fmt: skip
     if dry_run.returncode:
         sys.exit(mistake_in(dry_run.stdout))
-    study = _study_of(command)
+    study = Study.of(config)
     published = yaml.safe_load((REPOSITORY / "config/datasets.yaml").read_text(encoding="utf-8"))
     with chdir(command.folder):
         n_own = records_of_own(study)
@@ -61,13 +63,13 @@ def main(*given: str) -> None:
     print(plan_text(study.study, named_corpora(study), data, trainings, origin, dry_run.stdout))
 
 
-def _study_of(command: Command) -> Study:
-    """Return the study that Snakemake would see."""
+def _config_of(command: Command) -> dict[str, Any]:
+    """Return the config that Snakemake would see."""
     config = read_config(REPOSITORY / "config/config.yaml")
     for file in command.config_files:
         update_config(config, read_config(file))
     update_config(config, command.overrides)
-    return Study.of(config)
+    return config
 
 
 if __name__ == "__main__":

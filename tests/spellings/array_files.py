@@ -175,6 +175,6 @@ ARRAY_FORMATS = {
     "matlab struct": ArrayFormat(
         suffix=".mat", holds=EACH, save=_in_a_struct, refused=r"'ECG', a struct with the fields fs"
     ),
-    "npy of text": ArrayFormat(suffix=".npy", holds=EACH, save=_of_text, refused=r"<U8 are no numbers"),
+    "npy of text": ArrayFormat(suffix=".npy", holds=EACH, save=_of_text, refused=r"<U8 are not numbers"),
     "npy of objects": ArrayFormat(suffix=".npy", holds=EACH, save=_of_objects, refused=r"object"),
 }  # fmt: skip
