@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from ecgtransfer.config.labels import Labels
 from ecgtransfer.prepare.labels import harmonize_labels, read_view
 from ecgtransfer.prepare.statements import LabelTable, index_records, read_label_table
 
@@ -64,7 +65,7 @@ def counts_of(
         records,
         snomed.to_dict() if named else {},
         equivalent.to_dict() if merge else {},
-        {"include": "all", "top": top, "min_records": 1},
+        Labels(top=top, min_records=1),
         "here",
         ["here"],
         read_view(TABLES / f"views/{view}.csv" if view else None),
