@@ -47,14 +47,6 @@ class Source:
         """The corpus whose labels and splits it has: its name without a task."""
         return self.joined + _SHUFFLED_SUFFIX * self.shuffled
 
-    @property
-    def name(self) -> str:
-        """What configs, paths and tables call it."""
-        return self.corpus if self.task == LABELS else f"{self.corpus}-{self.task}"
-
-    def __str__(self) -> str:
-        return self.name
-
 
 @cache
 def _source_of(name: str) -> Source:
