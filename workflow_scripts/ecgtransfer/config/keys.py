@@ -17,13 +17,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
+from ecgtransfer.config.descriptions import describe
+
 
 class Section(BaseModel):
     """A part of the config; its keys are attributes with a description below each, in the Markdown of the README."""
 
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, json_schema_extra=describe)
 
     def as_given(self) -> dict[str, Any]:
         """Return the keys that are not null, with plain values."""

@@ -8,6 +8,7 @@ from typing import Any, cast, get_args, get_origin
 import yaml
 from pydantic.fields import FieldInfo
 
+from ecgtransfer.config.descriptions import descriptions
 from ecgtransfer.config.keys import Section
 from ecgtransfer.config.study import Study
 from ecgtransfer.config.training import Training
@@ -44,6 +45,7 @@ def keys_of(default: Mapping[str, Any]) -> Iterator[Key]:
 
 
 def _keys_in(section: type[Section], above: str, values: Any, given: Any) -> Iterator[Key]:
+    meanings = descriptions(section)
     for name, field in section.model_fields.items():
         path, kind = f"{above}{name}", field.annotation
         if _is_section(kind):
@@ -52,7 +54,7 @@ def _keys_in(section: type[Section], above: str, values: Any, given: Any) -> Ite
         is_map_of_sections = get_origin(kind) is dict and _is_section(get_args(kind)[1])
         yield Key(
             path,
-            " ".join((field.description or "").split()),
+            " ".join(meanings.get(name, "").split()),
             _unit_of(field),
             _default_in_words(field, values, name, is_map_of_sections),
             above.rstrip(".") in _TAKE_OVER and name in Training.model_fields and name not in given,
