@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ecgtransfer.code_fingerprint import _fingerprint, _normalized, code_fingerprint, in_words
+from ecgtransfer.code_fingerprint import code_fingerprint, forget_fingerprints, in_words
 
 ADAPTER = """
 \"\"\"Rule `work`.\"\"\"
@@ -45,8 +45,7 @@ def root(tmp_path: Path) -> Path:
 
 def fingerprint(root: Path, *extra: str) -> str:
     """Return the fingerprint as a new process would see it."""
-    _normalized.cache_clear()
-    _fingerprint.cache_clear()
+    forget_fingerprints()
     return code_fingerprint(root / "work.py", extra)
 
 

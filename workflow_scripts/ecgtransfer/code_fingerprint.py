@@ -31,9 +31,8 @@ def code_fingerprint(adapter: Path, extra_modules: Iterable[str] = ()) -> str:
 
 def forget_fingerprints() -> None:
     """Read all code again from now on."""
-    _fingerprint.cache_clear()
-    _normalized.cache_clear()
-    _normalized_part.cache_clear()
+    for remembered in (_fingerprint, _is_module, _imported_by, _normalized, _normalized_part):
+        remembered.cache_clear()
 
 
 @cache  # of a thousand cells, all of a model run the same
@@ -60,15 +59,24 @@ def _reachable(names: Iterable[str], root: Path) -> set[str]:
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name in found or name.split(".")[0] != LIBRARY or not _source_of(name, root).is_file():
-            continue
-        found.add(name)
-        source = _source_of(name, root)
-        package = name if source.name == "__init__.py" else name.rpartition(".")[0]
-        waiting += [resolve_name(imported, package) for imported in _normalized(source)[1]]
-        if "." in name:
-            waiting.append(name.rpartition(".")[0])
+        if name not in found and _is_module(name, root):
+            found.add(name)
+            waiting += _imported_by(name, root)
     return found
+
+
+@cache
+def _is_module(name: str, root: Path) -> bool:
+    return name.split(".")[0] == LIBRARY and _source_of(name, root).is_file()
+
+
+@cache
+def _imported_by(name: str, root: Path) -> set[str]:
+    """Return what importing a library module imports: what it names, where that is a module, and its package."""
+    source = _source_of(name, root)
+    package = name if source.name == "__init__.py" else name.rpartition(".")[0]
+    named = {resolve_name(imported, package) for imported in _normalized(source)[1]} | {name.rpartition(".")[0]}
+    return {each for each in named if _is_module(each, root)}
 
 
 def _source_of(name: str, root: Path) -> Path:
