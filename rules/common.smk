@@ -1,8 +1,12 @@
 # From the config to the plan: which data sets, which corpora, which cells, and the code that each rule runs.
 # Rules are in the other files, and all knowledge of ECGs is in the library.
 import gc
+import os
 import re
 import sys
+
+# For jobs: glibc asks for pages of 2 MiB, with which a CPU trains a convolutional network a third faster.
+os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 
 # The objects of a plan live until the end: looking for garbage among them took a tenth of a dry run of 800 cells.
 gc.set_threshold(100_000)

@@ -25,6 +25,8 @@ SERVER, STAND_INS = (Path(__file__).with_name(name) for name in ("fork_server.py
 QUICK = ("--cores", "2", "--scheduler", "greedy")
 """Arguments of every run; the scheduler by linear programming starts a solver for every few jobs."""
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+"""As the workflow sets it for jobs."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class FastRunner:
         self._address = f"ecg-transfer-{secrets.token_hex(8)}"
         self._link, servers = socket.socketpair()
         environment = {**os.environ, **ONE_THREAD}
+        if trains:
+            environment |= LARGE_PAGES
         if hash_seed is not None:
             environment["PYTHONHASHSEED"] = str(hash_seed)
         server = [sys.executable, str(SERVER), self._address, str(servers.fileno()), str(int(trains))]
@@ -136,7 +140,9 @@ class FastRunner:
         }
         with tempfile.TemporaryFile() as output, open(os.devnull) as nothing:  # noqa: PTH123
             printed = output.fileno()
-            with ask(self._address, message, [nothing.fileno(), printed, printed]) as connection:
+            with ask(self._address, {"kind": "library", "folder": str(folder)}) as connection:
+                address = (answer_of(connection) or {}).get("address", self._address)
+            with ask(address, message, [nothing.fileno(), printed, printed]) as connection:
                 connection.settimeout(timeout_s)  # by closing the connection, all is killed
                 answer_of(connection)
                 ended = answer_of(connection)

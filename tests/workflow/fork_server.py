@@ -1,8 +1,9 @@
 """A process that has imported what the workflow's jobs import, and forks itself where Python would be started anew.
 
-A job then costs its work and not the import of pandas and its like, and Snakemake itself starts in a moment. Of the
-library and of the workflow nothing is imported here: a fork reads their code as it is then. The server has one thread,
-and all forks are its own, whoever asks for them. It can also strike a run at a moment that a `Fault` names.
+A job then costs its work and not the import of pandas and its like, and Snakemake itself starts in a moment. A run is
+forked from a server that has also imported the library: its code as it is in the folder when the run starts (see
+`warm_library`), of which each version has a server of its own. A server has one thread, and all forks are its own,
+whoever asks for them. It can also strike a run at a moment that a `Fault` names.
 
 Started by `fast_runner`; the protocol of the sockets is in `_Server._answer`. It ends with who started it.
 """
@@ -27,6 +28,7 @@ from pathlib import Path
 from types import ModuleType
 
 from forked_program import ENTRIES, LONGEST_MESSAGE, MOST_FILES, SIGNALS, Message, Process, end_as_python
+from warm_library import copied_library, digest_of_library, import_library
 
 PRELOADED = (
     "jinja2",
@@ -62,6 +64,8 @@ PRELOADED = (
     "yaml",
 )
 OF_TRAININGS = ("safetensors.torch", "torch")
+MOST_LIBRARIES = 4
+"""Servers with a library each; the one that was not asked for longest ends."""
 
 
 @dataclass
@@ -92,6 +96,7 @@ class _Server:
     def __init__(self, address: str, owner: socket.socket) -> None:
         self._address = address
         self._owner = owner
+        self._libraries: dict[str, tuple[str, socket.socket]] = {}  # address and link of servers, by digest
         self._selector = selectors.DefaultSelector()
         self._runs: dict[int, _Run] = {}
         self._statuses: dict[int, int] = {}  # of the first processes of runs that others outlive
@@ -112,6 +117,8 @@ class _Server:
     def _stop(self) -> None:
         for run in self._runs.values():
             _kill_group(run, signal.SIGKILL)
+        for _, link in self._libraries.values():
+            link.close()
         self._serving = False
 
     def _accept(self) -> None:
@@ -149,7 +156,11 @@ class _Server:
         Each forks a process that calls the function named ``entry`` with ``arguments``; its files are those sent along,
         under the numbers in ``files``; ``folder`` and ``environment`` are its own. Answers are ``pid`` and, at the end,
         ``status`` as of waitpid. ``reached`` says that the process which was to be struck is where it should be.
+        ``library`` asks for the ``address`` of the server that has imported the library of a folder.
         """
+        if message["kind"] == "library":
+            connection.send(json.dumps({"address": self._address_with(Path(message["folder"]))}).encode())
+            return
         run = self._runs.get(message.get("run", 0))
         if message["kind"] == "reached":
             if run is not None:
@@ -172,6 +183,42 @@ class _Server:
         child = _Child(pid, run, connection)
         descriptor = os.pidfd_open(pid)
         self._selector.register(descriptor, selectors.EVENT_READ, lambda: self._reap(child, descriptor))
+
+    def _address_with(self, folder: Path) -> str:
+        """Return the address of a server with the library of a folder; of this one where the folder has none."""
+        digest = digest_of_library(folder)
+        if digest is None:
+            return self._address
+        if digest not in self._libraries:
+            if len(self._libraries) == MOST_LIBRARIES:
+                _, link = self._libraries.pop(next(iter(self._libraries)))
+                link.close()
+            self._libraries[digest] = self._with_library(folder, digest)
+        self._libraries[digest] = self._libraries.pop(digest)  # the last one that was asked for
+        return self._libraries[digest][0]
+
+    def _with_library(self, folder: Path, digest: str) -> tuple[str, socket.socket]:
+        """Fork a server that imports a library, and return its address and the link that keeps it alive."""
+        address, (link, owner) = f"{self._address}-{digest}-{len(self._libraries)}", socket.socketpair()
+        if not os.fork():
+            try:
+                link.close()
+                for _, other in self._libraries.values():
+                    other.close()
+                keys = [key.fileobj for key in self._selector.get_map().values()]
+                self._selector.close()
+                for opened in keys:
+                    os.close(opened) if isinstance(opened, int) else opened.close()  # type: ignore[attr-defined]
+                with copied_library(folder) as scripts:
+                    import_library(scripts)
+                    gc.collect()
+                    gc.freeze()
+                    _Server(address, owner).serve()
+            finally:
+                os._exit(0)
+        owner.close()
+        link.recv(16)
+        return address, link
 
     def _fork(self, message: Message, run: _Run | None, fault: Message | None, files: list[int]) -> int:
         pid = os.fork()
