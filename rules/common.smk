@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-# For jobs: glibc asks for pages of 2 MiB, with which a CPU trains a convolutional network a third faster.
+# For jobs: glibc asks for pages of 2 MiB, with which a CPU trains convolutional networks a tenth faster or more.
 os.environ.setdefault("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
 
 # The objects of a plan live until the end: looking for garbage among them took a tenth of a dry run of 800 cells.
