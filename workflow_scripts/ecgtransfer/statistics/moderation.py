@@ -93,7 +93,7 @@ def moderated(variances: ArrayLike, degrees_of_freedom: ArrayLike, prior: Prior)
 def trigamma_inverse(value: float) -> float:
     """Return y > 0 with trigamma(y) = `value` > 0, by Newton's steps on 1 / trigamma, which is convex (Smyth 2004)."""
     if value > 1e7:
-        return 1 / np.sqrt(value)
+        return float(1 / np.sqrt(value))
     if value < 1e-6:
         return 1 / value
     y = 0.5 + 1 / value
