@@ -38,7 +38,7 @@ GIVEN_FILES = {
 GIVEN_SETTINGS = {
     **{
         name: {name: config["compare"][name]}
-        for name in ("confidence", "margin", "seed")
+        for name in ("confidence", "margin", "seed", "variance")
     },
     "method": {"method": STUDY.transfer.methods[0]},
     "families": {"families": families_of_models()},

@@ -4,8 +4,8 @@ import pytest
 from scipy import stats
 
 from ecgtransfer.compare.convergence import REPLICATE_CONVERGENCE_COLUMNS
-from ecgtransfer.compare.gains import Gain, interval_over_targets
-from ecgtransfer.compare.runs import Run
+from ecgtransfer.compare.gains import Gain, mean_over_targets
+from ecgtransfer.compare.runs import Run, mean_with_interval
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.compare.verdicts import verdicts
 from ecgtransfer.errors import InputError
@@ -134,7 +134,8 @@ def test_the_interval_over_targets_covers_replicates_and_patients_as_often_as_it
             values = generator.normal(0.03, 0.01, size=4) + generator.normal(scale=0.01)
             resampled = values[:, None] + generator.normal(scale=0.01, size=n_resamples)
             gains.append(Gain(target, "gru", "finetune-x", 0.1, values, resampled))
-        _, low, high = interval_over_targets(gains, CONFIDENCE, SEED)
+        mean = mean_over_targets(gains, SEED)
+        _, low, high = mean_with_interval(mean.values, mean.resampled, CONFIDENCE, SEED)
         covered.append(low <= 0.03 <= high)
     assert 0.925 <= np.mean(covered) <= 0.985
 

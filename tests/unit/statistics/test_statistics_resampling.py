@@ -65,7 +65,7 @@ def test_drawn_sums_of_deviations_have_students_distribution(n_replicates):
     draws = replicate_draws(n_replicates, 20_000, seed=0)
     assert draws.normal.shape == (20_000, n_replicates)
     deviations = np.random.default_rng(5).normal(size=n_replicates)
-    sums = draws.normal @ deviations / np.linalg.norm(deviations) / np.sqrt(draws.spread)
+    sums = draws.normal @ deviations / np.linalg.norm(deviations) / np.sqrt(draws.spread(len(deviations) - 1))
     assert stats.kstest(sums, stats.t(n_replicates - 1).cdf).pvalue > 0.01
     patients = patient_resamples(np.arange(n_replicates), 2000, seed=0)
     assert abs(stats.spearmanr(draws.normal[:2000, 0], patients[:, 0]).statistic) < 0.1

@@ -1,4 +1,4 @@
-"""Gains of cells put together: their means and differences, with one interval over the test patients of all targets."""
+"""Gains of cells put together: their means and differences, over the test patients of all targets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgtransfer.compare.runs import Run, mean_with_interval
+from ecgtransfer.compare.runs import Run
 from ecgtransfer.errors import InputError
 
 Array = NDArray[Any]
@@ -61,12 +61,12 @@ def mean_gain(gains: Sequence[Gain]) -> Gain:
     )
 
 
-def interval_over_targets(gains: Sequence[Gain], confidence: float, seed: int) -> tuple[float, float, float]:
-    """Return mean, low and high of gains of any targets; those of one target have the same test patients.
+def mean_over_targets(gains: Sequence[Gain], seed: int) -> Gain:
+    """Return the mean of gains of any targets; those of one target have the same test patients.
 
     Resample b of one target is put together with any other one of the next target, as their patients are independent.
-    Replicates are drawn for all targets together: their means over targets are independent of each other, whether or
-    not what replicate r of two targets started from is the same.
+    So are replicates: their means over targets are independent of each other, whether or not what replicate r of two
+    targets started from is the same.
 
     Raises
     ------
@@ -80,8 +80,7 @@ def interval_over_targets(gains: Sequence[Gain], confidence: float, seed: int) -
             np.random.default_rng([seed, _ORDERS, number]).shuffle(orders[target])
     for gain in gains:
         _check_alike(gain, gains[0])
-    mean = mean_gain([replace(gain, resampled=gain.resampled[:, orders[gain.target]]) for gain in gains])
-    return mean_with_interval(mean.values, mean.resampled, confidence, seed)
+    return mean_gain([replace(gain, resampled=gain.resampled[:, orders[gain.target]]) for gain in gains])
 
 
 def _check_alike(gain: Gain, other: Gain) -> None:

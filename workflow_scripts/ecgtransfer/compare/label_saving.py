@@ -17,6 +17,7 @@ from scipy.interpolate import PchipInterpolator
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.compare.runs import Run, cell_of, pairs
 from ecgtransfer.compare.tables import CELL_COLUMNS, sorted_table
+from ecgtransfer.compare.variances import How, KnownVariances, score_variances
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import resampled_mean
 from ecgtransfer.statistics.resampling import ReplicateDraws, replicate_draws
@@ -33,7 +34,7 @@ _STEPS = 64  # points between two fractions at which the curve is computed; stra
 _EQUAL_DECIMALS = 12  # a mean of equal scores can differ from them in the last bits
 
 
-def label_savings(runs: Sequence[Run], confidence: float, seed: int) -> DataFrame:
+def label_savings(runs: Sequence[Run], confidence: float, seed: int, variance: How = "own") -> DataFrame:
     """Return how many labelled recordings each run with transferred weights saves, for every macro metric.
 
     Parameters
@@ -44,6 +45,8 @@ def label_savings(runs: Sequence[Run], confidence: float, seed: int) -> DataFram
         Of the intervals.
     seed
         Of the draws of replicates.
+    variance
+        Whether the scores of all runs tell how far replicates vary, or each run's alone.
 
     Returns
     -------
@@ -85,14 +88,15 @@ def label_savings(runs: Sequence[Run], confidence: float, seed: int) -> DataFram
     transfers = defaultdict(list)
     for run, _ in pairs(runs):
         transfers[run.target, run.model].append(run)
+    known = score_variances(runs, variance)
     rows: list[dict[str, object]] = []
     for key, members in transfers.items():
-        rows += _savings_on_one_curve(members, curves[key], confidence, seed)
+        rows += _savings_on_one_curve(members, curves[key], known, confidence, seed)
     return sorted_table(rows, LABEL_SAVING_COLUMNS)
 
 
 def _savings_on_one_curve(
-    transfers: Sequence[Run], scratch: Sequence[Run], confidence: float, seed: int
+    transfers: Sequence[Run], scratch: Sequence[Run], known: KnownVariances, confidence: float, seed: int
 ) -> list[dict[str, object]]:
     """Return the rows of all runs that are read off the same curve."""
     sizes, first = np.unique([run.n_train.mean() for run in scratch], return_index=True)
@@ -101,9 +105,9 @@ def _savings_on_one_curve(
     for metric in curve[0].resamples:
         n_replicates, n_resamples = curve[0].resamples[metric].shape
         draws = replicate_draws(n_replicates, n_resamples, seed)
-        points = np.stack([_with_draws(run, curve[0], metric, draws) for run in curve])
+        points = np.stack([_with_draws(run, curve[0], metric, draws, known) for run in curve])
         for run in transfers:
-            scores = _with_draws(run, curve[0], metric, draws)
+            scores = _with_draws(run, curve[0], metric, draws, known)
             needed = recordings_needed(sizes, points, scores)
             saved = _in_words(needed / run.n_train.mean(), confidence)
             n_scratch = needed[0] if saved["relation"] == EQUALS else np.nan
@@ -112,7 +116,7 @@ def _savings_on_one_curve(
     return rows
 
 
-def _with_draws(run: Run, other: Run, metric: str, draws: ReplicateDraws) -> Array:
+def _with_draws(run: Run, other: Run, metric: str, draws: ReplicateDraws, known: KnownVariances) -> Array:
     """Return the mean over replicates and, behind it, its bootstrap draws, (1 + B,)."""
     values, resampled = run.macro_scores(metric), run.resamples[metric]
     if resampled.shape != other.resamples[metric].shape:
@@ -120,7 +124,7 @@ def _with_draws(run: Run, other: Run, metric: str, draws: ReplicateDraws) -> Arr
             f"{run.name} and {other.name}: numbers of replicates and resamples differ ({resampled.shape} and"
             f" {other.resamples[metric].shape}), so they are not of one learning curve; train and score both again"
         )
-    return np.concatenate([[values.mean()], resampled_mean(values, resampled, draws)])
+    return np.concatenate([[values.mean()], resampled_mean(values, resampled, draws, known[run.name, metric])])
 
 
 def recordings_needed(sizes: Array, curves: Array, scores: Array) -> Array:

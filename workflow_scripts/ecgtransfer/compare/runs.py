@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ecgtransfer.arms import SCRATCH, Cell
 from ecgtransfer.compare.tables import key_of
 from ecgtransfer.errors import InputError
-from ecgtransfer.statistics.inference import percentile_interval, resampled_mean
+from ecgtransfer.statistics.inference import Variance, percentile_interval, resampled_mean
 from ecgtransfer.statistics.resampling import replicate_draws
 
 Array = NDArray[Any]
@@ -76,10 +76,15 @@ def check_pair(run: Run, scratch: Run) -> None:
         raise InputError(f"{run.name} and {scratch.name}: resamples differ in number or metrics; score both again")
 
 
-def mean_with_interval(values: Array, resampled: Array, confidence: float, seed: int) -> tuple[float, float, float]:
-    """Return mean over replicates, low and high from (R,) values and their (R, B) resamples."""
+def mean_with_interval(
+    values: Array, resampled: Array, confidence: float, seed: int, variance: Variance | None = None
+) -> tuple[float, float, float]:
+    """Return mean over replicates, low and high from (R,) values and their (R, B) resamples.
+
+    `variance` is as in `ecgtransfer.statistics.inference.resampled_mean`.
+    """
     mean = float(values.mean())
-    draws = resampled_mean(values, resampled, replicate_draws(*resampled.shape, seed))
+    draws = resampled_mean(values, resampled, replicate_draws(*resampled.shape, seed), variance)
     low, high = percentile_interval(draws, mean, confidence)
     return mean, low, high
 

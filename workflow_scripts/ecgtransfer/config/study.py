@@ -79,6 +79,9 @@ class Compare(Section):
     """of the intervals"""
     margin: Number = key(0.01, ge=0, le=1)
     """largest difference of a macro metric that counts as none (`equivalent`)"""
+    variance: Literal["moderated", "own"] = key("moderated")
+    """how far replicates vary is known from all comparisons of the study together (`moderated`), or from those of each
+    alone (`own`)"""
     seed: Seed = key(1)
     """seed of the draws of replicates"""
     beside: Annotated[Text | None, OR_NULL] = key(None)

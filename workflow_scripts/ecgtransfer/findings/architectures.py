@@ -8,6 +8,7 @@ heads, they show whether this is the reason.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from ecgtransfer.arms import SCRATCH, Cell
 from ecgtransfer.compare.gains import CONVOLUTIONAL, RECURRENT
 from ecgtransfer.compare.runs import Run, cell_of, check_pair, mean_with_interval, pairs
 from ecgtransfer.compare.tables import KEY_COLUMNS, KEY_MEANING, TableForm, key_of, sorted_table
+from ecgtransfer.compare.variances import Compared, How, variances_of
 from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES, series_name
 from ecgtransfer.exhibits.page_parts import Part, exhibit
@@ -96,11 +98,12 @@ def compute(
     families: Mapping[str, str],
     confidence: float,
     seed: int,
+    variance: How,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of `architectures` and `transferred_shares`."""
     shares = transferred_shares(metadata, families)
     return {
-        "architectures": architectures(runs, families, shares, confidence, seed),
+        "architectures": architectures(runs, families, shares, confidence, seed, variance),
         "transferred_shares": shares,
     }
 
@@ -140,7 +143,12 @@ def transferred_shares(cells: Mapping[Cell, Mapping[str, Any]], families: Mappin
 
 
 def architectures(
-    runs: Sequence[Run], families: Mapping[str, str], shares: pd.DataFrame, confidence: float, seed: int
+    runs: Sequence[Run],
+    families: Mapping[str, str],
+    shares: pd.DataFrame,
+    confidence: float,
+    seed: int,
+    variance: How = "own",
 ) -> pd.DataFrame:
     """Return how much more convolutional models gain by transfer than recurrent ones: a difference of differences.
 
@@ -159,6 +167,8 @@ def architectures(
         The table of `transferred_shares`.
     confidence, seed
         Of the interval, and of its draws of replicates.
+    variance
+        Whether the differences of a metric together tell how far replicates vary, or each one's alone.
 
     Returns
     -------
@@ -189,16 +199,31 @@ def architectures(
             compared[families[run.model]].append((run, scratch))
     of_cell = shares.set_index(KEY_COLUMNS)
     share_of, head_of = of_cell["transferred_share"].to_dict(), of_cell["head"].to_dict()
-    rows: list[dict[str, object]] = []
+    differences: list[_Difference] = []
     for family in by_family.values():
         convolutional, recurrent = (sorted(family[name], key=_model) for name in (CONVOLUTIONAL, RECURRENT))
         by_head: defaultdict[str, _Members] = defaultdict(list)
         for member in recurrent if convolutional else []:
             by_head[_of_cell(member, head_of)].append(member)
         for head, members in by_head.items():
-            for row in _compared(convolutional, members, share_of, confidence, seed):
-                rows.append(row | {"recurrent_head": head})
+            differences += _compared(convolutional, members, head, share_of)
+    rows: list[dict[str, object]] = []
+    for metric in dict.fromkeys(each.row["metric"] for each in differences):
+        together = [each for each in differences if each.row["metric"] == metric]
+        variances = variances_of([each.compared for each in together], variance)
+        for each, known in zip(together, variances, strict=True):
+            ends = mean_with_interval(each.compared.values, each.resampled, confidence, seed, known)
+            rows.append(each.row | dict(zip(("difference", "ci_low", "ci_high"), ends, strict=True)))
     return sorted_table(rows, ARCHITECTURE_COLUMNS, [*_COMPARED, "recurrent_head", "metric"])
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """A row of the table without its difference, and what that is made of: per replicate, and on resamples (R, B)."""
+
+    row: dict[str, object]
+    compared: Compared
+    resampled: Array
 
 
 def _model(member: tuple[Run, Run]) -> str:
@@ -206,30 +231,29 @@ def _model(member: tuple[Run, Run]) -> str:
 
 
 def _compared(
-    convolutional: _Members, recurrent: _Members, share_of: Mapping[Any, float], confidence: float, seed: int
-) -> list[dict[str, object]]:
-    """Return the rows of one target, arm and fraction."""
+    convolutional: _Members, recurrent: _Members, head: str, share_of: Mapping[Any, float]
+) -> list[_Difference]:
+    """Return the differences of one target, arm, fraction and head, by each metric."""
     first = convolutional[0][0]
     for run, _ in (*convolutional, *recurrent):
         check_pair(run, first)
-    rows = []
+    differences = []
     for metric in first.resamples:
         (gains, resampled), (other_gains, other_resampled) = (
             _gains(members, metric) for members in (convolutional, recurrent)
         )
-        difference, low, high = mean_with_interval(gains - other_gains, resampled - other_resampled, confidence, seed)
-        rows.append(
-            {
-                **cell_of(first, metric),
-                "convolutional_models": BETWEEN_MODELS.join(map(_model, convolutional)),
-                "recurrent_models": BETWEEN_MODELS.join(map(_model, recurrent)),
-                **{"convolutional_delta": gains.mean(), "recurrent_delta": other_gains.mean()},
-                **{"difference": difference, "ci_low": low, "ci_high": high},
-                "convolutional_share": _mean_share(convolutional, share_of),
-                "recurrent_share": _mean_share(recurrent, share_of),
-            }
-        )
-    return rows
+        row = {
+            **cell_of(first, metric),
+            "convolutional_models": BETWEEN_MODELS.join(map(_model, convolutional)),
+            "recurrent_models": BETWEEN_MODELS.join(map(_model, recurrent)),
+            "recurrent_head": head,
+            **{"convolutional_delta": gains.mean(), "recurrent_delta": other_gains.mean()},
+            "convolutional_share": _mean_share(convolutional, share_of),
+            "recurrent_share": _mean_share(recurrent, share_of),
+        }
+        compared = Compared(gains - other_gains, first.target, first.method, float(first.n_train.mean()))
+        differences.append(_Difference(row, compared, resampled - other_resampled))
+    return differences
 
 
 def _gains(members: _Members, metric: str) -> tuple[Array, Array]:

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 
 from ecgtransfer.arms import FINETUNE, Cell, method_name_of, source_of
 from ecgtransfer.compare.convergence import mean_over_replicates, replicate_convergence, trainings_of
-from ecgtransfer.compare.gains import CONVOLUTIONAL, RECURRENT, Gain, interval_over_targets, mean_gain
-from ecgtransfer.compare.runs import Run, pairs
+from ecgtransfer.compare.gains import CONVOLUTIONAL, RECURRENT, Gain, mean_gain, mean_over_targets
+from ecgtransfer.compare.runs import Run, mean_with_interval, pairs
 from ecgtransfer.compare.tables import KEY_COLUMNS, TableForm, sorted_table
+from ecgtransfer.compare.variances import Compared, How, variances_of
 from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.claim_rows import NOT_EXAMINED, claim_rows, say_nothing, set_scale
 from ecgtransfer.exhibits.page_parts import Part
@@ -99,10 +100,11 @@ def compute(
     joined: Collection[str],
     confidence: float,
     seed: int,
+    variance: How,
 ) -> dict[str, pd.DataFrame]:
     """Return the table of `claims`."""
     by_replicate = replicate_convergence(trainings_of(metadata, histories))
-    return {"claims": claims(runs, by_replicate, families, joined, confidence, seed)}
+    return {"claims": claims(runs, by_replicate, families, joined, confidence, seed, variance)}
 
 
 def claims(
@@ -112,6 +114,7 @@ def claims(
     joined: Collection[str],
     confidence: float,
     seed: int,
+    variance: How = "own",
 ) -> pd.DataFrame:
     """Return for every published claim whether this study agrees.
 
@@ -127,6 +130,8 @@ def claims(
         The sources that join data sets.
     confidence, seed
         Of the intervals, and of their draws.
+    variance
+        Whether the gains of all claims tell how far replicates vary, or each one's alone.
 
     Returns
     -------
@@ -165,7 +170,7 @@ def claims(
         "CNN over RNN": _between_families(smallest, families),
         "several sources": [gain for gain in largest if source_of(gain.arm) in joined],
     }
-    found = {claim: _difference(each, confidence, seed) for claim, each in differences.items()}
+    found = _differences(differences, confidence, seed, variance)
     found["converges faster"] = _ratio(by_replicate, confidence)
     rows: list[dict[str, object]] = [
         {"claim": name, "study": claim.study, "said": claim.said, "measure": claim.measure, **found[name]}
@@ -203,15 +208,20 @@ def _between_families(gains: Sequence[Gain], families: Mapping[str, str]) -> lis
     ]
 
 
-def _difference(gains: Sequence[Gain], confidence: float, seed: int) -> dict[str, object]:
-    """Return the columns on a mean of gains, larger than 0 where the claim holds."""
-    known = [gain for gain in gains if np.isfinite(gain.values).all()]
-    if not known:
-        return {"n_cells": pd.NA, "finding": NOT_EXAMINED}
-    estimate, low, high = interval_over_targets(known, confidence, seed)
-    finding = AGREES if low > 0 else CONTRADICTS if high < 0 else UNDECIDED
-    n_cells = sum(gain.n_cells for gain in known)
-    return {"estimate": estimate, "ci_low": low, "ci_high": high, "n_cells": n_cells, "finding": finding}
+def _differences(
+    by_claim: Mapping[str, Sequence[Gain]], confidence: float, seed: int, variance: How
+) -> dict[str, dict[str, object]]:
+    """Return the columns on the mean gain of each claim, larger than 0 where the claim holds."""
+    found: dict[str, dict[str, object]] = {claim: {"n_cells": pd.NA, "finding": NOT_EXAMINED} for claim in by_claim}
+    known = {claim: [gain for gain in gains if np.isfinite(gain.values).all()] for claim, gains in by_claim.items()}
+    means = {claim: mean_over_targets(gains, seed) for claim, gains in known.items() if gains}
+    variances = variances_of([Compared(mean.values) for mean in means.values()], variance)
+    for (claim, mean), of_claim in zip(means.items(), variances, strict=True):
+        estimate, low, high = mean_with_interval(mean.values, mean.resampled, confidence, seed, of_claim)
+        finding = AGREES if low > 0 else CONTRADICTS if high < 0 else UNDECIDED
+        n_cells = sum(gain.n_cells for gain in known[claim])
+        found[claim] = {"estimate": estimate, "ci_low": low, "ci_high": high, "n_cells": n_cells, "finding": finding}
+    return found
 
 
 def _ratio(by_replicate: pd.DataFrame, confidence: float) -> dict[str, object]:

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from ecgtransfer.compare.runs import Run, cell_of, mean_with_interval
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.compare.tables import CELL_COLUMNS, TableForm, sorted_table
+from ecgtransfer.compare.variances import How, score_variances
 from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES
 from ecgtransfer.exhibits.page_parts import Part
@@ -52,23 +53,25 @@ patients. The numbers are in ``findings/curves.csv``.
 """
 
 
-def compute(runs: Sequence[Run], confidence: float, seed: int) -> dict[str, pd.DataFrame]:
+def compute(runs: Sequence[Run], confidence: float, seed: int, variance: How) -> dict[str, pd.DataFrame]:
     """Return the table of `learning_curves`."""
-    return {"curves": learning_curves(runs, confidence, seed)}
+    return {"curves": learning_curves(runs, confidence, seed, variance)}
 
 
-def learning_curves(runs: Sequence[Run], confidence: float, seed: int) -> pd.DataFrame:
+def learning_curves(runs: Sequence[Run], confidence: float, seed: int, variance: How = "own") -> pd.DataFrame:
     """Return the mean score over replicates of every run and macro metric, with interval.
 
     The interval covers test patients and replicates (`ecgtransfer.statistics.inference.resampled_mean`) and
-    stays within [0, 1]; the Challenge's score can be below 0.
+    stays within [0, 1]; the Challenge's score can be below 0. With `variance` ``moderated``, the scores of all runs
+    tell how far replicates vary.
     ``replicate_sd`` is the standard deviation over replicates, empty for a single one. Columns: `CURVE_COLUMNS`.
     """
     rows = []
+    known = score_variances(runs, variance)
     for run in runs:
         for metric in run.resamples:
-            values = run.macro_scores(metric)
-            score, low, high = mean_with_interval(values, run.resamples[metric], confidence, seed)
+            values, of_run = run.macro_scores(metric), known[run.name, metric]
+            score, low, high = mean_with_interval(values, run.resamples[metric], confidence, seed, of_run)
             lowest = 0 if metric in MACRO_METRICS else -np.inf
             rows.append(
                 {

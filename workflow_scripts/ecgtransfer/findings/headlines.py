@@ -14,6 +14,7 @@ from ecgtransfer.compare.label_saving import LABEL_SAVING_COLUMNS, label_savings
 from ecgtransfer.compare.runs import Run, pairs
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.compare.tables import TableForm
+from ecgtransfer.compare.variances import How
 from ecgtransfer.compare.verdicts import VERDICT_COLUMNS, verdicts
 from ecgtransfer.errors import InputError
 from ecgtransfer.source import Source
@@ -38,12 +39,14 @@ TABLES = {
 }
 
 
-def compute(runs: Sequence[Run], method: str, confidence: float, margin: float, seed: int) -> dict[str, pd.DataFrame]:
+def compute(
+    runs: Sequence[Run], method: str, confidence: float, margin: float, seed: int, variance: How
+) -> dict[str, pd.DataFrame]:
     """Return verdicts and label savings of `mean_runs`."""
     all_together = mean_runs(runs, method)
     return {
-        "headlines": verdicts(all_together, confidence, margin, seed),
-        "headline_savings": label_savings(all_together, confidence, seed),
+        "headlines": verdicts(all_together, confidence, margin, seed, variance),
+        "headline_savings": label_savings(all_together, confidence, seed, variance),
     }
 
 

@@ -15,6 +15,7 @@ from matplotlib.transforms import offset_copy
 from ecgtransfer.compare.label_saving import LABEL_SAVING_COLUMNS, LESS_THAN, MORE_THAN, label_savings
 from ecgtransfer.compare.runs import Run
 from ecgtransfer.compare.tables import TableForm
+from ecgtransfer.compare.variances import How
 from ecgtransfer.exhibits.page_parts import Part, exhibit
 from ecgtransfer.exhibits.style import (
     Style,
@@ -56,9 +57,9 @@ marks and arrows say that the curve ends there and the saving is more, or less, 
 """
 
 
-def compute(runs: Sequence[Run], confidence: float, seed: int) -> dict[str, pd.DataFrame]:
+def compute(runs: Sequence[Run], confidence: float, seed: int, variance: How) -> dict[str, pd.DataFrame]:
     """Return the label savings of all runs with transferred weights."""
-    return {"label_saving": label_savings(runs, confidence, seed)}
+    return {"label_saving": label_savings(runs, confidence, seed, variance)}
 
 
 _PANEL_HEIGHT = 2.5  # inches

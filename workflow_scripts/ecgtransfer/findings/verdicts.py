@@ -10,9 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from ecgtransfer.compare.runs import Run, cell_of, pairs
+from ecgtransfer.compare.runs import Run, cell_of
 from ecgtransfer.compare.tables import CELL_COLUMNS, CELL_MEANING, TableForm, sorted_table
-from ecgtransfer.compare.verdicts import VERDICT_COLUMNS, verdicts
+from ecgtransfer.compare.variances import How
+from ecgtransfer.compare.verdicts import VERDICT_COLUMNS, comparisons, verdicts
 from ecgtransfer.exhibits.forest import forest
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES
 from ecgtransfer.exhibits.page_parts import Part
@@ -76,22 +77,24 @@ macro AUROC; where there are many cells, only the smallest and the largest fract
 """
 
 
-def compute(runs: Sequence[Run], confidence: float, margin: float, seed: int) -> dict[str, pd.DataFrame]:
+def compute(runs: Sequence[Run], confidence: float, margin: float, seed: int, variance: How) -> dict[str, pd.DataFrame]:
     """Return the verdicts and the table of `significance`."""
     return {
-        "verdicts": verdicts(runs, confidence, margin, seed),
-        "significance": significance(runs, confidence, margin, seed),
+        "verdicts": verdicts(runs, confidence, margin, seed, variance),
+        "significance": significance(runs, confidence, margin, seed, variance),
     }
 
 
-def significance(runs: Sequence[Run], confidence: float, margin: float, seed: int) -> pd.DataFrame:
+def significance(
+    runs: Sequence[Run], confidence: float, margin: float, seed: int, variance: How = "own"
+) -> pd.DataFrame:
     """Return p-values and tests of equivalence for every run with transferred weights against its partner.
 
     Parameters
     ----------
     runs
         All cells of a study.
-    confidence, margin, seed
+    confidence, margin, seed, variance
         As for `ecgtransfer.compare.verdicts.verdicts`, whose draws these are.
 
     Returns
@@ -121,23 +124,20 @@ def significance(runs: Sequence[Run], confidence: float, margin: float, seed: in
     there are some 40 m resamples: a small ``p_holm`` needs a large ``score.n_resamples``.
     """
     rows: list[dict[str, object]] = []
-    for run, scratch in pairs(runs):
-        for metric in run.resamples:
-            values = run.macro_scores(metric) - scratch.macro_scores(metric)
-            resampled = run.resamples[metric] - scratch.resamples[metric]
-            delta = float(values.mean())
-            draws = resampled_mean(values, resampled, replicate_draws(*resampled.shape, seed))
-            low, high = percentile_interval(draws, delta, confidence)
-            low90, high90 = percentile_interval(draws, delta, EQUIVALENCE_CONFIDENCE)
-            rows.append(
-                {
-                    **cell_of(run, metric),
-                    **{"delta": delta, "ci_low": low, "ci_high": high},
-                    "p_value": two_sided_p(draws, delta),
-                    "equivalent": int(equivalence(low90, high90, margin)),
-                    "n_resamples_valid": int(np.isfinite(resampled).all(axis=0).sum()),
-                }
-            )
+    for each in comparisons(runs, variance):
+        delta = float(each.values.mean())
+        draws = resampled_mean(each.values, each.resampled, replicate_draws(*each.resampled.shape, seed), each.variance)
+        low, high = percentile_interval(draws, delta, confidence)
+        low90, high90 = percentile_interval(draws, delta, EQUIVALENCE_CONFIDENCE)
+        rows.append(
+            {
+                **cell_of(each.run, each.metric),
+                **{"delta": delta, "ci_low": low, "ci_high": high},
+                "p_value": two_sided_p(draws, delta),
+                "equivalent": int(equivalence(low90, high90, margin)),
+                "n_resamples_valid": int(np.isfinite(each.resampled).all(axis=0).sum()),
+            }
+        )
     for tested in {row["metric"] for row in rows}:
         family = [row for row in rows if row["metric"] == tested]
         adjusted = holm(np.array([row["p_value"] for row in family], dtype=np.float64))

@@ -1,6 +1,6 @@
 """What resamples say about a mean over replicates: intervals, p-values, equivalence and the verdict."""
 
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,14 @@ Array = NDArray[Any]
 Verdict = Literal["helps", "hurts", "equivalent", "undecided"]
 
 
-def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws) -> Array:
+class Variance(NamedTuple):
+    """A variance, and how well it is known."""
+
+    value: float
+    degrees_of_freedom: float
+
+
+def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws, variance: Variance | None = None) -> Array:
     """Return draws of the mean over replicates, with the variation of test patients and of replicates.
 
     Parameters
@@ -19,6 +26,8 @@ def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws) -> Ar
     values : (R,) each replicate's value on the whole test set
     resampled : (R, B) each replicate's value on every patient resample, the same patients for all replicates
     draws : B of R replicates, from `replicate_draws`
+    variance : of one replicate, as `ecgtransfer.statistics.moderation` knows it from other comparisons, too; None for
+        that of the values themselves, with R - 1 degrees of freedom
 
     Returns
     -------
@@ -34,10 +43,11 @@ def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws) -> Ar
     times this covariance, over R, is that of many readers with the same cases (Obuchowski & Rockette 1995, Commun.
     Stat. Simul. Comput. 24:285-308; Hillis 2014, Stat. Med. 33:330-360, also on taking a negative covariance as 0).
 
-    Replicates are few, and their variance is little known, so their part is Student's t with R - 1 degrees of freedom;
-    that of the many patients is normal. Intervals of such a sum contain the truth at least as often as stated, at every
-    confidence (the problem of Behrens and Fisher; Kim & Cohen 1998, J. Educ. Behav. Stat. 23:356-377): those for 95 %
-    up to 97.6 % of the time with 3 replicates, up to 96.5 % with 5. Student's t with Satterthwaite's degrees of freedom
+    Replicates are few, and their variance is little known, so their part is Student's t with the degrees of freedom of
+    the variance, R - 1 where nothing else is known of it; that of the many patients is normal. Intervals of such a sum
+    contain the truth at least as often as stated, at every confidence (the problem of Behrens and Fisher; Kim & Cohen
+    1998, J. Educ. Behav. Stat. 23:356-377): those for 95 % up to 97.6 % of the time with 3 replicates, up to 96.5 %
+    with 5. Student's t with Satterthwaite's degrees of freedom
     for the whole (Hillis 2007, Stat. Med. 26:596-619) is narrower, but covers as little as 92 % with 3 replicates.
 
     Few replicates can agree by chance, far better than scores of so many test patients can. What patients alone make
@@ -55,7 +65,8 @@ def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws) -> Ar
     deviations = values - mean
     length = float(np.linalg.norm(deviations))
     direction = deviations / length if length else np.eye(n_replicates)[0]
-    standard_error = length / np.sqrt(n_replicates * (n_replicates - 1) * draws.spread)
+    known = variance or Variance(length**2 / (n_replicates - 1), n_replicates - 1)
+    standard_error = np.sqrt(known.value / (n_replicates * draws.spread(known.degrees_of_freedom)))
     over_replicates = (draws.normal @ direction) * np.maximum(standard_error, smallest)
     drawn: Array = mean + shared * over_patients + over_replicates
     return drawn

@@ -99,8 +99,15 @@ class ReplicateDraws(NamedTuple):
 
     normal: Array
     """(B, R) standard normal numbers, by which deviations of the replicates from their mean are multiplied."""
-    spread: Array
-    """(B,) chi-squared numbers over their R - 1 degrees of freedom, by which the variance found is divided."""
+    uniform: Array
+    """(B,) numbers from 0 to 1, where in its distribution the variance lies."""
+
+    def spread(self, degrees_of_freedom: float) -> Array:
+        """Return (B,) chi-squared numbers over their degrees of freedom, by which the variance found is divided."""
+        if np.isinf(degrees_of_freedom):
+            return np.ones_like(self.uniform)
+        spread: Array = chdtri(degrees_of_freedom, self.uniform) / degrees_of_freedom
+        return spread
 
 
 @cache  # of one study, all comparisons have the same
@@ -110,16 +117,15 @@ def replicate_draws(n_replicates: int, n_resamples: int, seed: int) -> Replicate
     Replicates are so few that drawing them with replacement gives few distinct means (10 of 3 replicates), whose
     percentiles are rough, and whose spread takes the little known variance for known. A sum of deviations times normal
     numbers is normal with the same variance (multiplier bootstrap; Mammen 1993, Ann. Stat. 21:255-285). Divided by the
-    root of one chi-squared number over its R - 1 degrees of freedom, it has Student's t distribution. Its tails are
+    root of one chi-squared number over its degrees of freedom, it has Student's t distribution. Its tails are
     long, so draws are spread evenly (a scrambled Sobol sequence; Owen 1998, ACM Trans. Model. Comput. Simul. 8:71-102):
     the width of an interval then depends half as much on the seed.
     """
     from scipy.stats.qmc import Sobol  # here, for it takes a second, and most who draw draw patients
 
-    degrees_of_freedom = max(n_replicates - 1, 1)
     sequence = Sobol(n_replicates + 1, seed=np.random.default_rng([seed, _REPLICATES]))
     uniform = sequence.random_base2((n_resamples - 1).bit_length())[:n_resamples]
-    draws = ReplicateDraws(ndtri(uniform[:, :-1]), chdtri(degrees_of_freedom, uniform[:, -1]) / degrees_of_freedom)
+    draws = ReplicateDraws(ndtri(uniform[:, :-1]), uniform[:, -1])
     for array in draws:
         array.setflags(write=False)
     return draws
