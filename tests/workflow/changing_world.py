@@ -48,6 +48,7 @@ VALUES: dict[str, list[Any]] = {
     "score.seed": [1, 2],
     "compare.margin": [0.01, 0.02],
     "compare.confidence": [0.95, 0.9],
+    "compare.variance": ["moderated", "own"],
     "compare.seed": [1, 2],
     "report.recordings.per_dataset": [1, 2],
 }

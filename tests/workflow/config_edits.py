@@ -138,6 +138,7 @@ EDITS: Mapping[str, Any] = {
     "score.min_positives": 9,
     "compare.confidence": 0.9,
     "compare.margin": 0.9,
+    "compare.variance": "own",
     "compare.seed": 9,
     "compare.beside": "clean",
     "report.recordings.datasets": ["ludb"],

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtrc, fdtrc, fdtri
+from scipy.special import chdtrc, fdtrc, fdtri, hyp2f1
 
 Array = NDArray[Any]
 
@@ -29,6 +29,7 @@ LOWER_TAIL, UPPER_TAIL = 0.05, 0.1
 _SMALLEST_SHARE = 1e-5  # of the median, below which a variance counts as this: a logarithm needs one above 0
 _MOST_DEGREES = 1e6  # from here on, as good as infinite
 _GRID = np.geomspace(0.05, _MOST_DEGREES, 400)
+_SQUARES = np.linspace(0, 1, 201)
 _N_NODES = 64
 _N_REFITS = 5
 
@@ -66,8 +67,8 @@ def moderated(deviations: ArrayLike, known: ArrayLike | None = None, partners: A
     -------
     Variances
         Each comparison's own where there are fewer than `FEWEST_COMPARISONS` beyond what is known of them, or all are
-        0. Their degrees of freedom are never more than those of all comparisons that tell of it together, as the prior is
-        found from these.
+        0. Their degrees of freedom are never more than those of all comparisons that tell of it together, as the prior
+        is found from these.
     """
     rows = np.asarray(deviations, dtype=np.float64)
     n, degrees = len(rows), float(rows.shape[1] - 1)
@@ -79,7 +80,7 @@ def moderated(deviations: ArrayLike, known: ArrayLike | None = None, partners: A
         return own
     shared = shared_part(rows, partners)
     prior, prior_degrees = fit_prior(s2, degrees, design, shared)
-    weight = np.where(np.isinf(prior_degrees), 1.0, prior_degrees / (prior_degrees + degrees))
+    weight = 1 / (1 + degrees / prior_degrees)
     n_telling = np.maximum(1 / np.diag(design @ np.linalg.pinv(design)), 1.0)
     most = degrees * n_telling / (1 + (n_telling - 1) * shared)
     return Variances(weight * prior + (1 - weight) * s2, np.minimum(prior_degrees + degrees, np.maximum(most, degrees)))
@@ -88,9 +89,10 @@ def moderated(deviations: ArrayLike, known: ArrayLike | None = None, partners: A
 def shared_part(deviations: Array, partners: ArrayLike | None = None) -> float:
     """Return how much the variances of any two comparisons err together: their correlation, from 0 to 1.
 
-    It is the mean squared correlation of their deviations, less what chance makes of it with so few replicates: r² of
-    independent ones is 1 / d in the mean. Two comparisons with the same partner have a correlation of 1/2 if all runs
-    vary alike, so of these it is 1/4 at least, whatever the few replicates look like.
+    It is the squared correlation of deviations that would give the mean r² of all pairs: with d degrees of freedom r²
+    is 1 / d in the mean where there is none (Muirhead 1982, Aspects of Multivariate Statistical Theory, section 5.1).
+    Two comparisons with the same partner have a correlation of 1/2 if all runs vary alike, so of these it is 1/4 at
+    least, whatever the few replicates look like.
     """
     n, degrees = len(deviations), deviations.shape[1] - 1
     if n < 2:
@@ -105,8 +107,7 @@ def shared_part(deviations: Array, partners: ArrayLike | None = None) -> float:
     if degrees < 2 or len(directions) < 2:
         return least
     squared = (directions @ directions.T)[~np.eye(len(directions), dtype=bool)] ** 2
-    seen = (float(squared.mean()) - 1 / degrees) / (1 - 1 / degrees)
-    return float(np.clip(seen, least, 1.0))
+    return max(float(np.interp(squared.mean(), _mean_squared_correlation(degrees), _SQUARES)), least)
 
 
 def fit_prior(variances: ArrayLike, degrees: float, design: Array, shared: float = 0.0) -> tuple[Array, Array]:
@@ -171,6 +172,13 @@ def _beyond(ratios: Array, degrees: float, d0: float) -> Array:
     """Return the share of an F distribution beyond each ratio."""
     tail: Array = chdtrc(degrees, degrees * ratios) if np.isinf(d0) else fdtrc(degrees, d0, ratios)
     return tail
+
+
+@cache
+def _mean_squared_correlation(degrees: float) -> Array:
+    """Return the mean of r² of normal pairs, known by so many degrees of freedom, whose ρ² is each of `_SQUARES`."""
+    series = hyp2f1(1, 1, degrees / 2 + 1, _SQUARES[:-1])
+    return np.append(1 - (degrees - 1) / degrees * (1 - _SQUARES[:-1]) * series, 1.0)
 
 
 @cache
