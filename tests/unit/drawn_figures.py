@@ -30,6 +30,7 @@ STUDIES = {"one cell": ONE, "some": SOME, "the largest": LARGEST, "several metho
 
 TABLES = {
     "verdicts": ("verdicts",),
+    "controls": ("controls",),
     "label_saving": ("label_saving",),
     "convergence": ("convergence",),
     "architectures": ("architectures",),

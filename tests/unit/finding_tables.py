@@ -63,6 +63,14 @@ class Study:
         table["verdict"] = [verdict(low, high, MARGIN) for low, high in ends]
         return as_read(pd.concat([table, table.assign(metric="macro_f1", delta=9.0, ci_low=8.0, ci_high=10.0)]))
 
+    def controls(self) -> pd.DataFrame:
+        table = self.cells(scratch=False)
+        table = table[~table["source"].str.endswith("-shuffled")].reset_index(drop=True)
+        gains = pd.DataFrame({"gain": ["general", "label-specific"], "control": ["x-untrained", "x-shuffled"]})
+        table = table.merge(gains, how="cross").assign(metric="macro_auroc")
+        delta = self.gains(table)
+        return as_read(table.assign(delta=delta, **self.interval(delta, 0.02)))
+
     def label_saving(self) -> pd.DataFrame:
         table = self.cells(scratch=False)
         least = min(self.fractions) / table["fraction"]

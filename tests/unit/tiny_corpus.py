@@ -25,9 +25,11 @@ class CorpusFiles:
 
     def open(self, task: str = "labels", age_sex: bool = False) -> Corpus:
         """Return the corpus with what a task predicts."""
-        values = {"labels": self.labels, "age": self.records, "intervals": self.measurements, "masked": self.records}
-        table = _read(values[task])
-        columns = {"age": ["age_years"], "masked": []}.get(task, [name for name in table if name != "record_id"])
+        values = {"labels": self.labels, "intervals": self.measurements}
+        table = _read(values.get(task, self.records))
+        columns = {"age": ["age_years"], "masked": [], "untrained": []}.get(
+            task, [name for name in table if name != "record_id"]
+        )
         return open_corpus(
             self.signals,
             table[["record_id", *columns]],

@@ -54,6 +54,8 @@ def findings_of(curves, verdicts, savings, target, source):
     rows = {
         "significance": {**cell, **scored, "delta": 0.1, **interval, "p_value": 0.04, "p_holm": 0.12, "equivalent": 0,
                          "n_resamples_valid": 999},
+        "controls": {**cell, **scored, "gain": "label-specific", "control": f"{source}-shuffled", "delta": 0.1,
+                     **interval},
         "convergence": {**cell, "measure": "epochs", "scratch": 8.0, "transfer": 2.0, "ratio": 0.25, **interval,
                         "n_reached": 5, "n_replicates": 6, "epochs_run": 9.5},
         "costs": {"stage": "training", **cell, "n_trainings": 6, "wall_seconds": 1234.5, "device_seconds": 99.0,

@@ -49,7 +49,9 @@ def pretrain(job: Job) -> None:
     task = Source.of(source).task
     splits = _read_splits(job.input.splits)
     values = join_records(job.params.datasets, job.input.values)
-    columns = {"age": ["age_years"], "masked": []}.get(task, [str(name) for name in values if name != "record_id"])
+    columns = {"age": ["age_years"], "masked": [], "untrained": []}.get(
+        task, [str(name) for name in values if name != "record_id"]
+    )
     n_valid = int((splits["role"] == "valid").sum())
     settings = dict(job.params.settings)
     seed = settings.pop("seed")

@@ -19,6 +19,7 @@ from ecgtransfer.methods import method_of
 from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.prepare.separators import BETWEEN_LABELS
 from ecgtransfer.prepare.table_rows import rows_by_recording
+from ecgtransfer.source import UNTRAINED, Source
 from ecgtransfer.study import cells_of, pretrainings_of, studied_datasets, trained_sources
 from ecgtransfer.train.accounting import PASSES
 from ecgtransfer.train.registry import forward_flops_by_registry
@@ -224,6 +225,8 @@ def _shares(splits: Splits) -> tuple[float, float]:
 
 
 def _seen_in_pretraining(study: Study, n_records: Mapping[str, int], source: str) -> float:
+    if Source.of(source).task == UNTRAINED:
+        return 0.0
     n_all = sum(n_records[dataset] for dataset in datasets_of(source, study.corpora))
     valid_share, test_share = _shares(study.splits)
     valid = n_all * (valid_share or test_share)  # without validation records, the test records take their place

@@ -1,9 +1,13 @@
 """What a model is pre-trained on: a corpus, what is learnt from it, and on which labels; and the names made of that.
 
 A corpus is one data set (``georgia``), several joined (``georgia+ningbo``), a name of the config section ``corpora``
-that means some, or any of these with its labels randomly reassigned (``georgia-shuffled``): the control, from
-which nothing about the labels can be learnt. The name of a source can end in what is learnt from it in place of labels:
-``-age`` or ``-intervals`` (regression), or ``-masked`` (self-supervised).
+that means some, or any of these with its labels randomly reassigned (``georgia-shuffled``). The name of a source can
+end in what is learnt from it in place of labels: ``-age`` or ``-intervals`` (regression), ``-masked``
+(self-supervised), or ``-untrained``, nothing.
+
+Two of these are controls. Shuffled labels tell nothing of the recordings, but a network learns from them what signals
+look like, which can help (Maennel et al. 2020, arXiv 2006.10455). Untrained weights are those that the model starts
+with, so that fine-tuning them is training from scratch once more.
 """
 
 from __future__ import annotations
@@ -13,7 +17,9 @@ from functools import cache
 
 LABELS = "labels"
 """The task of a source whose name states none."""
-OTHER_TASKS = ("age", "intervals", "masked")
+UNTRAINED = "untrained"
+"""The task of a source on which nothing is learnt: its weights are those that a model starts with."""
+OTHER_TASKS = ("age", "intervals", "masked", UNTRAINED)
 _SHUFFLED_SUFFIX = "-shuffled"
 SUFFIXES = (_SHUFFLED_SUFFIX, *(f"-{task}" for task in OTHER_TASKS))
 """What the names of data sets must not end in, because it has a meaning for a corpus."""
@@ -28,7 +34,7 @@ class Source:
     joined
         The data sets, as the config names them: joined by ``+``, or by a name of ``corpora``. Empty from scratch.
     task
-        What is learnt: ``labels``, ``age``, ``intervals`` or ``masked``.
+        What is learnt: ``labels``, ``age``, ``intervals``, ``masked``, or nothing: ``untrained``.
     shuffled
         Whether its labels are randomly reassigned.
     """
@@ -41,6 +47,11 @@ class Source:
     def of(cls, name: str) -> Source:
         """Return the source of a name, as configs, paths and tables have it."""
         return _source_of(name)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether it shows what transfers without what its labels tell."""
+        return self.shuffled or self.task == UNTRAINED
 
     @property
     def corpus(self) -> str:

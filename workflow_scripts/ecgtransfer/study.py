@@ -7,7 +7,7 @@ from typing import Any
 from ecgtransfer.arms import SCRATCH, Cell, arm_of
 from ecgtransfer.config.study import Study
 from ecgtransfer.prepare.corpora import JOINED_BY, datasets_of
-from ecgtransfer.source import LABELS, Source
+from ecgtransfer.source import LABELS, UNTRAINED, Source
 
 
 def is_outside(study: Study, source: str) -> bool:
@@ -45,8 +45,11 @@ def trained_sources(study: Study) -> list[str]:
 
 
 def pretrainings_of(study: Study, source: str) -> list[int]:
-    """Return the numbers of a source's pre-trainings; weights from outside are one."""
-    return [0] if is_outside(study, source) else list(range(study.transfer.pretrainings))
+    """Return the numbers of a source's pre-trainings: weights from outside are one, untrained ones never shared."""
+    if is_outside(study, source):
+        return [0]
+    untrained = Source.of(source).task == UNTRAINED
+    return list(range(study.transfer.replicates if untrained else study.transfer.pretrainings))
 
 
 def transfers_of(study: Study) -> list[tuple[str, str]]:
@@ -84,8 +87,8 @@ def cells_of(study: Study) -> list[Cell]:
 
 
 def cells_at(study: Study, *fractions: float) -> list[Cell]:
-    """Return the cells of some fractions, without those whose source has shuffled labels."""
-    return [cell for cell in cells_of(study) if cell.fraction in fractions and not Source.of(cell.source).shuffled]
+    """Return the cells of some fractions, without controls."""
+    return [cell for cell in cells_of(study) if cell.fraction in fractions and not Source.of(cell.source).is_control]
 
 
 def zero_shots_of(study: Study) -> list[tuple[str, str, str]]:

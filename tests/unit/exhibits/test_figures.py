@@ -172,6 +172,22 @@ def test_labels_stand_at_their_prevalence_at_the_smallest_fraction():
         )
 
 
+def test_controls_show_both_gains_of_a_cell_one_above_the_other():
+    table = SOME.controls()
+    figure = draw("controls", table)
+    panels = {axes.get_title(): axes for axes in figure.axes}
+    for target in SOME.targets:
+        drawn = {}
+        for line in panels[target].lines:
+            if line.get_marker() in ("o", "s"):
+                drawn[{"o": "label-specific", "s": "general"}[line.get_marker()]] = line
+        for gain, line in drawn.items():
+            of_gain = table[(table["target"] == target) & (table["gain"] == gain)]
+            np.testing.assert_allclose(np.sort(line.get_xdata(orig=False)), np.sort(of_gain["delta"]))
+        places = {gain: np.sort(line.get_ydata(orig=False)) for gain, line in drawn.items()}
+        assert (places["label-specific"] < places["general"]).all()
+
+
 def test_zero_shot_cells_hold_their_numbers_beside_scratch():
     table = SOME.zero_shot()
     *panels, _bar = draw("zero_shot", table).axes

@@ -219,6 +219,7 @@ class TestCorpora:
             ("a+b-age", "age", "a+b"),
             ("a-b-intervals", "intervals", "a-b"),
             ("a-masked", "masked", "a"),
+            ("a-untrained", "untrained", "a"),
             ("a-shuffled", "labels", "a-shuffled"),
             ("a-labels", "labels", "a-labels"),  # a data set may have that name
             ("masked+age", "labels", "masked+age"),

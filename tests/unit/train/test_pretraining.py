@@ -242,7 +242,18 @@ def test_hidden_patches_are_learnt_without_labels(files: CorpusFiles, fitted: li
         assert torch.equal(tensor, call.start[f"model.{name}"]) == name.startswith(("neck.", "head.")), name
 
 
-@pytest.mark.parametrize("task", ["labels", "intervals", "masked"])
+def test_untrained_weights_are_those_the_model_starts_with(files: CorpusFiles, fitted: list[Fitted]) -> None:
+    result, again = (run(files.open("untrained"), "untrained") for _ in range(2))
+    assert not fitted
+    assert result.history.empty and "valid_macro_auroc" in result.history
+    assert (result.metadata["best_epoch"], result.metadata["n_train"], result.metadata["wall_seconds"]) == (0, 0, 0)
+    run(files.open("masked"), "masked")
+    for name, tensor in result.model.state_dict().items():
+        assert torch.equal(tensor, again.model.state_dict()[name])
+        assert torch.equal(tensor, fitted[0].start[f"model.{name}"]) or name.startswith("head."), name
+
+
+@pytest.mark.parametrize("task", ["labels", "intervals", "masked", "untrained"])
 @pytest.mark.parametrize(
     ("model", "crop_s"),
     [(TINY, None), (("tiny", {"age_sex": True}), 1.5), (("gru", {"head": "pool"}), 1.0), (("resnet1d18", {}), None)],

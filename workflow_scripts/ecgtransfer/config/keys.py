@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, core_schema
 
 from ecgtransfer.config.descriptions import describe
+from ecgtransfer.source import SUFFIXES
 
 
 class Section(BaseModel):
@@ -109,8 +110,8 @@ Name = Annotated[
     str,
     _LONGEST_NAME,
     Matching(
-        r"(?!.*-(shuffled|age|intervals|masked)$)[A-Za-z0-9][A-Za-z0-9._-]*",
-        f"{_NAME} and not '-shuffled', '-age', '-intervals' or '-masked' at the end",
+        rf"(?!.*({'|'.join(SUFFIXES)})$)[A-Za-z0-9][A-Za-z0-9._-]*",
+        f"{_NAME} and not {', '.join(map(repr, SUFFIXES[:-1]))} or {SUFFIXES[-1]!r} at the end",
     ),
 ]
 """Of a data set, a corpus, a model or weights; the suffixes of sources have another meaning."""

@@ -3,7 +3,7 @@
 from ecgtransfer.arms import SCRATCH, method_name_of, source_of
 from ecgtransfer.errors import printable
 from ecgtransfer.methods import method_of
-from ecgtransfer.source import LABELS, Source
+from ecgtransfer.source import UNTRAINED, Source
 
 ANSWERED_METRIC = "macro_auroc"
 """What sentences and figures speak of; the other metrics are in the tables."""
@@ -22,19 +22,18 @@ _TASK_NAMES = {
     "intervals": ", regression of intervals",
     "masked": ", masked patches",
 }
+"""What is learnt from a source in place of labels."""
 
 
 def series_name(arm: str) -> str:
     """Return in words how a run started: ``finetune-x`` is "pre-trained on x"."""
     if arm == SCRATCH:
         return "from scratch"
-    source = source_of(arm)
-    name = f"pre-trained on {Source.of(source).joined}"
-    if Source.of(source).shuffled:
-        name += ", labels shuffled (control)"
-    elif Source.of(source).task != LABELS:
-        name += _TASK_NAMES[Source.of(source).task]
-    return name + method_words(arm)
+    source = Source.of(source_of(arm))
+    if source.task == UNTRAINED:
+        return f"untrained (control of {source.joined})" + method_words(arm)
+    learnt = ", labels shuffled (control)" if source.shuffled else _TASK_NAMES.get(source.task, "")
+    return f"pre-trained on {source.joined}{learnt}" + method_words(arm)
 
 
 def method_words(arm: str) -> str:

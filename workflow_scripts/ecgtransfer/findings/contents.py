@@ -43,6 +43,14 @@ SECTIONS = (
         ("label_saving",),
     ),
     Section(
+        "controls",
+        "Controls",
+        "What is a gain owed to?",
+        "Pre-training on shuffled labels learns what signals look like, and can help by that. What a source gains over"
+        " it is owed to its labels; what it gains over untrained weights itself is owed to its signals.",
+        ("controls",),
+    ),
+    Section(
         "convergence",
         "Speed and cost",
         "Is it faster, and what does it cost?",

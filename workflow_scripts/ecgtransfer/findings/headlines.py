@@ -26,8 +26,7 @@ TABLES = {
     "headlines": TableForm(
         VERDICT_COLUMNS,
         "verdicts, mean over all models and sources",
-        "One row per target, fraction and metric, of the first of `transfer.methods`; sources with shuffled labels do"
-        " not count.",
+        "One row per target, fraction and metric, of the first of `transfer.methods`; controls do not count.",
         {", ".join(VERDICT_COLUMNS): "as in verdicts.csv, with `all models` and `all sources` in place of names"},
     ),
     "headline_savings": TableForm(
@@ -55,7 +54,7 @@ def mean_runs(runs: Sequence[Run], method: str) -> list[Run]:
 
     Every comparison of a model and a source counts once, so a model from scratch counts as often as it has sources.
     Replicate r of all comparisons of a target has the same subset, and resample b the same patients, so means over them
-    are scores like any other. Sources with shuffled labels are controls and do not count. Verdicts and label savings of
+    are scores like any other. Controls do not count. Verdicts and label savings of
     these runs hold for the models and sources of the study, whose choice their intervals do not cover.
 
     Parameters
@@ -72,7 +71,7 @@ def mean_runs(runs: Sequence[Run], method: str) -> list[Run]:
     """
     compared: defaultdict[tuple[str, float], list[tuple[Run, Run]]] = defaultdict(list)
     for run, scratch in pairs(runs):
-        if run.method == method and not Source.of(run.source).shuffled:
+        if run.method == method and not Source.of(run.source).is_control:
             compared[run.target, run.fraction].append((run, scratch))
     return [
         _mean([pair[place] for pair in members], arm)

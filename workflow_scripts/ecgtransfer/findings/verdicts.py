@@ -240,6 +240,6 @@ def on_page(tables: Mapping[str, pd.DataFrame]) -> Part:
 def verdict_table(verdicts: pd.DataFrame, metric: str) -> Table:
     """Return the rows of one metric, controls last; the last column is the verdict, which the page colours."""
     rows = verdicts[verdicts["metric"] == metric]
-    rows = rows.assign(control=[Source.of(source).shuffled for source in rows["source"]])
+    rows = rows.assign(control=[Source.of(source).is_control for source in rows["source"]])
     rows = rows.sort_values(["target", "model", "control", "source", "arm", "fraction"])
     return table_of(rows, _VERDICTS, n_words=3)

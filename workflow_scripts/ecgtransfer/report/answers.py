@@ -1,4 +1,4 @@
-"""The verdicts in words: what pre-training brings at the fewest labels, where that ends, and whether the controls hold.
+"""The verdicts in words: what pre-training brings at the fewest labels, where that ends, and what controls show.
 
 The word of a verdict (helps, hurts, equivalent, undecided) is in every sentence that is based on it.
 """
@@ -9,10 +9,11 @@ from typing import Any
 
 import pandas as pd
 
+from ecgtransfer.arms import FINETUNE, method_name_of
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES, method_words, series_name
 from ecgtransfer.exhibits.tables import interval, number
 from ecgtransfer.findings.headlines import ALL_MODELS
-from ecgtransfer.source import Source
+from ecgtransfer.source import UNTRAINED, Source
 from ecgtransfer.statistics.inference import Verdict
 
 
@@ -27,7 +28,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Control:
-    """Whether a pre-training on shuffled labels came out as expected: never as `helps`."""
+    """What a control came out as; a null has failed where it helps or hurts, others cannot."""
 
     target: str
     passed: bool
@@ -43,32 +44,51 @@ def answers(verdicts: pd.DataFrame, savings: pd.DataFrame, margin: float) -> lis
     found = []
     for rows in _rows_by_comparison(verdicts):
         first = rows[0]
-        if not Source.of(first.source).shuffled:
+        if not Source.of(first.source).is_control:
             text = f"{_at_first(first, margin)} {_in_labels(first, worth)} {_beyond(rows, margin)}"
             found.append(Answer(first.target, first.verdict, " ".join(text.split())))
     return found
 
 
 def controls(verdicts: pd.DataFrame) -> list[Control]:
-    """Return whether each comparison whose source has shuffled labels stays without `helps` at every fraction."""
+    """Return what each control came out as: the null, fine-tuned untrained weights, at every fraction."""
     found = []
     for rows in _rows_by_comparison(verdicts):
-        if not Source.of(rows[0].source).shuffled:
-            continue
-        labels = f"shuffled labels of {Source.of(rows[0].source).joined}{method_words(rows[0].arm)}"
-        subject = f"{rows[0].model} pre-trained on {labels}"
-        helped = [row for row in rows if row.verdict == "helps"]
-        if helped:
-            where = ", ".join(f"{row.n_train:,} ({signed_interval(row)})" for row in helped)
-            text = (
-                f"WARNING, control: {subject} came out as helps on {rows[0].target} at {where} recordings. Such labels"
-                " contain nothing to learn, so something else carries over, or it is chance; until this is explained,"
-                " do not trust helps for this target and model."
-            )
-        else:
-            text = f"Control: {subject} does not help on {rows[0].target} at any number of recordings, as expected."
-        found.append(Control(rows[0].target, not helped, text))
+        source = Source.of(rows[0].source)
+        if source.is_control:
+            is_null = source.task == UNTRAINED and method_name_of(rows[0].arm) == FINETUNE
+            found.append(_null(rows) if is_null else _baseline(rows[0], source))
     return found
+
+
+def _null(rows: list[Any]) -> Control:
+    """Return whether weights that were never trained are as good as others that were not."""
+    subject, target = f"{rows[0].model} from untrained weights", rows[0].target
+    differing = [row for row in rows if row.verdict in ("helps", "hurts")]
+    if not differing:
+        text = f"Control: {subject} is as good on {target} as from scratch, at any number of recordings, as expected."
+        return Control(target, True, text)
+    where = ", ".join(f"{row.n_train:,} ({row.verdict}, {signed_interval(row)})" for row in differing)
+    text = (
+        f"WARNING, control: {subject} differs from scratch on {target} at {where} recordings. Nothing was learnt"
+        " before, so this is chance, or the intervals are too narrow; do not trust differences of this size for this"
+        " target and model."
+    )
+    return Control(target, False, text)
+
+
+def _baseline(row: Any, source: Source) -> Control:
+    """Return what comes without labels, or without any pre-training, at the smallest fraction."""
+    started = f"pre-trained on shuffled labels of {source.joined}" if source.shuffled else "from untrained weights"
+    owed = (
+        "what the signals of a source bring without its labels" if source.shuffled else "what this method reaches alone"
+    )
+    text = (
+        f"Control: with {row.n_train:,} labelled recordings of {row.target}, {row.model} {started}"
+        f"{method_words(row.arm)} differs from scratch by {signed_interval(row)} {METRIC_NAMES[ANSWERED_METRIC]}"
+        f" ({row.verdict}): {owed}."
+    )
+    return Control(row.target, True, text)
 
 
 def signed_interval(row: Any) -> str:

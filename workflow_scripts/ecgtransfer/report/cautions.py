@@ -130,7 +130,7 @@ def _small_tests(
 def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
     """Warn of models that nowhere get far above the 0.5 of guessing: the effect of transfer there means nothing."""
     rows = curves[curves["metric"] == ANSWERED_METRIC]
-    rows = rows[[not Source.of(source).shuffled for source in rows["source"]]]
+    rows = rows[[not Source.of(source).is_control for source in rows["source"]]]
     for (target, model), cell in rows.groupby(["target", "model"]):
         best = cell["score"].max()
         if best < NEAR_CHANCE:

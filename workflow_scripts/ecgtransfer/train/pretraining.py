@@ -1,7 +1,7 @@
 """Pre-training on a source: on its labels, on measured values, or on its signals alone."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.leads import LEADS
+from ecgtransfer.source import UNTRAINED
 from ecgtransfer.train.accounting import how_it_ran
 from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
 from ecgtransfer.train.data_parallel import Ranks, train_with
@@ -41,7 +42,8 @@ class Pretraining(Training):
     Attributes
     ----------
     task
-        ``labels``; ``age`` or ``intervals`` for the regression of measured values; ``masked`` for hidden patches.
+        ``labels``; ``age`` or ``intervals`` for the regression of measured values; ``masked`` for hidden patches;
+        ``untrained`` for none.
     """
 
     task: str
@@ -80,6 +82,8 @@ def pretrain(pretraining: Pretraining, corpus: Corpus, unfinished: str | Path, n
         diverges.
     """
     torch.set_num_threads(1)
+    if pretraining.task == UNTRAINED:
+        return _untrained(pretraining, corpus)
     train = corpus.load(corpus.outside_role(corpus.validation_role)["record_id"].tolist())
     valid = corpus.load(corpus.in_role(corpus.validation_role)["record_id"].tolist())
     if len(train) < 2 or not len(valid):
@@ -96,33 +100,54 @@ def pretrain(pretraining: Pretraining, corpus: Corpus, unfinished: str | Path, n
     run = partial(_train, pretraining, corpus, train, valid, Path(unfinished, "state.safetensors"))
     if n_processes > 1:  # they leave the last state, from which this process takes the weights
         train_with(n_processes, run, Path(unfinished))
+    model, history = run(Ranks(), training_device())
+    return _pretrained(pretraining, corpus, model, history, len(train), len(valid), n_processes, scale)
+
+
+def _untrained(pretraining: Pretraining, corpus: Corpus) -> Pretrained:
+    """Return the model as it starts. Its generator is seeded otherwise than that of any replicate from scratch."""
+    fix_seeds(pretraining.seed, deterministic=pretraining.deterministic)
+    return _pretrained(pretraining, corpus, pretraining.new_model(corpus, n_outputs=1), [])
+
+
+def _pretrained(
+    pretraining: Pretraining,
+    corpus: Corpus,
+    model: EcgModel,
+    history: list[Epoch],
+    n_train: int = 0,
+    n_valid: int = 0,
+    n_processes: int = 1,
+    scale: Mapping[str, Any] = {},
+) -> Pretrained:
+    """Return a model with its history, and all about it."""
     device = training_device()
-    model, history = run(Ranks(), device)
     metadata = {
         "task": pretraining.task,
         "model": pretraining.model,
         "options": dict(pretraining.options),
         "labels": corpus.label_names,
-        "n_train": len(train),
-        "n_valid": len(valid),
+        "n_train": n_train,
+        "n_valid": n_valid,
         "validation": "test" if corpus.validation_role == "test" else "full",
         "seed": pretraining.seed,
         "settings": pretraining.settings.model_dump(),
         "deterministic": pretraining.deterministic,
         "code": pretraining.code,
         **scale,
-        "best_epoch": best_epoch(history, pretraining.settings.choose_by).epoch,
+        "best_epoch": best_epoch(history, pretraining.settings.choose_by).epoch if history else 0,
         "weights": sum(parameter.numel() for parameter in model.parameters()),
         "processes": n_processes,
         **how_it_ran(
             device,
             history,
-            len(train) * len(history) // n_processes,
+            n_train * len(history) // n_processes,
             pretraining.forward_flops(corpus),
             arithmetic(device, pretraining.settings.precision),
         ),
     }
-    return Pretrained(model.cpu(), pd.DataFrame(map(asdict, history)), metadata)
+    columns = [column.name for column in fields(Epoch)]
+    return Pretrained(model.cpu(), pd.DataFrame(map(asdict, history), columns=columns), metadata)
 
 
 def _train(
@@ -168,9 +193,7 @@ def run_pretraining(
     result = pretrain(pretraining, corpus, unfinished, n_processes)
     write_csv(result.history, history)
     write_json({**about, **result.metadata}, metadata)
-    save_weights(
-        result.model, pretraining.model, corpus.label_names, Path(weights), stages_only=pretraining.task == "masked"
-    )
+    save_weights(result.model, pretraining.model, corpus.label_names, Path(weights), stages_only=not corpus.label_names)
     remove_state(unfinished)
 
 

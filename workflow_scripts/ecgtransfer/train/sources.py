@@ -7,6 +7,7 @@ import pandas as pd
 
 from ecgtransfer.csv_tables import read_labels, read_table
 from ecgtransfer.prepare.corpora import ids_in_corpus, join_records
+from ecgtransfer.source import UNTRAINED
 from ecgtransfer.train.corpus import Corpus, open_corpus, read_splits
 
 INTERVALS = ["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms"]
@@ -15,7 +16,7 @@ INTERVALS = ["heart_rate_bpm", "pr_ms", "qrs_ms", "qt_ms"]
 
 def values_to_learn(task: str, table: pd.DataFrame) -> pd.DataFrame:
     """Return ``record_id`` and the columns of a source's table that a task predicts."""
-    columns = {"age": ["age_years"], "intervals": INTERVALS, "masked": []}.get(task)
+    columns = {"age": ["age_years"], "intervals": INTERVALS, "masked": [], UNTRAINED: []}.get(task)
     return table if columns is None else table[["record_id", *columns]]
 
 
