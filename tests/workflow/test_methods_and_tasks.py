@@ -12,7 +12,9 @@ from safetensors.torch import load_file
 
 EVERY_METHOD = ["finetune", "probe", "svm", "gradual", "discriminative", "partial:1"]
 OF_METHODS: dict[str, Any] = {"study": "methods", "transfer.methods": EVERY_METHOD, "transfer.models": ["gru"]}
-TASKS = ["tiny-hospital-age", "tiny-hospital-intervals", "tiny-hospital-masked", "theirs"]
+TASKS = [f"tiny-hospital-{task}" for task in ("age", "intervals", "masked", "untrained")] + ["theirs"]
+FINDINGS = ("verdicts", "costs", "controls")
+SOURCES = ["tiny-hospital", "tiny-hospital-shuffled", *TASKS]
 
 
 def metadata_of(checkout: Checkout, study: str, arm: str) -> dict[str, Any]:
@@ -33,9 +35,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     rows = [f"theirs.{name},{name}" for name in weights if not name.startswith("head.")]
     (checkout.folder / "names.csv").write_text("\n".join(["theirs,ours", *rows]) + "\n")
     theirs = {"trained_on": ["tiny-hospital"], "files": {"gru": "theirs.pt"}, "names": "names.csv"}
-    edits = {"study": "tasks", "transfer.sources": TASKS, "transfer.models": ["gru"], "transfer.pretrainings": 2}
+    edits = {"study": "tasks", "transfer.sources": SOURCES, "transfer.models": ["gru"], "transfer.pretrainings": 2}
     with checkout.study_with(edits | {"outside_weights": {"theirs": theirs}}) as study:
-        checkout.run(study, "--", *(f"results/tasks/findings/{finding}.csv" for finding in ("verdicts", "costs")))
+        checkout.run(study, "--", *(f"results/tasks/findings/{finding}.csv" for finding in FINDINGS))
     return checkout
 
 
@@ -92,3 +94,16 @@ def test_freezing_more_groups_than_there_are_is_one_line(finished: Checkout) -> 
 def test_page_says_the_methods(finished: Checkout) -> None:
     page = Path(finished.folder / "results/methods/report/index.html").read_text()
     assert "probe" in page
+
+
+def test_controls_part_the_gain_and_untrained_weights_are_others_for_each_replicate(finished: Checkout) -> None:
+    results = finished.folder / "results/tasks"
+    controls = pd.read_csv(results / "findings/controls.csv")
+    assert set(zip(controls["gain"], controls["control"], strict=True)) == {
+        ("label-specific", "tiny-hospital-shuffled"),
+        ("general", "tiny-hospital-untrained"),
+    }
+    of_each = [
+        load_file(results / f"pretrained/tiny-hospital-untrained/gru{tag}/weights.safetensors") for tag in ("", "@1")
+    ]
+    assert any((of_each[0][name] != of_each[1][name]).any() for name in of_each[0])

@@ -39,16 +39,12 @@ def _recurrent(
         ``flatten`` feeds the states at all samples to the last layer, as the study did: signals must have exactly
         `n_samples` samples, and most weights (n_samples x 100 x n_labels) are in the head, which is new when the model
         is fine-tuned. ``pool`` feeds their mean and maximum over time, so that nearly all weights are
-        transferred; its recurrent layer starts with orthogonal recurrent and Xavier input weights (Saxe et al. 2014,
-        https://arxiv.org/abs/1312.6120). From PyTorch's own start, pre-training on shuffled labels gave fine-tuning of
-        a GRU a small lead in some trials of the default study; from this one it did so less often. Why is not
-        established.
+        transferred.
     """
     layer = kind(n_leads, HIDDEN_SIZE, batch_first=True, bidirectional=n_directions == 2)
     stages = [Recurrent(layer)]
     n_channels = n_directions * HIDDEN_SIZE
     if head == "pool":
-        _start_orthogonal(layer)
         return EcgModel(stages, MeanMaxOverTime(), 2 * n_channels, n_labels, age_sex)
     if head != "flatten":
         raise InputError(f"models: head is 'flatten' or 'pool', not '{head}'")
@@ -66,18 +62,6 @@ def fast_form(model: EcgModel) -> None:
         model.neck = FastMeanMax()
     else:
         model.head = WideLinear(model.head)
-
-
-def _start_orthogonal(layer: nn.GRU | nn.LSTM) -> None:
-    """Set each gate's recurrent weights orthogonal, its input weights after Xavier, and its biases to 0."""
-    for name, parameter in layer.named_parameters():
-        for gate in parameter.data.split(HIDDEN_SIZE):
-            if name.startswith("bias"):
-                nn.init.zeros_(gate)
-            elif name.startswith("weight_hh"):
-                nn.init.orthogonal_(gate)
-            else:
-                nn.init.xavier_uniform_(gate)
 
 
 def gru(n_leads: int, n_samples: int, n_labels: int, *, head: str = "flatten", age_sex: bool = False) -> EcgModel:
