@@ -54,6 +54,9 @@ def findings_of(curves, verdicts, savings, target, source):
     rows = {
         "significance": {**cell, **scored, "delta": 0.1, **interval, "p_value": 0.04, "p_holm": 0.12, "equivalent": 0,
                          "n_resamples_valid": 999},
+        "next_steps": {**cell, **scored, "delta": 0.1, **interval, "outcome": "helps", "n_replicates": 6,
+                       "n_replicates_needed": 9, "seconds": 999.0, "n_test_patients": 80,
+                       "n_test_patients_needed": pd.NA},
         "controls": {**cell, **scored, "gain": "label-specific", "control": f"{source}-shuffled", "delta": 0.1,
                      **interval},
         "convergence": {**cell, "measure": "epochs", "scratch": 8.0, "transfer": 2.0, "ratio": 0.25, **interval,

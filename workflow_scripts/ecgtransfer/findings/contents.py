@@ -43,6 +43,13 @@ SECTIONS = (
         ("label_saving",),
     ),
     Section(
+        "next-steps",
+        "What would decide",
+        "What would decide the rest?",
+        "Replicates narrow what trainings differ by; what test patients leave, only more of them narrow.",
+        ("next_steps",),
+    ),
+    Section(
         "controls",
         "Controls",
         "What is a gain owed to?",

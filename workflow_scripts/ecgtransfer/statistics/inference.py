@@ -61,7 +61,7 @@ def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws, varia
     over_patients: Array = resampled.mean(axis=0) - mean
     if n_replicates == 1:
         return mean + over_patients
-    shared, smallest = _parts_of_patients(resampled)
+    shared, smallest = parts_of_patients(resampled)
     deviations = values - mean
     length = float(np.linalg.norm(deviations))
     direction = deviations / length if length else np.eye(n_replicates)[0]
@@ -72,7 +72,7 @@ def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws, varia
     return drawn
 
 
-def _parts_of_patients(resampled: Array) -> tuple[float, float]:
+def parts_of_patients(resampled: Array) -> tuple[float, float]:
     """Return what test patients do to all replicates alike, and what to each of them for itself.
 
     Both are of the mean over replicates: by what to multiply its deviations on resamples so that only what replicates
