@@ -18,11 +18,7 @@ from ecgtransfer.config.paths import check_paths
 from ecgtransfer.config.repeated_keys import require_keys_once
 from ecgtransfer.errors import InputError
 from ecgtransfer.findings.asked import ROOMS, asked
-from ecgtransfer.findings.contents import (
-    FINDINGS,
-    drawn_findings,
-    tables_of_findings,
-)
+from ecgtransfer.findings.contents import drawn_findings, tables_of_findings
 from ecgtransfer.prepare.corpora import datasets_of
 from ecgtransfer.prepare.layouts import LAYOUTS
 from ecgtransfer.prepare.separators import BETWEEN_LABELS
@@ -45,6 +41,7 @@ from ecgtransfer.study import (
     corpora_of,
     datasets_of_targets,
     drawn_datasets,
+    findings_of,
     leaks,
     learns_labels,
     patients_unknown,
@@ -79,6 +76,7 @@ with reported_in_one_line():
 # From here on `config` holds the same as plain values, for params of jobs.
 config.clear()
 config.update(STUDY.as_config())
+FINDINGS = findings_of(STUDY)
 
 LAYOUT_READERS = {
     "ptb-xl": {"reader": "ptbxl", "label_table": "scp.csv"},
@@ -144,7 +142,7 @@ wildcard_constraints:
     method=any_of(STUDY.transfer.methods),
     arm=any_of(dict.fromkeys(cell.arm for cell in cells_of(STUDY))),
     fraction=any_of(map(str, STUDY.transfer.fractions)),
-    finding=any_of(drawn_findings()),
+    finding=any_of(drawn_findings(FINDINGS)),
 
 
 def modules_of_methods(texts):

@@ -1,7 +1,7 @@
 # What findings are made from: the files and the settings for what they request by name.
 
-FINDING_TABLES = list(tables_of_findings())
-DRAWN_FINDINGS = list(drawn_findings())
+FINDING_TABLES = list(tables_of_findings(FINDINGS))
+DRAWN_FINDINGS = list(drawn_findings(FINDINGS))
 IN_REPORT = ["verdicts"]  # tables that Snakemake's report shows with the figures
 
 PREDICTIONS = "<results>/runs/{target}/{model}/{arm}/{fraction}/predictions.npz"

@@ -141,6 +141,7 @@ EDITS: Mapping[str, Any] = {
     "compare.variance": "own",
     "compare.seed": 9,
     "compare.beside": "clean",
+    "report.claims": True,
     "report.recordings.datasets": ["ludb"],
     "report.recordings.per_dataset": 9,
 }

@@ -19,7 +19,7 @@ RULES = [
     "simulate", "download", "inventory", "describe_records", "index_records", "prepare_signals", "measure_signals",
     "fingerprint_signals", "find_duplicates", "find_overlaps", "harmonize_labels", "split_records", "audit_leakage",
     "pretrain", "import_weights", "scratch", "finetune", "predict_with_source", "score_run", "collect_runs",
-    "compute_verdicts", "compute_parity", "compute_calibration", "plot_finding", "plot_recordings", "plot_quality",
+    "compute_verdicts", "compute_next_steps", "compute_calibration", "plot_finding", "plot_recordings", "plot_quality",
     "report",
 ]  # fmt: skip
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from ecgtransfer.arms import SCRATCH, Cell, arm_of
 from ecgtransfer.config.study import Study
+from ecgtransfer.findings.contents import FINDINGS
 from ecgtransfer.prepare.corpora import JOINED_BY, datasets_of
 from ecgtransfer.source import LABELS, UNTRAINED, Source
 
@@ -140,6 +141,17 @@ def view_of(study: Study, corpus: str) -> str:
 def patients_unknown(entry: Mapping[str, Any]) -> bool:
     """Return whether an entry of config/datasets.yaml says that its patients are not published."""
     return str(entry["patients"]).startswith("not published")
+
+
+def findings_of(study: Study) -> list[str]:
+    """Return the findings that a study asks for: claims and what leaky studies add only where it does."""
+    compared = study.compare.beside is not None
+    asked_for = {
+        "claims": study.report.claims or compared,
+        "parity": compared,
+        "optimism": not study.splits.has_validation,
+    }
+    return [finding for finding in FINDINGS if asked_for.get(finding, True)]
 
 
 def leaks(study: Study) -> list[str]:

@@ -17,7 +17,7 @@ from ecgtransfer.findings.readme import with_findings
 
 FOLDER = Path(asked_module.__file__).parent
 HOUSEKEEPING = {"__init__", "asked", "computing", "contents", "drawing", "given", "readme"}
-SETTINGS = {"confidence", "margin", "seed", "method", "families", "joined", "min_positives"}
+SETTINGS = {"confidence", "margin", "seed", "method", "families", "joined", "min_positives", "variance"}
 
 
 def room(finding):

@@ -18,6 +18,7 @@ from ecgtransfer.config.keys import (
     Seed,
     StudyName,
     Text,
+    Truth,
     Whole,
     key,
 )
@@ -85,7 +86,8 @@ class Compare(Section):
     seed: Seed = key(1)
     """seed of the draws of replicates"""
     beside: Annotated[Text | None, OR_NULL] = key(None)
-    """clean study in this folder, already run, whose claims the page shows next to those of this leaky one"""
+    """clean study in this folder, already run with `report.claims: true`, whose claims the page shows next to those of
+    this leaky one"""
 
 
 class DrawnRecordings(Section):
@@ -100,6 +102,8 @@ class DrawnRecordings(Section):
 class Report(Section):
     """The section ``report``."""
 
+    claims: Truth = key(False)
+    """whether the page says of five conclusions of Nguyen & Do and Avetisyan et al. what this study finds on them"""
     recordings: DrawnRecordings = DrawnRecordings()
     """recordings drawn on ECG paper"""
 

@@ -1,5 +1,6 @@
 """Which findings there are, in the order of the page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ecgtransfer.findings.asked import asked
@@ -28,9 +29,6 @@ class Section:
 
 SECTIONS = (
     Section("answer", "Answer", "Does pre-training help?", "", ("headlines",)),  # written by the page itself
-    Section(
-        "claims", "What was claimed", "What was claimed, and what is found here", "", ("claims", "optimism", "parity")
-    ),
     Section("curves", "Learning curves", "Learning curves", "", ("curves",)),
     Section("verdicts", "Verdicts", "Verdicts", "", ("verdicts",)),
     Section(
@@ -56,6 +54,9 @@ SECTIONS = (
         "Pre-training on shuffled labels learns what signals look like, and can help by that. What a source gains over"
         " it is owed to its labels; what it gains over untrained weights itself is owed to its signals.",
         ("controls",),
+    ),
+    Section(
+        "claims", "What was claimed", "What was claimed, and what is found here", "", ("claims", "optimism", "parity")
     ),
     Section(
         "convergence",
@@ -103,11 +104,11 @@ SECTIONS = (
 FINDINGS = tuple(finding for section in SECTIONS for finding in section.findings)
 
 
-def tables_of_findings() -> tuple[str, ...]:
-    """Return the names of all tables, in the order of the findings."""
-    return tuple(table for finding in FINDINGS for table in asked(finding).tables)
+def tables_of_findings(findings: Iterable[str] = FINDINGS) -> tuple[str, ...]:
+    """Return the names of the tables of some findings, in their order."""
+    return tuple(table for finding in findings for table in asked(finding).tables)
 
 
-def drawn_findings() -> tuple[str, ...]:
-    """Return the findings that have a figure."""
-    return tuple(finding for finding in FINDINGS if asked(finding).drawn_from)
+def drawn_findings(findings: Iterable[str] = FINDINGS) -> tuple[str, ...]:
+    """Return those of some findings that have a figure."""
+    return tuple(finding for finding in findings if asked(finding).drawn_from)

@@ -25,7 +25,7 @@ def sections(findings: Mapping[str, pd.DataFrame]) -> list[FilledSection]:
     Parameters
     ----------
     findings
-        The tables of all findings, by name.
+        The tables of the findings that the study asks for, by name.
     """
     filled = [FilledSection(section, [*_parts(section, findings)]) for section in SECTIONS]
     return [each for each in filled if each.parts]
@@ -35,6 +35,7 @@ def _parts(section: Section, findings: Mapping[str, pd.DataFrame]) -> list[Part]
     parts = []
     for finding in section.findings:
         room = import_module(f"{ROOMS}.{finding}")
-        if hasattr(room, "on_page"):
-            parts.append(room.on_page({name: findings[name] for name in asked(finding).tables}))
+        tables = {name: findings[name] for name in asked(finding).tables if name in findings}
+        if tables and hasattr(room, "on_page"):
+            parts.append(room.on_page(tables))
     return [part for part in parts if part is not None]
