@@ -9,7 +9,7 @@ ARGS =
 QUOTED_CONFIG = '$(subst ','\'',$(CONFIG))'
 OPTIONS = --cores $(CORES) --configfile $(QUOTED_CONFIG) $(ARGS)
 
-.PHONY: help run plan verify test check bench lint lock format docs .venv
+.PHONY: help run plan verify test check bench calibrate lint lock format docs .venv
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -60,6 +60,9 @@ docs: .venv/installed ## write from the code the tables of keys, methods, models
 
 bench: .venv/peers/installed ## measure and print ratios, write benchmarks/results/
 	$(BIN)/python -m benchmarks
+
+calibrate: .venv/installed ## simulate how often intervals and verdicts are right, and write docs/calibration.md
+	$(BIN)/python -m calibration
 
 lint: .venv/installed ## check format, types, rules
 	$(BIN)/ruff check .
