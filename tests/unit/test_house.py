@@ -100,7 +100,13 @@ def test_lock_file_holds_the_direct_dependencies_within_their_bounds() -> None:
 def test_everything_that_is_imported_is_a_direct_dependency() -> None:
     named = {NAME_IN_PYTHON.get(name, name.replace("-", "_")) for name in direct_dependencies()}
     scripts, tests = REPOSITORY / "workflow_scripts", [*(REPOSITORY / "tests").rglob("*.py")]
-    ours = {"ecgtransfer", "benchmarks", "docs", *(path.stem for path in (*scripts.glob("*.py"), *tests))}
+    ours = {
+        "ecgtransfer",
+        "benchmarks",
+        "calibration",
+        "docs",
+        *(path.stem for path in (*scripts.glob("*.py"), *tests)),
+    }
     known = {*named, *ours, *sys.stdlib_module_names}
     for path in (*scripts.rglob("*.py"), *tests):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

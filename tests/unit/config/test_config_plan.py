@@ -63,8 +63,8 @@ def test_a_source_can_say_what_is_learnt_from_it() -> None:
 def test_suffixes_are_not_combined(corpus: str) -> None:
     for place in ("sources", "targets"):
         assert mistakes_of(set_to(f"transfer/{place}", [corpus])) == [
-            f"`transfer.{place}`: '{corpus}' can end in one of -shuffled, -age, -intervals, -masked, and contain none"
-            " of them elsewhere"
+            f"`transfer.{place}`: '{corpus}' can end in one of -shuffled, -age, -intervals, -masked, -untrained, and"
+            " contain none of them elsewhere"
         ]
 
 

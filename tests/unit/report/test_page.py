@@ -109,7 +109,7 @@ def test_validation_budget_is_said(results):
 
 
 def test_failed_control_is_marked(results):
-    failing = verdict_rows(HELPS, OPEN, OPEN, source="georgia-shuffled", target="ptb-xl")
+    failing = verdict_rows(HELPS, OPEN, OPEN, source="georgia-untrained", target="ptb-xl")
     verdicts = pd.concat([results.findings["verdicts"][results.findings["verdicts"]["source"] == "georgia"], failing])
     page = render_page(TEMPLATE, replace(results, findings=results.findings | {"verdicts": verdicts}))
     assert 'class="control failed"' in page
@@ -136,7 +136,7 @@ def test_answers_are_about_the_first_method_and_verdicts_about_all(results):
     assert opening.count("labelled recordings of ptb-xl") == 1
     assert "gains 0.096" in opening
     assert "The sentences report what finetune brings; for probe, svm see Verdicts" in opening
-    assert opening.count("Control: gru") == 3  # they must hold with every method
+    assert opening.count("Control: gru") == 3  # they are shown for every method
     named = {row[2] for row in reader.rows if row[:2] == ["ptb-xl", "gru"]}
     assert {"georgia", "georgia (probe)", "georgia-shuffled (svm)"} <= named
     assert "probe: the weights taken over stay as they are" in reader.text

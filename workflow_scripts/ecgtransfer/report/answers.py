@@ -84,9 +84,8 @@ def _baseline(row: Any, source: Source) -> Control:
         "what the signals of a source bring without its labels" if source.shuffled else "what this method reaches alone"
     )
     text = (
-        f"Control: with {row.n_train:,} labelled recordings of {row.target}, {row.model} {started}"
-        f"{method_words(row.arm)} differs from scratch by {signed_interval(row)} {METRIC_NAMES[ANSWERED_METRIC]}"
-        f" ({row.verdict}): {owed}."
+        f"Control: {row.model} {started}{method_words(row.arm)} differs from scratch on {row.target} by"
+        f" {signed_interval(row)} {METRIC_NAMES[ANSWERED_METRIC]} with {row.n_train:,} recordings ({row.verdict}): {owed}."
     )
     return Control(row.target, True, text)
 
