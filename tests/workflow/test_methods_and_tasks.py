@@ -64,9 +64,9 @@ def test_every_task_ends_in_a_verdict(finished: Checkout, source: str) -> None:
 def test_a_second_pretraining_has_a_seed_of_its_own_and_is_counted(finished: Checkout) -> None:
     results = finished.folder / "results/tasks"
     costs = pd.read_csv(results / "findings/costs.csv").query("stage == 'pretraining'").set_index("source")
-    assert sorted(costs.index) == sorted(TASKS[:-1])  # what weights from outside cost is not known
+    assert sorted(costs.index) == sorted(SOURCES[:-1])  # what weights from outside cost is not known
     assert (costs["n_trainings"] == 2).all()
-    for source in TASKS[:-1]:
+    for source in SOURCES[:-1]:
         first, second = (results / "pretrained" / source / name for name in ("gru", "gru@1"))
         seeds = [json.loads((folder / "run.json").read_text())["seed"] for folder in (first, second)]
         assert seeds[1] == seeds[0] + 1

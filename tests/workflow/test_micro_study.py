@@ -29,7 +29,8 @@ def test_no_rule_reads_what_a_later_stage_makes(finished_micro: MicroStudy, runn
         for rule in re.findall(r"^(?:rule|checkpoint) (\w+):", (finished_micro.folder / path).read_text(), re.MULTILINE)
     }
     of_findings = stages.index("rules/compare.smk")  # which has a rule for each, named in a loop
-    place |= {f"compute_{finding}": of_findings for finding in FINDINGS}
+    not_asked_for = {"claims", "parity", "optimism"}
+    place |= {f"compute_{finding}": of_findings for finding in FINDINGS if finding not in not_asked_for}
     graph = finished_micro.run_snakemake(runner, ["--rulegraph"]).output
     rules = dict(re.findall(r'(\d+)\[label = "(\w+)"', graph))
     arrows = {(rules[made], rules[read]) for made, read in re.findall(r"(\d+) -> (\d+)", graph)}

@@ -85,7 +85,8 @@ def _baseline(row: Any, source: Source) -> Control:
     )
     text = (
         f"Control: {row.model} {started}{method_words(row.arm)} differs from scratch on {row.target} by"
-        f" {signed_interval(row)} {METRIC_NAMES[ANSWERED_METRIC]} with {row.n_train:,} recordings ({row.verdict}): {owed}."
+        f" {signed_interval(row)} {METRIC_NAMES[ANSWERED_METRIC]} with {row.n_train:,} recordings ({row.verdict}):"
+        f" {owed}."
     )
     return Control(row.target, True, text)
 
