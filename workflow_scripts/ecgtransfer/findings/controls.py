@@ -126,15 +126,16 @@ def draw(controls: pd.DataFrame) -> Figure:
             " to."
         )
     figure, panels, rows, left_out = forest(table, f"gain in {METRIC_NAMES[ANSWERED_METRIC]}")
+    shown = [gain for gain in STYLES if gain in set(rows["gain"])]
+    shifts = (-_APART, _APART) if len(shown) > 1 else (0.0,)
     for target, axes in panels.items():
         axes.axvline(0, color="0.3", linewidth=0.8, zorder=1)
-        for gain, shift in zip(STYLES, (-_APART, _APART), strict=True):
+        for gain, shift in zip(shown, shifts, strict=True):
             of_gain = rows[(rows["target"] == target) & (rows["gain"] == gain)]
             reach = bars(of_gain["delta"], of_gain["ci_low"], of_gain["ci_high"])
             place = of_gain["place"] + shift
             draw_points(axes, of_gain["delta"], place, STYLES[gain], xerr=reach, linestyle="none", capsize=0)
         axes.locator_params(axis="x", nbins=4)
-    shown = [gain for gain in STYLES if gain in set(rows["gain"])]
     words = {LABEL_SPECIFIC: "source minus shuffled labels", GENERAL: "shuffled labels minus untrained"}
     legend_below(
         figure, [mark(STYLES[gain], linestyle="none") for gain in shown],
