@@ -3,10 +3,12 @@
 What was simulated is kept in ``calibration/results/`` and ``results/calibration-*``, so a run that was stopped goes on.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -14,10 +16,12 @@ import pandas as pd
 
 from calibration.studies import N_STUDIES, error_rates, read, run
 from calibration.variances import KINDS, Setting, failures, settings, simulated
+from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.files import written_whole
 
 FOLDER = Path(__file__).parent
 RESULTS = FOLDER / "results"
+SCRIPTS = FOLDER.parent / "workflow_scripts"
 PAGE = FOLDER.parent / "docs" / "calibration.md"
 N_SIMULATED = 1000
 SEED = 1
@@ -32,15 +36,23 @@ def simulate_variances() -> pd.DataFrame:
 
 
 def _kept(setting: Setting) -> dict[str, object]:
-    """Return the row of a setting, from the file with its name where there is one."""
+    """Return the row of a setting, from the file with its name where this code has made one."""
     name = f"{setting.kind}-{setting.n_comparisons}-{setting.n_replicates}-{setting.patients:g}"
-    path = RESULTS / "variances" / f"{name}.json"
+    path = RESULTS / "variances" / _code() / f"{name}.json"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_whole(path) as temporary:
             temporary.write_text(json.dumps(simulated(setting, N_SIMULATED, SEED)))
     row: dict[str, object] = json.loads(path.read_text())
     return row
+
+
+@cache
+def _code() -> str:
+    """Return what changes with the code that simulates, or that computes verdicts."""
+    verdicts = code_fingerprint(SCRIPTS / "compute_finding.py", ["ecgtransfer.findings.verdicts:compute"])
+    simulation = [Path(__file__), FOLDER / "variances.py"]
+    return hashlib.sha256(b"".join([verdicts.encode(), *(path.read_bytes() for path in simulation)])).hexdigest()[:16]
 
 
 def page(variances: pd.DataFrame, rates: pd.DataFrame) -> str:

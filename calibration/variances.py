@@ -28,7 +28,7 @@ KINDS = {
 SIZES, REPLICATES, PATIENTS = (4, 12, 24, 100), (3, 5), (0.0, 1.0)
 CONFIDENCE, N_RESAMPLES = 0.95, 400
 OF_SCRATCH = 0.5
-"""Variance of a replicate from scratch, a part of every comparison's."""
+"""Variance of a replicate from scratch, a part of every comparison's, in the smallest of these."""
 ODD = 10.0
 LOOKED_AT = 12
 """Comparisons of a study whose intervals are made; the others only tell how far replicates vary."""
@@ -91,9 +91,10 @@ def simulated(setting: Setting, n_studies: int, seed: int) -> dict[str, object]:
     generator = np.random.default_rng([seed, list(KINDS).index(setting.kind), n, n_replicates])
     covered, covered_alone, helps, widths = (np.zeros((n_studies, min(n, LOOKED_AT))) for _ in range(4))
     for study in range(n_studies):
-        own_variance = np.maximum(true_variances(setting, generator) - OF_SCRATCH, 0.1 * OF_SCRATCH)
-        own = np.sqrt(own_variance)[:, None] * generator.normal(size=(n, n_replicates))
-        scratch = np.sqrt(OF_SCRATCH) * generator.normal(size=n_replicates)
+        of_each = true_variances(setting, generator)
+        of_scratch = OF_SCRATCH * of_each.min()
+        own = np.sqrt(of_each - of_scratch)[:, None] * generator.normal(size=(n, n_replicates))
+        scratch = np.sqrt(of_scratch) * generator.normal(size=n_replicates)
         values = own - scratch + setting.patients * generator.normal()
         patients = setting.patients * generator.normal(size=N_RESAMPLES)
         methods = np.where(_second_group(n) & (setting.kind == "groups"), "partial", "finetune")

@@ -12,6 +12,7 @@ import contextlib
 import gc
 import json
 import os
+import secrets
 import selectors
 import signal
 import socket
@@ -193,22 +194,17 @@ class _Server:
             if len(self._libraries) == MOST_LIBRARIES:
                 _, link = self._libraries.pop(next(iter(self._libraries)))
                 link.close()
-            self._libraries[digest] = self._with_library(folder, digest)
+            self._libraries[digest] = self._with_library(folder)
         self._libraries[digest] = self._libraries.pop(digest)  # the last one that was asked for
         return self._libraries[digest][0]
 
-    def _with_library(self, folder: Path, digest: str) -> tuple[str, socket.socket]:
+    def _with_library(self, folder: Path) -> tuple[str, socket.socket]:
         """Fork a server that imports a library, and return its address and the link that keeps it alive."""
-        address, (link, owner) = f"{self._address}-{digest}-{len(self._libraries)}", socket.socketpair()
+        address, (link, owner) = f"{self._address}-{secrets.token_hex(4)}", socket.socketpair()
         if not os.fork():
             try:
                 link.close()
-                for _, other in self._libraries.values():
-                    other.close()
-                keys = [key.fileobj for key in self._selector.get_map().values()]
-                self._selector.close()
-                for opened in keys:
-                    os.close(opened) if isinstance(opened, int) else opened.close()  # type: ignore[attr-defined]
+                self._leave()
                 with copied_library(folder) as scripts:
                     import_library(scripts)
                     gc.collect()
@@ -217,7 +213,8 @@ class _Server:
             finally:
                 os._exit(0)
         owner.close()
-        link.recv(16)
+        if link.recv(16) != b"ready":
+            raise ChildProcessError(f"the server with the library of {folder} did not start")
         return address, link
 
     def _fork(self, message: Message, run: _Run | None, fault: Message | None, files: list[int]) -> int:
@@ -236,13 +233,19 @@ class _Server:
         finally:
             os._exit(70)  # never back into the server's loop
 
-    def _become(self, message: Message, files: list[int]) -> None:
-        """Leave behind what is the server's: in the child."""
-        kept = [os.dup(descriptor) for descriptor in files]
+    def _leave(self) -> None:
+        """Close what only the server uses: in the child."""
         keys = [key.fileobj for key in self._selector.get_map().values()]
         self._selector.close()
         for opened in keys:
             os.close(opened) if isinstance(opened, int) else opened.close()  # type: ignore[attr-defined]
+        for _, link in self._libraries.values():
+            link.close()
+
+    def _become(self, message: Message, files: list[int]) -> None:
+        """Leave behind what is the server's: in the child."""
+        kept = [os.dup(descriptor) for descriptor in files]
+        self._leave()
         for source, number in zip(kept, message["files"], strict=True):
             os.dup2(source, number, inheritable=True)
         for descriptor in (*kept, *files):
