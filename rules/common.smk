@@ -52,6 +52,7 @@ from ecgtransfer.study import (
     view_of,
     zero_shots_of,
 )
+from ecgtransfer.train.finished import FOLDER
 from ecgtransfer.train.registry import REGISTRY, registry_name
 
 
@@ -213,6 +214,7 @@ def layout_code_of(rule_name):
 
 
 PLAN = f"{RESULTS}/provenance/plan.json"
+FINISHED = str(FOLDER)
 FRACTIONS = STUDY.transfer.fractions
 AT_LARGEST_FRACTION = cells_at(STUDY, max(FRACTIONS))
 AT_ENDS_OF_CURVES = cells_at(STUDY, min(FRACTIONS), max(FRACTIONS))

@@ -37,6 +37,7 @@ rule pretrain:
         hardware=config["hardware"],
         sampling_rate_hz=config["signals"]["sampling_rate_hz"],
         unfinished=unfinished("pretrained/{source}/{model}{pretraining}"),
+        finished=FINISHED,
         code=training_code_of("pretrain"),
     script:
         "../workflow_scripts/pretrain.py"
@@ -100,6 +101,7 @@ rule scratch:
         hardware=config["hardware"],
         sampling_rate_hz=config["signals"]["sampling_rate_hz"],
         unfinished=unfinished("runs/{target}/{model}/scratch/{fraction}"),
+        finished=FINISHED,
         code=training_code_of("scratch"),
     script:
         "../workflow_scripts/scratch.py"
@@ -138,6 +140,7 @@ rule finetune:
         hardware=config["hardware"],
         sampling_rate_hz=config["signals"]["sampling_rate_hz"],
         unfinished=unfinished("runs/{target}/{model}/{method}-{source}/{fraction}"),
+        finished=FINISHED,
         code=training_code_of("finetune"),
     script:
         "../workflow_scripts/finetune.py"

@@ -25,4 +25,5 @@ with job(snakemake), leased_devices(snakemake.resources.gpu) as devices:
         task, params.datasets, files.signals, files.values, files.splits, files.overlaps, rate, files.records
     )
     about = {"source": named.source, "left_out_as_in_a_target": n_left_out}
-    run_pretraining(pretraining, corpus, about, params.unfinished, len(devices), out.weights, out.history, out.metadata)
+    folders = params.unfinished, params.finished
+    run_pretraining(pretraining, corpus, about, *folders, len(devices), out.weights, out.history, out.metadata)

@@ -20,4 +20,5 @@ with job(snakemake), leased_devices(snakemake.resources.gpu):
         **params.transfer,
     )
     corpus = read_corpus(files.signals, files.labels, files.splits, params.sampling_rate_hz, files.records)
-    run_cell(cell, corpus, params.unfinished, snakemake.threads, out.predictions, out.history, out.metadata)
+    folders = params.unfinished, params.finished
+    run_cell(cell, corpus, *folders, snakemake.threads, out.predictions, out.history, out.metadata)

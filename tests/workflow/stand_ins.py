@@ -35,7 +35,7 @@ FIGURES = ("plot_finding", "plot_quality", "plot_recordings")
 
 _N_EPOCHS = 3
 _ENTRY = "ecgtransfer"  # of the metadata of weights, as in ecgtransfer.train.weights
-_NO_INFLUENCE = ("unfinished",)  # params that decide where something lies, not what comes out
+_NO_INFLUENCE = ("unfinished", "finished")  # params that decide where something lies, not what comes out
 
 
 def _of_hardware(job: Job) -> dict[str, str]:

@@ -184,7 +184,7 @@ def plan_text(
             *(["\n".join(f"{name}: {joined}" for name, joined in corpora.items())] if corpora else []),
             _as_text(trainings),
             f"{trainings['jobs'].sum():,} jobs with {trainings['trainings'].sum():,} trainings on one device at most:\n"
-            f"{trainings['hours'].sum():,.2f} hours, {origin}; early stopping takes less.",
+            f"{trainings['hours'].sum():,.2f} hours, {origin}; less where trainings stop early or are kept.",
             "To do now, according to Snakemake's dry run:",
             _to_do(dry_run),
         ]

@@ -89,17 +89,17 @@ def test_stopwatch_of_a_block_that_failed_says_nothing():
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads Linux's /proc")
 def test_memory_is_that_of_the_largest_process_in_bytes(peak, monkeypatch):
     own, children = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    found = how_it_ran(CPU, [], 0, None)["peak_memory_bytes"]
+    found = accounting.peak_memory_bytes(CPU)
     assert found == pytest.approx(1024 * max(own, children), rel=0.05)
     larger = {resource.RUSAGE_CHILDREN: SimpleNamespace(ru_maxrss=10**10)}  # of a worker that has ended
     monkeypatch.setattr(resource, "getrusage", larger.get)
-    assert how_it_ran(CPU, [], 0, None)["peak_memory_bytes"] == 1024 * 10**10
+    assert accounting.peak_memory_bytes(CPU) == 1024 * 10**10
 
 
 def test_memory_of_a_gpu_that_only_workers_used_is_unknown(monkeypatch):
     for allocated, expected in {12_345: 12_345, 0: None}.items():
         monkeypatch.setattr(torch.cuda, "max_memory_allocated", {GPU: allocated}.get)
-        assert accounting._peak_memory_bytes(GPU) == expected
+        assert accounting.peak_memory_bytes(GPU) == expected
 
 
 class FakeCuda:
@@ -146,7 +146,7 @@ def test_metadata_of_two_trainings(peak):
 
 def test_what_is_not_known_is_none(peak):
     found = how_it_ran(CPU, [Epoch(1.0, 1.0, 10.0), Epoch(1.0, 1.0)], 20, None)
-    unknown = {"flops_per_sample", "fraction_of_peak", "energy_joules"}
+    unknown = {"flops_per_sample", "fraction_of_peak", "energy_joules", "peak_memory_bytes"}
     assert {name for name, value in found.items() if value is None} == unknown
     nothing = how_it_ran(CPU, [], 0, 1_000_000)
     assert nothing["wall_seconds"] == 0 and nothing["samples_per_second"] is None

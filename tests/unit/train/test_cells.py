@@ -317,7 +317,7 @@ def test_files_of_a_cell_are_readable_without_pickle(target: CorpusFiles, tmp_pa
 def test_run_writes_what_training_gives_and_leaves_no_state(target: CorpusFiles, weights: Path, tmp_path: Path) -> None:
     expected, unfinished = cell(target, "probe", weights), tmp_path / "unfinished"
     paths = [tmp_path / name for name in ("predictions.npz", "history.csv", "run.json")]
-    run_cell(asked_for("probe", weights), target.open(), unfinished, 1, *paths)
+    run_cell(asked_for("probe", weights), target.open(), unfinished, tmp_path / "finished", 1, *paths)
     assert not unfinished.exists()
     with np.load(paths[0], allow_pickle=False) as archive:
         for name, array in expected.predictions.items():

@@ -136,7 +136,7 @@ def test_files_are_written_and_no_state_is_left(files: CorpusFiles, tmp_path: Pa
     corpus, unfinished = files.open(task), tmp_path / "unfinished"
     expected = run(corpus, task)
     paths = [tmp_path / name for name in ("weights.safetensors", "history.csv", "run.json")]
-    run_pretraining(asked_for(task), corpus, {"source": "here"}, unfinished, 0, *paths)
+    run_pretraining(asked_for(task), corpus, {"source": "here"}, unfinished, tmp_path / "finished", 0, *paths)
     assert not unfinished.exists()
     metadata = json.loads(paths[2].read_text())
     assert list(metadata)[:2] == ["source", "task"] and metadata["source"] == "here"

@@ -105,7 +105,13 @@ Seed = Annotated[Whole, Field(ge=0)]
 
 _NAME = "letters, digits, '.', '_' and '-', a letter or digit first"
 _LONGEST_NAME = Field(max_length=100)
-StudyName = Annotated[str, _LONGEST_NAME, Matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", _NAME)]
+StudyName = Annotated[
+    str,
+    _LONGEST_NAME,
+    Matching(
+        r"(?!trainings$)[A-Za-z0-9][A-Za-z0-9._-]*", f"{_NAME} and not 'trainings', where those of all studies are"
+    ),
+]
 Name = Annotated[
     str,
     _LONGEST_NAME,

@@ -51,7 +51,8 @@ class Transfer(Section):
     )
     """shares of the training patients (by record, of the training records)"""
     replicates: Whole = key(3, ge=1, le=1000)
-    """trainings per cell, each with its own subset of patients, head and order of batches"""
+    """trainings per cell, each with its own subset of patients, head and order of batches; where there are more than
+    before, only these are trained"""
     pretrainings: Whole = key(1, ge=1, le=1000)
     """pre-trainings of each model on each source: 1 for all replicates, or as many as replicates; then each starts from
     its own, and intervals include the variance of pre-training"""

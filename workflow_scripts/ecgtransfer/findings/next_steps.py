@@ -36,7 +36,7 @@ TABLES = {
             " nothing within reach decides, or one replicate tells too little",
             "n_replicates, n_replicates_needed": "replicates of the study, and how many would decide; empty where no"
             " number does, as the test patients alone leave more",
-            "seconds": "of training so many replicates in all cells of the study, by what its replicates took",
+            "seconds": "of training the further replicates in all cells of the study, by what its replicates took",
             "n_test_patients, n_test_patients_needed": "test patients of the target, and how many would decide with"
             f" {ENOUGH_REPLICATES} replicates; given where replicates alone do not",
         },
@@ -106,7 +106,11 @@ def next_steps(
             {
                 **cell_of(each.run, each.metric),
                 **{"delta": delta, "ci_low": low, "ci_high": high, "n_replicates": len(each.values)},
-                **{"n_test_patients": patients[each.run.target], "seconds": needed * seconds, "outcome": ""},
+                **{
+                    "n_test_patients": patients[each.run.target],
+                    "seconds": (needed - len(each.values)) * seconds,
+                    "outcome": "",
+                },
                 **step,
             }
         )
@@ -149,8 +153,9 @@ _ON_PAGE = """
 <details>
 <summary>All undecided comparisons</summary>
 {{ laid_out(its.table) }}
-<p class="note">If the difference stays as it is: another estimate needs other numbers. Seconds are those of training so
-many replicates in all cells. <a href="../findings/next_steps.csv">findings/next_steps.csv</a></p>
+<p class="note">If the difference stays as it is: another estimate needs other numbers. Seconds are those of training
+the further replicates in all cells; those that are there are kept.
+<a href="../findings/next_steps.csv">findings/next_steps.csv</a></p>
 </details>
 """
 _COLUMNS: Columns = {
@@ -192,7 +197,7 @@ def _first_step(decided: pd.DataFrame, n_undecided: int) -> dict[str, Any]:
         f"{n} replicates in place of {first.n_replicates} would decide {n_decided} of the {n_undecided} undecided"
         f" comparisons if the differences stay, the first of them {first.model} {series_name(first.arm)} on"
         f" {first.target} with {first.n_train:,} recordings: {number(first.delta)} {METRIC_NAMES[ANSWERED_METRIC]}"
-        f" would be {first.outcome}. All trainings then take {_duration(first.seconds)}. In the study file:"
+        f" would be {first.outcome}. The further trainings take {_duration(first.seconds)}. In the study file:"
     )
     return {"config": n, "sentence": sentence}
 

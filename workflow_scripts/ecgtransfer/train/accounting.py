@@ -105,11 +105,12 @@ def how_it_ran(
     forward_flops: int | None,
     dtype: torch.dtype = torch.float32,
     processes: int = 1,
+    memory: int | None = None,
 ) -> dict[str, Any]:
     """Return what goes into ``run.json`` on the cost of a training, or of several of the same kind.
 
     To be called after them in the process that ran or started them. A training that was killed and resumed counts with
-    the epochs of all its parts; memory, device and versions are those of the last one.
+    the epochs of all its parts, and one of an earlier run with its own; device and versions are those of this process.
 
     Parameters
     ----------
@@ -125,6 +126,8 @@ def how_it_ran(
         In which matrices were multiplied.
     processes
         How many of the trainings ran at a time.
+    memory
+        The most that any of them took, in bytes.
 
     Returns
     -------
@@ -152,7 +155,6 @@ def how_it_ran(
     joules = [epoch.joules for epoch in epochs if epoch.joules is not None]
     speed = n_records_trained / wall if wall else None
     flops = None if forward_flops is None else PASSES * forward_flops
-    memory = _peak_memory_bytes(device)  # before the peak is measured, which takes some
     peak = measured_peak_flops(device, dtype)
     used = None if speed is None or flops is None or peak is None else speed * flops / peak
     return {
@@ -202,7 +204,7 @@ def _wall_clock(_device: torch.device) -> Callable[[], float]:
     return lambda: time.perf_counter() - start
 
 
-def _peak_memory_bytes(device: torch.device) -> int | None:
+def peak_memory_bytes(device: torch.device) -> int | None:
     """Return the most memory so far; of a GPU that only other processes have used, it is unknown."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) or None

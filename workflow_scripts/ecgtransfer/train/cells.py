@@ -14,14 +14,16 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_arrays, write_csv, write_json
 from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.methods import Method, method_of
-from ecgtransfer.train.accounting import how_it_ran
+from ecgtransfer.train.accounting import device_name, how_it_ran, peak_memory_bytes
 from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
+from ecgtransfer.train.finished import Arrays, FinishedTrainings
 from ecgtransfer.train.fitting import Records, Replicate, fit_by_gradients
-from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
-from ecgtransfer.train.loop import Task, best_epoch
+from ecgtransfer.train.hardware import arithmetic, computed_by, fix_seeds, training_device
+from ecgtransfer.train.loop import Epoch, Task, best_epoch
+from ecgtransfer.train.models.base import EcgModel
 from ecgtransfer.train.objectives import MultiLabel, balancing_weight
 from ecgtransfer.train.side_by_side import side_by_side
-from ecgtransfer.train.state import UnfinishedTraining, remove_state
+from ecgtransfer.train.state import UnfinishedTraining, remove_state, training_key
 from ecgtransfer.train.training import Training
 from ecgtransfer.train.weights import load_all_but_head
 
@@ -66,8 +68,14 @@ class CellResult:
     metadata: dict[str, Any]
 
 
-def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> CellResult:
-    """Train all replicates of one cell of the study.
+def train_cell(
+    cell: CellTraining,
+    corpus: Corpus,
+    unfinished: str | Path,
+    n_processes: int = 1,
+    finished: FinishedTrainings = FinishedTrainings(),  # noqa: B008 (frozen)
+) -> CellResult:
+    """Train all replicates of one cell of the study but those that are kept from an earlier run.
 
     Replicate r has its own subset of patients, initial head and order of batches, the same in every arm, so that arms
     can be compared in pairs. Labels of test records are not read, unless they also have to serve for validation.
@@ -82,6 +90,8 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
         Folder for the state of each replicate, so that a killed cell goes on.
     n_processes
         How many replicates are trained at a time.
+    finished
+        Replicates that were trained before, by any study; what is trained here is added.
 
     Raises
     ------
@@ -96,10 +106,13 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
         "test": corpus.load(corpus.in_role("test")["record_id"].tolist()),
     }
     used = [_used_to_validate(cell, corpus, records["valid"], replicate) for replicate in range(cell.replicates)]
+    predicted = _digest_of_inputs(records["valid"], records["test"])
 
     def train(number: int) -> Replicate:
         state = Path(unfinished, f"{number}.safetensors")
-        return _train_replicate(cell, corpus, records, subsets[number], used[number], state, number)
+        return _train_replicate(
+            cell, corpus, records, subsets[number], used[number], predicted, state, finished, number
+        )
 
     trained = side_by_side(train, cell.replicates, n_processes)
     metadata = {
@@ -123,6 +136,7 @@ def train_cell(cell: CellTraining, corpus: Corpus, unfinished: str | Path, n_pro
             _flops_of_step(cell, corpus),
             arithmetic(training_device(), cell.settings.precision),
             min(n_processes, cell.replicates),
+            max(replicate.peak_memory_bytes or 0 for replicate in trained) or None,
         ),
     }
     return CellResult(_predictions(corpus, records, used, trained), _histories(trained), metadata)
@@ -132,13 +146,15 @@ def run_cell(
     cell: CellTraining,
     corpus: Corpus,
     unfinished: str | Path,
+    finished: str | Path,
     n_processes: int,
     predictions: str | Path,
     history: str | Path,
     metadata: str | Path,
 ) -> None:
     """Do what `train_cell` does and write what it leaves, each file whole."""
-    write_cell(train_cell(cell, corpus, unfinished, n_processes), predictions, history, metadata)
+    result = train_cell(cell, corpus, unfinished, n_processes, FinishedTrainings(Path(finished)))
+    write_cell(result, predictions, history, metadata)
     remove_state(unfinished)
 
 
@@ -148,10 +164,15 @@ def _train_replicate(
     records: Records,
     subset: pd.DataFrame,
     used: np.ndarray,
+    predicted: str,
     state: Path,
+    finished: FinishedTrainings,
     number: int,
 ) -> Replicate:
-    """Train one replicate on a subset of the records, validate it on those used for that, and let it predict."""
+    """Train one replicate on a subset of the records, validate it on those used for that, and let it predict.
+
+    Or return it as it is kept, if all that decides it was the same; `predicted` stands for what it predicts from.
+    """
     logger.info("replicate %d: %d records to train, %d to validate", number, len(subset), used.sum())
     train = records["train"].where(np.isin(records["train"].record_id, subset["record_id"].tolist()))
     fix_seeds(cell.seed, number, deterministic=cell.deterministic)
@@ -160,8 +181,11 @@ def _train_replicate(
     if cell.weights:
         start = cell.weights[number % len(cell.weights)]
         taken_over = asdict(load_all_but_head(model, cell.model, Path(start)))
-    # The weights of the source are in the model.
-    unfinished = UnfinishedTraining(state, replace(cell, weights=()).key(model, train, records["valid"].where(used)))
+    key = _key_of_replicate(cell, corpus, model, train, records["valid"].where(used), predicted, number)
+    kept = finished.load(key)
+    if kept is not None:
+        return _replicate_kept(*kept)
+    unfinished = UnfinishedTraining(state, key)
     device = training_device()
     own = {role: examples.to(device) for role, examples in {**records, "train": train}.items()}
     weight = balancing_weight(own["train"].labels) if cell.settings.positive_weight == "balanced" else None
@@ -183,8 +207,50 @@ def _train_replicate(
         "n_train_patients": int(subset["patient_id"].nunique()),
         "n_valid": int(used.sum()),
         "best_epoch": best_epoch(trained.history, cell.settings.choose_by).epoch,
+        "device": device_name(device),
     }
-    return trained._replace(metadata=metadata | taken_over | trained.metadata)
+    trained = trained._replace(
+        metadata=metadata | taken_over | trained.metadata, peak_memory_bytes=peak_memory_bytes(device)
+    )
+    _keep_replicate(trained, finished, key)
+    return trained
+
+
+def _digest_of_inputs(*predicted: Examples) -> str:
+    """Return a hash of some records without their labels."""
+    inputs = {
+        f"{place}.{name}": value
+        for place, examples in enumerate(predicted)
+        for name, value in vars(examples).items()
+        if name != "labels" and value is not None
+    }
+    return training_key({}, inputs)
+
+
+def _key_of_replicate(
+    cell: CellTraining, corpus: Corpus, model: EcgModel, train: Examples, valid: Examples, predicted: str, number: int
+) -> str:
+    """Return the hash of all that decides a replicate: shares and sources only by the records and weights they give."""
+    decided_by_content = replace(cell, fraction=1.0, replicates=0, validation="", weights=())
+    decided = {"replicate": number, "rate": corpus.sampling_rate_hz, "predicted": predicted}
+    return decided_by_content.key(model, train, valid, decided | computed_by())
+
+
+def _keep_replicate(replicate: Replicate, finished: FinishedTrainings, key: str) -> None:
+    arrays = {"test_probability": replicate.test_probability, "valid_probability": replicate.valid_probability}
+    rest = {"metadata": replicate.metadata, "peak_memory_bytes": replicate.peak_memory_bytes}
+    finished.keep(key, arrays, {"history": [asdict(epoch) for epoch in replicate.history], **rest})
+
+
+def _replicate_kept(arrays: Arrays, metadata: Mapping[str, Any]) -> Replicate:
+    """Return the replicate of which `_keep_replicate` kept this."""
+    return Replicate(
+        [Epoch(**epoch) for epoch in metadata["history"]],
+        arrays["test_probability"],
+        arrays["valid_probability"],
+        metadata["metadata"],
+        metadata["peak_memory_bytes"],
+    )
 
 
 def _used_to_validate(cell: CellTraining, corpus: Corpus, valid: Examples, replicate: int) -> np.ndarray:

@@ -26,6 +26,7 @@ class Replicate(NamedTuple):
     test_probability: np.ndarray
     valid_probability: np.ndarray
     metadata: dict[str, Any]
+    peak_memory_bytes: int | None = None
 
 
 Records = Mapping[str, Examples]

@@ -35,6 +35,14 @@ def uses_kernels(device: torch.device, kernels: str) -> bool:
     return kernels == "fast" and device.type == "cpu"
 
 
+def computed_by() -> dict[str, str]:
+    """Return what decides the last digits of a training besides its data, settings and code.
+
+    The model of the device is left out: a cluster of several would train everything again.
+    """
+    return {"torch": torch.__version__, "device": training_device().type}
+
+
 def fix_seeds(*seeds: int, deterministic: bool = True) -> None:
     """Make what follows depend on nothing but `seeds`: weights, order of batches, and the algorithms chosen.
 

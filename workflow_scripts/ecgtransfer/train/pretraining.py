@@ -1,5 +1,6 @@
 """Pre-training on a source: on its labels, on measured values, or on its signals alone."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
@@ -8,17 +9,18 @@ from typing import Any
 
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.files import write_csv, write_json
 from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.leads import LEADS
 from ecgtransfer.source import UNTRAINED
-from ecgtransfer.train.accounting import how_it_ran
+from ecgtransfer.train.accounting import how_it_ran, peak_memory_bytes
 from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
 from ecgtransfer.train.data_parallel import Ranks, train_with
-from ecgtransfer.train.hardware import arithmetic, fix_seeds, training_device
+from ecgtransfer.train.finished import FinishedTrainings
+from ecgtransfer.train.hardware import arithmetic, computed_by, fix_seeds, training_device
 from ecgtransfer.train.loop import Epoch, Task, best_epoch, fit
 from ecgtransfer.train.models.base import EcgModel
 from ecgtransfer.train.objectives import (
@@ -33,6 +35,8 @@ from ecgtransfer.train.objectives import (
 from ecgtransfer.train.state import UnfinishedTraining, remove_state
 from ecgtransfer.train.training import Training
 from ecgtransfer.train.weights import save_weights
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +62,18 @@ class Pretrained:
     metadata: dict[str, Any]
 
 
-def pretrain(pretraining: Pretraining, corpus: Corpus, unfinished: str | Path, n_processes: int = 1) -> Pretrained:
-    """Train a model on a source: on all its records but those that validate, for a source is never tested on itself.
+def pretrain(
+    pretraining: Pretraining,
+    corpus: Corpus,
+    unfinished: str | Path,
+    n_processes: int = 1,
+    finished: FinishedTrainings = FinishedTrainings(),  # noqa: B008 (frozen)
+) -> Pretrained:
+    """Train a model on a source, or take it from an earlier run.
 
-    Where no record of it has the role of validation, its test records validate. Each process has one thread, as those
-    of a cell (`side_by_side`).
+    It is trained on all records but those that validate, for a source is never tested on itself. Where no record of it
+    has the role of validation, its test records validate. Each process has one thread, as those of a cell
+    (`side_by_side`).
 
     Parameters
     ----------
@@ -74,6 +85,8 @@ def pretrain(pretraining: Pretraining, corpus: Corpus, unfinished: str | Path, n
         Folder for the state of the training, so that a killed one goes on.
     n_processes
         How many processes share each batch, one per GPU; fewer where a batch has not two records for each.
+    finished
+        Trainings of earlier runs, by any study; this one is added.
 
     Raises
     ------
@@ -97,11 +110,28 @@ def pretrain(pretraining: Pretraining, corpus: Corpus, unfinished: str | Path, n
 
     smallest_batch = len(train) // pretraining.settings.steps_per_epoch(len(train))
     n_processes = max(1, min(n_processes, smallest_batch // 2))  # batch normalisation compares records
-    run = partial(_train, pretraining, corpus, train, valid, Path(unfinished, "state.safetensors"))
-    if n_processes > 1:  # they leave the last state, from which this process takes the weights
-        train_with(n_processes, run, Path(unfinished))
-    model, history = run(Ranks(), training_device())
-    return _pretrained(pretraining, corpus, model, history, len(train), len(valid), n_processes, scale)
+    decided = {"rate": corpus.sampling_rate_hz, "processes": n_processes, **computed_by()}
+    key = pretraining.key(nn.Module(), train, valid, decided)  # first weights follow from seed, code and version
+    kept = finished.load(key)
+    if kept is not None:
+        arrays, metadata = kept
+        model, history = _new_model(pretraining, corpus), [Epoch(**epoch) for epoch in metadata["history"]]
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+        memory = metadata["peak_memory_bytes"]
+    else:
+        run = partial(_train, pretraining, corpus, train, valid, Path(unfinished, "state.safetensors"))
+        if n_processes > 1:  # they leave the last state, from which this process takes the weights
+            train_with(n_processes, run, Path(unfinished))
+        model, history = run(Ranks(), training_device())
+        memory = peak_memory_bytes(training_device())
+        weights = {name: tensor.cpu().numpy() for name, tensor in model.state_dict().items()}
+        rest = {"history": [asdict(epoch) for epoch in history], "peak_memory_bytes": memory}
+        finished.keep(key, weights, rest)
+    return _pretrained(pretraining, corpus, model, history, len(train), len(valid), n_processes, scale, memory)
+
+
+def _new_model(pretraining: Pretraining, corpus: Corpus) -> EcgModel:
+    return pretraining.new_model(corpus, n_outputs=max(len(corpus.label_names), 1))
 
 
 def _untrained(pretraining: Pretraining, corpus: Corpus) -> Pretrained:
@@ -119,6 +149,7 @@ def _pretrained(
     n_valid: int = 0,
     n_processes: int = 1,
     scale: Mapping[str, Any] = {},
+    memory: int | None = None,
 ) -> Pretrained:
     """Return a model with its history, and all about it."""
     device = training_device()
@@ -144,6 +175,7 @@ def _pretrained(
             n_train * len(history) // n_processes,
             pretraining.forward_flops(corpus),
             arithmetic(device, pretraining.settings.precision),
+            memory=memory,
         ),
     }
     columns = [column.name for column in fields(Epoch)]
@@ -161,8 +193,8 @@ def _train(
 ) -> tuple[EcgModel, list[Epoch]]:
     """Train as one of the processes; the model stays on the device."""
     fix_seeds(pretraining.seed, deterministic=pretraining.deterministic)
-    model = pretraining.new_model(corpus, n_outputs=max(len(corpus.label_names), 1))
-    trained: torch.nn.Module = model
+    model = _new_model(pretraining, corpus)
+    trained: nn.Module = model
     objective: Objective = Regression()
     if pretraining.task == "masked":
         patch_samples = corpus.samples_in(MASKED_PATCH_S) or 1
@@ -184,13 +216,14 @@ def run_pretraining(
     corpus: Corpus,
     about: Mapping[str, Any],
     unfinished: str | Path,
+    finished: str | Path,
     n_processes: int,
     weights: str | Path,
     history: str | Path,
     metadata: str | Path,
 ) -> None:
     """Do what `pretrain` does and write what it leaves, each file whole; `about` goes in front of the metadata."""
-    result = pretrain(pretraining, corpus, unfinished, n_processes)
+    result = pretrain(pretraining, corpus, unfinished, n_processes, FinishedTrainings(Path(finished)))
     write_csv(result.history, history)
     write_json({**about, **result.metadata}, metadata)
     save_weights(result.model, pretraining.model, corpus.label_names, Path(weights), stages_only=not corpus.label_names)

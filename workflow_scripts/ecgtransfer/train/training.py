@@ -53,9 +53,11 @@ class Training:
         """Return the arithmetic of a forward pass of what the model sees at once."""
         return forward_flops_by_registry(self.model, self.n_samples(corpus), self.options)
 
-    def key(self, model: nn.Module, train: Examples, valid: Examples) -> str:
-        """Return a hash of everything that decides the training: its settings, its first weights, the data it sees."""
+    def key(self, model: nn.Module, train: Examples, valid: Examples, more: Mapping[str, Any] = {}) -> str:
+        """Return a hash of everything that decides the training: its settings, its first weights, the data it sees, and
+        what `more` says.
+        """
         tensors: dict[str, Any] = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
         for name, examples in {"train": train, "valid": valid}.items():
             tensors |= {f"{name}.{key}": value for key, value in vars(examples).items() if value is not None}
-        return training_key(asdict(self) | {"settings": self.settings.model_dump()}, tensors)
+        return training_key(asdict(self) | {"settings": self.settings.model_dump(), **more}, tensors)
