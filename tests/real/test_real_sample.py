@@ -14,7 +14,8 @@ MIRROR = REPOSITORY.parent / "shared" / "mirror"
 def test_real_sample_study(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     study = yaml.safe_load((tmp_path / "config/studies/real-sample.yaml").read_text())
-    study["transfer"] |= {"models": ["resnet1d18"], "fractions": [1.0]}  # a third of the time
+    study["transfer"] |= {"models": ["resnet1d18"], "fractions": [1.0], "replicates": 2}
+    study["training"] = {"epochs": 2, "min_steps": 0}  # a tenth of the time
     (tmp_path / "part.yaml").write_text(yaml.safe_dump(study | {"mirror": f"file://{MIRROR}"}))
     checkout.run("part.yaml")
     results = tmp_path / "results" / "real-sample"

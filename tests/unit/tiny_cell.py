@@ -110,11 +110,16 @@ def noted_fits(monkeypatch: pytest.MonkeyPatch) -> list[Fitted]:
     fit = fitting.fit
 
     def noting(
-        model: nn.Module, task: Task, settings: TrainingSettings, plan: TrainingPlan, state: UnfinishedTraining
+        model: nn.Module,
+        task: Task,
+        settings: TrainingSettings,
+        plan: TrainingPlan,
+        state: UnfinishedTraining,
+        stop_after: int | None,
     ) -> list[Epoch]:
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         generator = torch.get_rng_state()
-        history = fit(model, task, settings, plan, state)
+        history = fit(model, task, settings, plan, state, stop_after=stop_after)
         calls.append(Fitted(task, plan, generator, before, dict(model.state_dict())))
         return history
 

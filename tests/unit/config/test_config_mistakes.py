@@ -59,7 +59,8 @@ def test_missing_keys_are_named_once() -> None:
         (
             "study",
             "mine\n",
-            "`study` is 'mine\\n', expected letters, digits, '.', '_' and '-', a letter or digit first",
+            "`study` is 'mine\\n', expected letters, digits, '.', '_' and '-', a letter or digit first and not"
+            " 'trainings', where those of all studies are",
         ),
         ("transfer/replicates", True, "`transfer.replicates` is True, expected a whole number"),
         ("transfer/models", "gru", "`transfer.models` is 'gru', expected a list"),
@@ -109,7 +110,14 @@ def test_missing_keys_are_named_once() -> None:
         (
             "study",
             "../elsewhere",
-            "`study` is '../elsewhere', expected letters, digits, '.', '_' and '-', a letter or digit first",
+            "`study` is '../elsewhere', expected letters, digits, '.', '_' and '-', a letter or digit first and not"
+            " 'trainings', where those of all studies are",
+        ),
+        (
+            "study",
+            "trainings",
+            "`study` is 'trainings', expected letters, digits, '.', '_' and '-', a letter or digit first and not"
+            " 'trainings', where those of all studies are",
         ),
         ("labels/include", "AF", "`labels.include` is 'AF', expected 'all' or a list of labels such as [AF, CLBBB]"),
         (

@@ -268,7 +268,7 @@ def test_a_finding_without_rows_has_no_section(results):
 BY_PATIENT = (
     "A patient has one role. Pre-training uses all of a source except the validation recordings",
     "A replicate has its own subset of patients",
-    "The epoch with the highest macro AUROC on the validation recordings",
+    "The weights kept are those of the epoch with the highest macro AUROC on the validation recordings",
     "Test recordings are read once, for the scores.",
     "Validation is part of the budget",
 )
@@ -276,7 +276,7 @@ BY_RECORD = (
     "Roles are drawn by recording: a patient can have two. Pre-training uses all of a source except the test"
     " recordings, on which its epoch is chosen.",
     "A replicate has its own subset of recordings",
-    "The epoch with the highest macro AUROC on the test recordings",
+    "The weights kept are those of the epoch with the highest macro AUROC on the test recordings",
     "epoch and thresholds are chosen on all test recordings.",
 )
 
@@ -293,7 +293,10 @@ def test_methods_say_who_validates_and_what_is_split(results):
 
 def test_methods_say_by_what_epochs_are_chosen_and_what_positives_weigh(results):
     chosen = said_of(results, pretrain={"choose_by": "weighted_f1", "positive_weight": "balanced"})
-    assert "The epoch with the highest weighted F1 at 0.5 or macro AUROC on the validation recordings" in chosen
+    fallback = "on the validation recordings (the lowest loss where that is equal or undefined)"
+    assert f"those of the epoch with the highest weighted F1 at 0.5 {fallback}, or those of the epoch with" in chosen
+    averaged = said_of(results, scratch={"choose_by": "ema"}, finetune={"choose_by": "ema"})
+    assert "or those averaged over the last tenth of all steps; each label" in averaged
     assert "binary cross-entropy (pretrain: with positives weighted by the negatives of their label), with" in chosen
     assert "minimises binary cross-entropy, with the optimiser" in said_of(results)
 

@@ -102,6 +102,7 @@ def times_of(unfinished: Path) -> dict[str, int]:
             pretraining("labels", 2, SETTINGS.model_copy(update={"epochs": 30})), 3, id="pretrain-two-processes"
         ),
         pytest.param(cell, 4, id="cell-two-at-a-time"),
+        pytest.param(pretraining("labels", 1, SETTINGS.model_copy(update={"choose_by": "ema"})), 5, id="pretrain-ema"),
     ],
 )
 def test_killed_ten_times_in_a_row_it_ends_with_the_same_bytes(

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from ecgtransfer.config.keys import OR_NULL, Number, Section, Seed, Truth, Whole, key
 
+_AtOnce = Literal["macro_auroc", "weighted_f1", "loss", "last", "ema", "swa"]
+
 
 class Training(Section):
     """The section ``training``: what all trainings share."""
@@ -30,9 +32,11 @@ class Training(Section):
     crop_s: Annotated[Number | None, OR_NULL] = key(None, unit="s", gt=0)
     """length of a random stretch of each recording to train on, a new one each time, at most `signals.duration_s`;
     `null` for whole recordings"""
-    choose_by: Literal["macro_auroc", "weighted_f1"] = key("macro_auroc")
-    """score on the validation records that chooses the epoch: `macro_auroc`, or `weighted_f1` (at probability 0.5,
-    weighted by prevalence, as Nguyen & Do); where no labels are learnt, the loss decides"""
+    choose_by: Literal[_AtOnce, "cross_validation"] = key("macro_auroc")
+    """which weights are kept: of the epoch with the best validation `macro_auroc`, `weighted_f1` (at probability 0.5,
+    weighted by prevalence, as Nguyen & Do) or `loss`; of the `last` epoch; averages over the last tenth of the steps
+    (`ema`) or the second half of the epochs (`swa`); of the epoch that is best by `cross_validation` over training and
+    validation records. Where no labels are learnt, the loss takes the place of scores"""
 
 
 class Pretrain(Training):
@@ -42,3 +46,5 @@ class Pretrain(Training):
     """draw equally from the data sets of a joined source, whatever their sizes"""
     seed: Seed = key(1)
     """seed of weights and order of batches; trainings on targets take `transfer.seed`"""
+    choose_by: _AtOnce = key("macro_auroc")
+    """as in `training`; sources are not cross-validated"""

@@ -111,8 +111,10 @@ _ON_PAGE = """
 <h3>How much better the chosen epoch looks than an honest one</h3>
 <p>The epoch was chosen on the test recordings. Without any choice, the last epoch counts; optimism is what the choice
 adds to the score of the same trainings. <a href="../findings/optimism.csv">findings/optimism.csv</a></p>
+{% if config.finetune.choose_by in its.means %}
 <p><strong>Mean over all trainings: {{ its.means[config.finetune.choose_by] }} {{
 its.names[config.finetune.choose_by] }}</strong>, by which the epoch was chosen.</p>
+{% endif %}
 {{ laid_out(its.table) }}
 """
 _COLUMNS: Columns = {

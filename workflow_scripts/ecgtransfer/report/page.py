@@ -36,6 +36,18 @@ from ecgtransfer.study import (
 
 _DOI = re.compile(r"\bdoi:(10\.\d{4,9}/[^\s;,]+[^\s;,.])")
 _TRAININGS = ("pretrain", "scratch", "finetune")
+_KEPT_WEIGHTS = {
+    **{
+        name: f"of the epoch with the highest {METRIC_NAMES[name]} on the {{role}} recordings (the lowest loss where"
+        " that is equal or undefined)"
+        for name in ("macro_auroc", "weighted_f1")
+    },
+    "loss": "of the epoch with the lowest loss on the {role} recordings",
+    "last": "of the last epoch",
+    "ema": "averaged over the last tenth of all steps",
+    "swa": "averaged over the second half of the epochs",
+    "cross_validation": "of the epoch that is best by cross-validation over training and validation recordings",
+}
 _NOT_SHOWN = ("study", "mirror", "mirrors", "training")
 # The title has the first, the second and third decide nothing, and the last is in each section of trainings.
 
@@ -101,7 +113,7 @@ def render_page(template: str, results: StudyResults) -> str:
         leaks=leaks(study),
         by_record=study.splits.by == "record",
         validates=study.splits.has_validation,
-        choices=list(dict.fromkeys(METRIC_NAMES[getattr(study, section).choose_by] for section in _TRAININGS)),
+        kept=_kept_weights(study),
         balanced=[section for section in _TRAININGS if getattr(study, section).positive_weight == "balanced"],
         figures=results.figures,
         sections=filled,
@@ -197,3 +209,10 @@ def _flat(section: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, s
             yield f"{before}{key}", ", ".join(map(str, value)) or "nothing set"
         else:
             yield f"{before}{key}", {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _kept_weights(study: Study) -> list[str]:
+    """Return which weights of a training are kept, in words, each once."""
+    role = "validation" if study.splits.has_validation else "test"
+    chosen = dict.fromkeys(getattr(study, section).choose_by for section in _TRAININGS)
+    return [_KEPT_WEIGHTS[choose_by].format(role=role) for choose_by in chosen]

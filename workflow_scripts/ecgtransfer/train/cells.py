@@ -16,6 +16,7 @@ from ecgtransfer.layer_groups import ALL_WEIGHTS
 from ecgtransfer.methods import Method, method_of
 from ecgtransfer.train.accounting import device_name, how_it_ran, peak_memory_bytes
 from ecgtransfer.train.corpus import Corpus, Examples, normalization_of
+from ecgtransfer.train.cross_validation import cross_validated_epochs
 from ecgtransfer.train.finished import Arrays, FinishedTrainings
 from ecgtransfer.train.fitting import Records, Replicate, fit_by_gradients
 from ecgtransfer.train.hardware import arithmetic, computed_by, fix_seeds, training_device
@@ -131,7 +132,7 @@ def train_cell(
         "processes": min(n_processes, cell.replicates),
         **how_it_ran(
             training_device(),
-            [epoch for replicate in trained for epoch in replicate.history],
+            [epoch for replicate in trained for epoch in (*replicate.history, *replicate.tried)],
             sum(replicate.metadata["n_train"] * len(replicate.history) for replicate in trained),
             _flops_of_step(cell, corpus),
             arithmetic(training_device(), cell.settings.precision),
@@ -188,20 +189,26 @@ def _train_replicate(
     unfinished = UnfinishedTraining(state, key)
     device = training_device()
     own = {role: examples.to(device) for role, examples in {**records, "train": train}.items()}
-    weight = balancing_weight(own["train"].labels) if cell.settings.positive_weight == "balanced" else None
-    task = Task(
-        MultiLabel(weight),
-        own["train"],
-        own["valid"].where(used),
-        normalization_of(train.signals).to(device),
-        corpus.samples_in(cell.settings.crop_s),
-    )
+
+    def task_of(train: Examples, valid: Examples) -> Task:
+        weight = balancing_weight(train.labels) if cell.settings.positive_weight == "balanced" else None
+        normalize = normalization_of(train.signals).to(device)
+        return Task(MultiLabel(weight), train, valid, normalize, corpus.samples_in(cell.settings.crop_s))
+
+    task = task_of(own["train"], own["valid"].where(used))
     method, model = cell.transfer, model.to(device)
     plan = method.plan(model) if method else ALL_WEIGHTS
     if method and not method.by_gradients:
         trained = method.fit(model, plan, task, own, used, cell.settings.precision)
     else:
-        trained = fit_by_gradients(model, plan, task, own, used, cell.settings, unfinished)
+        stop_after, tried = None, list[Epoch]()
+        if cell.settings.choose_by == "cross_validation":
+            both = task.train.and_those_of(task.valid)
+            patients = corpus.patients_of(both.record_id)
+            folds = both, patients, task_of, cell.settings, (cell.seed, number), state, key
+            stop_after, tried = cross_validated_epochs(model, plan, *folds)
+        trained = fit_by_gradients(model, plan, task, own, used, cell.settings, unfinished, stop_after)
+        trained = trained._replace(tried=tried)
     metadata = {
         "n_train": len(subset),
         "n_train_patients": int(subset["patient_id"].nunique()),
@@ -238,8 +245,16 @@ def _key_of_replicate(
 
 def _keep_replicate(replicate: Replicate, finished: FinishedTrainings, key: str) -> None:
     arrays = {"test_probability": replicate.test_probability, "valid_probability": replicate.valid_probability}
-    rest = {"metadata": replicate.metadata, "peak_memory_bytes": replicate.peak_memory_bytes}
-    finished.keep(key, arrays, {"history": [asdict(epoch) for epoch in replicate.history], **rest})
+    epochs = {"history": replicate.history, "tried": replicate.tried}
+    finished.keep(
+        key,
+        arrays,
+        {
+            **{name: [asdict(epoch) for epoch in each] for name, each in epochs.items()},
+            "metadata": replicate.metadata,
+            "peak_memory_bytes": replicate.peak_memory_bytes,
+        },
+    )
 
 
 def _replicate_kept(arrays: Arrays, metadata: Mapping[str, Any]) -> Replicate:
@@ -250,6 +265,7 @@ def _replicate_kept(arrays: Arrays, metadata: Mapping[str, Any]) -> Replicate:
         arrays["valid_probability"],
         metadata["metadata"],
         metadata["peak_memory_bytes"],
+        [Epoch(**epoch) for epoch in metadata["tried"]],
     )
 
 

@@ -62,6 +62,17 @@ class Examples:
         age_sex = None if self.age_sex is None else self.age_sex[picked]
         return Examples(self.record_id[mask], self.signals[picked], self.labels[picked], self.dataset[picked], age_sex)
 
+    def and_those_of(self, other: "Examples") -> "Examples":
+        """Return these records and those of another, on the device that both are on."""
+        both = None if self.age_sex is None or other.age_sex is None else torch.cat([self.age_sex, other.age_sex])
+        return Examples(
+            np.concatenate([self.record_id, other.record_id]),
+            torch.cat([self.signals, other.signals]),
+            torch.cat([self.labels, other.labels]),
+            torch.cat([self.dataset, other.dataset]),
+            both,
+        )
+
 
 @dataclass(frozen=True)
 class Corpus:
@@ -112,6 +123,11 @@ class Corpus:
     def outside_role(self, role: str) -> pd.DataFrame:
         """Return the rows of the splits table that have any other role."""
         return self.splits[self.splits["role"] != role]
+
+    def patients_of(self, record_ids: npt.NDArray[np.str_]) -> npt.NDArray[np.str_]:
+        """Return whose each of some records is."""
+        patients = self.splits.set_index("record_id")["patient_id"].loc[record_ids.tolist()]
+        return np.asarray(patients, dtype=np.str_)
 
     def without_patients_of(self, record_ids: Iterable[str]) -> "Corpus":
         """Return the corpus without all records of the patients of some records."""

@@ -1,6 +1,6 @@
 """How a replicate of a cell is trained: by gradients, unless its method of transfer has its own fit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,13 +20,17 @@ LARGEST_KEPT_FEATURES = 8192
 
 
 class Replicate(NamedTuple):
-    """What one training of a cell leaves behind; probabilities are of shape (records, labels)."""
+    """What one training of a cell leaves behind; probabilities are of shape (records, labels).
+
+    `tried` are the epochs of other trainings that it took to choose this one.
+    """
 
     history: list[Epoch]
     test_probability: np.ndarray
     valid_probability: np.ndarray
     metadata: dict[str, Any]
     peak_memory_bytes: int | None = None
+    tried: Sequence[Epoch] = ()
 
 
 Records = Mapping[str, Examples]
@@ -41,6 +45,7 @@ def fit_by_gradients(
     used: np.ndarray,
     settings: TrainingSettings,
     unfinished: UnfinishedTraining,
+    stop_after: int | None = None,
 ) -> Replicate:
     """Train what a plan leaves to train. Where that is the head alone, the features are computed once.
 
@@ -58,13 +63,12 @@ def fit_by_gradients(
         How long and how fast.
     unfinished
         The state that a killed training goes on from.
+    stop_after
+        As of `ecgtransfer.train.loop.fit`.
     """
     counts = plan.counts(model)
-    trained: nn.Module = model
-    if plan.head_only and model.head.in_features <= LARGEST_KEPT_FEATURES:
-        task, records = on_features(model, task, records, used, settings.precision)
-        trained, plan = _HeadOnFeatures(model), ALL_WEIGHTS
-    history = fit(trained, task, settings, plan, unfinished)
+    trained, plan, task, records = what_is_trained(model, plan, task, records, used, settings.precision)
+    history = fit(trained, task, settings, plan, unfinished, stop_after=stop_after)
     test_probability, valid_probability = (
         torch.sigmoid(predict(trained, records[role], task.normalize, task.crop_samples, settings.precision))
         .cpu()
@@ -72,6 +76,15 @@ def fit_by_gradients(
         for role in ("test", "valid")
     )
     return Replicate(history, test_probability, valid_probability, counts)
+
+
+def what_is_trained(
+    model: EcgModel, plan: TrainingPlan, task: Task, records: Records, used: np.ndarray, precision: str
+) -> tuple[nn.Module, TrainingPlan, Task, Records]:
+    """Return what is given, or where only the head is trained and its input is short, the head with features."""
+    if not plan.head_only or model.head.in_features > LARGEST_KEPT_FEATURES:
+        return model, plan, task, records
+    return _HeadOnFeatures(model), ALL_WEIGHTS, *on_features(model, task, records, used, precision)
 
 
 def on_features(

@@ -1,4 +1,4 @@
-"""The training loop: an optimiser on an objective, stopped and chosen by the score on the validation records.
+"""The training loop: an optimiser on an objective, and which weights of all its steps are kept.
 
 The records lie on the device as int16, and each batch is cropped, scaled and normalised there. The state after an epoch
 is kept, so that a training that was killed goes on from there and ends with the same numbers.
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from ecgtransfer.errors import InputError
 from ecgtransfer.layer_groups import TrainingPlan
 from ecgtransfer.train.accounting import Stopwatch
+from ecgtransfer.train.averaging import Average, average_of
 from ecgtransfer.train.batches import epoch_order, random_crops, window_starts
 from ecgtransfer.train.corpus import Examples
 from ecgtransfer.train.data_parallel import Ranks
@@ -27,6 +28,9 @@ from ecgtransfer.train.state import UnfinishedTraining, random_state, restore_ra
 logger = logging.getLogger(__name__)
 
 EVALUATION_BATCH = 256
+
+CHOSEN_BY = ("macro_auroc", "weighted_f1", "loss")
+"""Values of ``choose_by`` by which an epoch is best on the validation records; with others the last one counts."""
 
 Normalize = Callable[[Tensor], Tensor]
 
@@ -51,7 +55,7 @@ class Epoch:
         """
         if not math.isfinite(self.valid_loss):
             return -math.inf, -math.inf
-        score: float = getattr(self, f"valid_{choose_by}")
+        score: float = math.nan if choose_by == "loss" else getattr(self, f"valid_{choose_by}")
         return -math.inf if math.isnan(score) else round(score, 9), -self.valid_loss
 
 
@@ -82,13 +86,14 @@ class Task:
 class _TrainingState:
     """The state of a training."""
 
+    average: Average
     history: list[Epoch] = field(default_factory=list)
     best_weights: dict[str, Tensor] = field(default_factory=dict)
 
     def ended(self, epochs: int, patience: int, settled_from: int, choose_by: str) -> bool:
         done = len(self.history)
-        if done < min(settled_from, epochs):
-            return False
+        if done < min(settled_from, epochs) or choose_by not in CHOSEN_BY:
+            return done >= epochs
         return done >= epochs or done - best_epoch(self.history, choose_by).epoch >= patience
 
 
@@ -99,11 +104,13 @@ def fit(
     plan: TrainingPlan,
     unfinished: UnfinishedTraining,
     ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
+    stop_after: int | None = None,
 ) -> list[Epoch]:
-    """Train `model` in place and leave it with the weights of its best epoch on the validation records.
+    """Train `model` in place and leave it with the weights that ``choose_by`` of `settings` names.
 
-    Training ends early once ``patience`` epochs in a row brought no better one, but not before all layers that `plan`
-    trains have joined. The order of batches comes from torch's own generator.
+    Those of the best epoch on the validation records: then training ends early once ``patience`` epochs in a row
+    brought no better one, but not before all layers that `plan` trains have joined. Or those of the last epoch, or
+    their average. The order of batches comes from torch's own generator.
 
     Parameters
     ----------
@@ -119,6 +126,8 @@ def fit(
         Where the state after an epoch is kept; what is there of this training is gone on from.
     ranks
         The processes that share each batch.
+    stop_after
+        Number of epochs after which training ends, though its schedule goes on; None for all.
 
     Returns
     -------
@@ -133,23 +142,27 @@ def fit(
     joined = ranks.joined(model, task.train.signals.device)
     optimizer = Adam(plan.parameter_groups(model), settings)
     epochs, patience = settings.for_size(len(task.train))
-    progress = _resume(model, optimizer, unfinished)
+    steps = settings.steps_per_epoch(len(task.train))
+    progress = _resume(model, optimizer, unfinished, average_of(settings.choose_by, epochs, epochs * steps))
 
     def ended() -> bool:
-        return progress.ended(epochs, patience, plan.settled_from, settings.choose_by)
+        return progress.ended(stop_after or epochs, patience, plan.settled_from, settings.choose_by)
 
     while not ended():
         number = len(progress.history) + 1
         with Stopwatch(task.train.signals.device) as watch:
             plan.start_epoch(model, number)
-            rates = learning_rates(settings, number, epochs, settings.steps_per_epoch(len(task.train)))
-            train_loss = train_one_epoch(joined, task, settings, optimizer, rates, ranks)
+            rates = learning_rates(settings, number, epochs, steps)
+            train_loss = train_one_epoch(
+                joined, task, settings, optimizer, rates, ranks, lambda: progress.average.after_step(model)
+            )
+            progress.average.after_epoch(model, number)
             valid_loss, scores = _validate(model, task, settings, ranks)
         epoch = Epoch(number, train_loss, valid_loss, *scores, watch.seconds, watch.device_seconds, watch.joules)
         progress.history.append(epoch)
         best = best_epoch(progress.history, settings.choose_by)
         if best is epoch:
-            progress.best_weights = _copy_of(model)
+            progress.best_weights = progress.average.weights(model)
         logger.info(
             "epoch %d/%d  train loss %.4f  valid loss %.4f  valid macro AUROC %.3f  best epoch %d  %.0f records/s",
             number, epochs, train_loss, valid_loss, scores.macro_auroc, best.epoch, len(task.train) / epoch.seconds,
@@ -166,7 +179,9 @@ def fit(
 
 
 def best_epoch(history: Sequence[Epoch], choose_by: str = "macro_auroc") -> Epoch:
-    """Return the epoch whose weights `fit` keeps: the first of the best ones by ``macro_auroc`` or ``weighted_f1``."""
+    """Return the epoch whose weights `fit` keeps, or where it ends: the first of the best ones, or the last of all."""
+    if choose_by not in CHOSEN_BY:
+        return history[-1]
     return max(history, key=lambda epoch: epoch.rank(choose_by))
 
 
@@ -177,8 +192,9 @@ def train_one_epoch(
     optimizer: Adam,
     rates: Iterator[float],
     ranks: Ranks = Ranks(),  # noqa: B008 (frozen)
+    after_step: Callable[[], None] = lambda: None,
 ) -> float:
-    """Return the mean loss over the cells of the label table.
+    """Return the mean loss over the cells of the label table; `after_step` is called after each step.
 
     All batches are of the same size, give or take one: a last batch of a single record would leave batch normalisation
     nothing to compare it with.
@@ -198,6 +214,7 @@ def train_one_epoch(
         # The mean over the whole batch, of which DistributedDataParallel takes the mean over processes.
         (losses.sum() * (ranks.count / (len(batch) * losses.shape[1]))).backward()
         optimizer.step(rate)
+        after_step()
         total += losses.detach().double().sum()
     return ranks.total(total).item() / n_cells
 
@@ -248,10 +265,6 @@ def predict(
     return torch.cat(outputs)
 
 
-def _copy_of(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
-
-
 def _keep(
     model: nn.Module, optimizer: Adam, progress: _TrainingState, unfinished: UnfinishedTraining, last: bool
 ) -> None:
@@ -260,21 +273,23 @@ def _keep(
     if not last:
         tensors |= {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
         tensors |= {f"optimizer.{name}": tensor for name, tensor in optimizer.state().items()}
+        tensors |= {f"average.{name}": tensor for name, tensor in progress.average.state().items()}
         tensors |= random_state()
     unfinished.save(tensors, {"history": [asdict(epoch) for epoch in progress.history]}, last)
 
 
-def _resume(model: nn.Module, optimizer: Adam, unfinished: UnfinishedTraining) -> _TrainingState:
+def _resume(model: nn.Module, optimizer: Adam, unfinished: UnfinishedTraining, average: Average) -> _TrainingState:
     """Restore the state of a killed training, and return its progress; an empty one if there was none."""
     saved = unfinished.load()
     if saved is None:
-        return _TrainingState()
+        return _TrainingState(average)
     tensors, metadata = saved
-    progress = _TrainingState([Epoch(**epoch) for epoch in metadata["history"]], _named(tensors, "best."))
+    progress = _TrainingState(average, [Epoch(**epoch) for epoch in metadata["history"]], _named(tensors, "best."))
     logger.info("resumes after epoch %d", len(progress.history))
     if "random.cpu" in tensors:
         model.load_state_dict(_named(tensors, "model."))
         optimizer.restore(_named(tensors, "optimizer."))
+        average.restore(_named(tensors, "average."))
         restore_random_state(tensors)
     return progress
 
