@@ -32,6 +32,15 @@ SECTIONS = (
     Section("curves", "Learning curves", "Learning curves", "", ("curves",)),
     Section("verdicts", "Verdicts", "Verdicts", "", ("verdicts",)),
     Section(
+        "best",
+        "Best choice",
+        "Which source, model and method is the best?",
+        "Of several that are equally good one comes first, too. So intervals hold for all candidates at once, and those"
+        " tie that no other one is shown to be better than. Whether the best is better than training from scratch"
+        " stands in the verdicts.",
+        ("best",),
+    ),
+    Section(
         "label-saving",
         "Labels saved",
         "How many labels does it save?",
