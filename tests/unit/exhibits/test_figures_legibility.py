@@ -9,6 +9,7 @@ import pytest
 from drawn_figures import LARGEST, ONE, SOME, STUDIES, TABLES, draw, drawn, shown_texts, tables_of
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
+from test_curves_figure import CASES
 from tiny_page import TEMPLATE
 
 from ecgtransfer.exhibits.figure_files import save_figure
@@ -52,6 +53,13 @@ def test_no_text_is_cut_or_on_another_or_too_small_on_the_page(finding, study):
     assert not len(first), [(texts[a].get_text(), texts[b].get_text()) for a, b in zip(first, second, strict=True)]
     width, smallest = size_in_file(figure)
     assert "\n.curves { width: auto; }" in TEMPLATE  # the page shows a figure as it is, and scrolls what is wider
+    assert width <= page_width()
+    assert smallest >= LEAST_TEXT - 0.01
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_learning_curves_are_large_enough_on_the_page(case):
+    width, smallest = size_in_file(draw("curves", CASES[case]))
     assert width <= page_width()
     assert smallest >= LEAST_TEXT - 0.01
 
