@@ -12,10 +12,10 @@ import pandas as pd
 import yaml
 from tiny_verdicts import HELPS, HURTS, METRICS, N_TRAIN, OPEN, SAME, saving_rows, verdict_rows
 
+from ecgtransfer.compare.runs import ALL_MODELS, ALL_SOURCES
 from ecgtransfer.config.study import Study
 from ecgtransfer.findings.asked import ROOMS
 from ecgtransfer.findings.contents import FINDINGS, drawn_findings
-from ecgtransfer.findings.headlines import ALL_MODELS, ALL_SOURCES
 from ecgtransfer.report.inputs import DrawnRecording
 from ecgtransfer.report.page import StudyResults, render_page
 
@@ -57,6 +57,8 @@ def findings_of(curves, verdicts, savings, target, source):
         "next_steps": {**cell, **scored, "delta": 0.1, **interval, "outcome": "helps", "n_replicates": 6,
                        "n_replicates_needed": 9, "seconds": 999.0, "n_test_patients": 80,
                        "n_test_patients_needed": pd.NA},
+        "best": {"target": target, "choice": "source", "model": "gru", "fraction": 0.1, **scored, "candidate": source,
+                 "n_cells": 1, "score": 0.8, "difference": 0.1, **interval, "standing": "best"},
         "controls": {**cell, **scored, "gain": "label-specific", "control": f"{source}-shuffled", "delta": 0.1,
                      **interval},
         "convergence": {**cell, "measure": "epochs", "scratch": 8.0, "transfer": 2.0, "ratio": 0.25, **interval,

@@ -98,6 +98,21 @@ def test_every_image_is_drawn_and_nothing_is_fetched_from_elsewhere(address: str
     assert found["fetched"] == []
 
 
+def test_figures_are_as_wide_as_the_page_and_neither_shrunk_nor_scrolled(address: str, tmp_path: Path) -> None:
+    script = """
+      const figures = [...page.querySelectorAll("img.curves")];
+      const widths = figures.map((image) => [image.getBoundingClientRect().width, image.naturalWidth]);
+      return {page: page.querySelector("main").getBoundingClientRect().width, widths,
+              scrolled: figures.filter((image) => image.parentElement.scrollWidth > image.parentElement.clientWidth)
+                          .map((image) => image.alt)};"""
+    found = visit(address, script, tmp_path)
+    assert len(found["widths"]) >= 5
+    for shown, of_file in found["widths"]:
+        assert shown == pytest.approx(found["page"], abs=1)
+        assert shown == pytest.approx(of_file, abs=1)
+    assert found["scrolled"] == []
+
+
 def test_every_link_leads_to_something(address: str, tmp_path: Path) -> None:
     script = """
       const links = [...page.links].map((link) => link.getAttribute("href")).filter((href) => !href.startsWith("http"));

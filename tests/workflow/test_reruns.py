@@ -9,10 +9,10 @@ import pytest
 from checkout import Checkout
 
 FROM_SCORES = (
-    "headlines", "curves", "verdicts", "label_saving", "next_steps", "controls", "convergence", "costs",
+    "headlines", "curves", "verdicts", "label_saving", "next_steps", "controls", "best", "convergence", "costs",
     "architectures", "per_label", "transferability",
 )  # fmt: skip
-FROM_VARIANCE = ("headlines", "curves", "verdicts", "label_saving", "next_steps", "controls", "architectures")
+FROM_VARIANCE = ("headlines", "curves", "verdicts", "label_saving", "next_steps", "controls", "best", "architectures")
 COMPARED = {
     "collect_runs": 1, **{f"compute_{finding}": 1 for finding in FROM_SCORES}, "plot_finding": 9, "report": 1,
 }  # fmt: skip

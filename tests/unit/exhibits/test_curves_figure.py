@@ -8,6 +8,7 @@ from matplotlib.image import imread
 
 from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.figure_files import save_figure
+from ecgtransfer.exhibits.style import WIDTH
 from ecgtransfer.findings.curves import draw
 
 ARMS = ("scratch", "finetune-cpsc", "finetune-sim-hospital", "finetune-sim-hospital-shuffled")
@@ -149,5 +150,5 @@ def test_the_same_table_gives_the_same_bytes(tmp_path):
     for suffix in ("svg", "png"):
         assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()
     assert "<dc:date>" not in (tmp_path / "one.svg").read_text()
-    assert imread(tmp_path / "one.png").shape[1] == pytest.approx(6.6 * 200, abs=1)
+    assert imread(tmp_path / "one.png").shape[1] == pytest.approx(WIDTH * 200, abs=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["one.png", "one.svg", "two.png", "two.svg"]

@@ -1,29 +1,47 @@
 """Figures: what a reader must be able to read, in print and in grey."""
 
+import io
 import itertools
+import re
 
 import numpy as np
 import pytest
 from drawn_figures import LARGEST, ONE, SOME, STUDIES, TABLES, draw, drawn, shown_texts, tables_of
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch
+from test_curves_figure import CASES
+from tiny_page import TEMPLATE
 
 from ecgtransfer.exhibits.figure_files import save_figure
 
-PAGE_INCHES = 50 * 16 / 96  # 50rem
+REM, WINDOW = 16, 1280  # pixels
+LEAST_TEXT = 9  # points, on the page
+FIGURES = [*itertools.product(TABLES, STUDIES), ("claims", "one cell"), ("parity", "one cell")]
 
 
-@pytest.mark.parametrize(
-    ("finding", "study"),
-    [*itertools.product(TABLES, STUDIES), ("claims", "one cell"), ("parity", "one cell")],
-)
+def page_width():
+    """Return how many pixels wide the page is between its margins in a window of `WINDOW`."""
+    (body,) = re.findall(r"\nbody \{(.*?)\}", TEMPLATE, re.DOTALL)
+    (widest,) = re.findall(r"max-width: ([\d.]+)rem", body)
+    (margin,) = re.findall(r"padding: \S+ ([\d.]+)rem", body)
+    return min(float(widest) * REM, WINDOW) - 2 * float(margin) * REM
+
+
+def size_in_file(figure):
+    """Return how many pixels wide the figure's file is, and the size of the smallest text in it, in points."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg")
+    svg = file.getvalue()
+    width = float(re.search(r'<svg[^>]* width="([\d.]+)pt"', svg)[1]) * 96 / 72
+    sizes = [100 * float(size) for size in re.findall(r" scale\(([\d.]+) -[\d.]+\)", svg)]  # of glyphs 100 points high
+    return width, min(sizes)
+
+
+@pytest.mark.parametrize(("finding", "study"), FIGURES)
 def test_no_text_is_cut_or_on_another_or_too_small_on_the_page(finding, study):
     figure = drawn(finding, study)
-    assert figure.get_figwidth() <= 10
-    scale = min(PAGE_INCHES / figure.get_figwidth(), 1)
     texts = shown_texts(figure)
     assert texts
-    assert min(text.get_fontsize() for text in texts) * scale >= 7.5
     boxes = np.array([text.get_window_extent().extents for text in texts])
     outside = (boxes[:, :2] < -1).any(axis=1) | (boxes[:, 2:] > np.array(figure.bbox.size) + 1).any(axis=1)
     assert not outside.any(), [texts[place] for place in np.flatnonzero(outside)]
@@ -33,6 +51,17 @@ def test_no_text_is_cut_or_on_another_or_too_small_on_the_page(finding, study):
     overlap &= ~(slanted[:, None] & slanted)
     first, second = np.nonzero(np.triu(overlap, 1))
     assert not len(first), [(texts[a].get_text(), texts[b].get_text()) for a, b in zip(first, second, strict=True)]
+    width, smallest = size_in_file(figure)
+    assert "\n.curves { width: auto; }" in TEMPLATE  # the page shows a figure as it is, and scrolls what is wider
+    assert width <= page_width()
+    assert smallest >= LEAST_TEXT - 0.01
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_learning_curves_are_large_enough_on_the_page(case):
+    width, smallest = size_in_file(draw("curves", CASES[case]))
+    assert width <= page_width()
+    assert smallest >= LEAST_TEXT - 0.01
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from test_findings import CONFIDENCE, MARGIN, N_RESAMPLES, SEED, run
 
+from ecgtransfer.compare.runs import ALL_MODELS, ALL_SOURCES
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.compare.verdicts import verdicts
 from ecgtransfer.errors import InputError
-from ecgtransfer.findings.headlines import ALL_MODELS, ALL_SOURCES, mean_runs
+from ecgtransfer.findings.headlines import mean_runs
 
 NOISE = np.random.default_rng(1).normal(scale=0.02, size=(4, N_RESAMPLES))
 

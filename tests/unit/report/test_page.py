@@ -57,12 +57,15 @@ def test_macro_auroc_comes_before_other_metrics_and_the_answer_first(page):
         text.index(words)
         for words in (
             "gains 0.096 [0.017, 0.188] macro AUROC",
+            "What you have Data sets and labels",
+            "Wagner P",
+            "Record p1",
+            "What you gain How good",
             "The figure shows macro AUROC",
             "The scores are macro AUROC",
             "Other metrics",
-            "Record p1",
-            "Wagner P",
-            "Every target, model and fraction",
+            "What you would need What would decide the rest?",
+            "How this was found Methods Every target",
             "1 recordings of sources are in a target, too",
             "This page: Python 3.11.9",
         )

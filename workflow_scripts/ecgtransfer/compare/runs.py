@@ -15,6 +15,8 @@ from ecgtransfer.statistics.inference import Variance, percentile_interval, resa
 from ecgtransfer.statistics.resampling import replicate_draws
 
 Array = NDArray[Any]
+ALL_MODELS, ALL_SOURCES = "all models", "all sources"
+"""Used as the model and the source of a mean."""
 AnyCell = TypeVar("AnyCell", bound=Cell)
 
 

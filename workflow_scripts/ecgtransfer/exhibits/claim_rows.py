@@ -13,9 +13,9 @@ from ecgtransfer.exhibits.style import CHARACTER, LINE_HEIGHT, SMALL, WIDTH, set
 NOT_EXAMINED = "not examined"
 """Shown for a finding for which the study has no cells."""
 
-_CLAIM_WIDTH, _SCALE_WIDTH, _BETWEEN, _EDGE = 3.1, 3.0, 0.2, 0.1  # inches
-_TOP = 0.3  # inches, also for a stamp
-_SCALE_HEIGHT, _TICKS_HEIGHT = 0.36, 0.3  # inches
+_CLAIM_WIDTH, _SCALE_WIDTH, _BETWEEN, _EDGE = 3.9, 3.9, 0.22, 0.1  # inches
+_TOP = 0.33  # inches, also for a stamp
+_SCALE_HEIGHT, _TICKS_HEIGHT = 0.4, 0.34  # inches
 
 
 class ClaimRow(NamedTuple):
@@ -30,8 +30,8 @@ def claim_rows(claims: Sequence[str], measures: Sequence[str], below: float = 0.
 
     Nothing is laid out later, so that all scales begin and end at the same place; `below`, in inches, is left free.
     """
-    texts = [textwrap.fill(text, int(_CLAIM_WIDTH / CHARACTER)) for text in claims]
-    labels = [textwrap.fill(measure, int(_SCALE_WIDTH / CHARACTER)) for measure in measures]
+    texts = [textwrap.fill(text, int(_CLAIM_WIDTH / CHARACTER), break_on_hyphens=False) for text in claims]
+    labels = [textwrap.fill(measure, int(_SCALE_WIDTH / CHARACTER), break_on_hyphens=False) for measure in measures]
     rooms = [_TICKS_HEIGHT + (label.count("\n") + 1) * LINE_HEIGHT for label in labels]
     heights = [
         room + max(_SCALE_HEIGHT, (text.count("\n") + 1) * LINE_HEIGHT) for text, room in zip(texts, rooms, strict=True)

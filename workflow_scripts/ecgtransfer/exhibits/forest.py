@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from ecgtransfer.exhibits.names import series_name
 from ecgtransfer.exhibits.style import (
-    LEAST_WIDTH,
+    CHARACTER,
     NORMAL,
     SMALL,
     WIDTH,
@@ -25,8 +25,8 @@ from ecgtransfer.exhibits.style import (
 MOST_ROWS = 40
 """In a panel, before fractions are left out."""
 
-_ROW_HEIGHT, _AROUND = 0.17, 1.0  # inches, of a row, and of title and axis of a panel
-_NAMES_WIDTH, _PANEL_WIDTH, _PANELS_PER_ROW = 2.1, 2.05, 3
+_ROW_HEIGHT, _AROUND = 0.19, 1.1  # inches, of a row, and of title and axis of a panel
+_NAMES_WIDTH, _PANELS_PER_ROW = 2.35, 3
 _HEADER_LENGTH = 30  # characters in a line
 
 
@@ -46,19 +46,19 @@ def forest(table: pd.DataFrame, x_label: str) -> Forest:
     rows = rows.assign(place=[places[key] for key in zip(rows["arm"], rows["model"], rows["fraction"], strict=True)])
     targets = sorted(rows["target"].unique())
     n_columns = min(len(targets), _PANELS_PER_ROW)
+    panel_width = (WIDTH - _NAMES_WIDTH) / n_columns
     n_bands = -(-len(targets) // n_columns)
-    width = min(max(_NAMES_WIDTH + n_columns * _PANEL_WIDTH, LEAST_WIDTH), WIDTH)
     lowest = max([*places.values(), *headers]) + 1
-    figure = new_figure(width, n_bands * (lowest * _ROW_HEIGHT + _AROUND))
+    figure = new_figure(n_bands * (lowest * _ROW_HEIGHT + _AROUND))
     grid = figure.add_gridspec(n_bands, n_columns)
     panels: dict[str, Axes] = {}
     for number, target in enumerate(targets):
         row, column = divmod(number, n_columns)
         axes = panels[target] = figure.add_subplot(grid[row, column])
-        title_panel(axes, [target], _PANEL_WIDTH)
+        title_panel(axes, [target], panel_width)
         axes.set_ylim(lowest, -1)
         _name_rows(axes, names, headers, shown=column == 0)
-        axes.set_xlabel(textwrap.fill(x_label, 32), fontsize=SMALL)
+        axes.set_xlabel(textwrap.fill(x_label, int(panel_width / CHARACTER)), fontsize=SMALL)
         axes.tick_params(axis="x", labelsize=SMALL)
         axes.grid(axis="x", color="0.9", linewidth=0.6)
         axes.hlines(list(places.values()), 0, 1, transform=axes.get_yaxis_transform(), color="0.93", linewidth=0.5)

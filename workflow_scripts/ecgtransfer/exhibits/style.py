@@ -1,7 +1,8 @@
 """What the figures share: sizes, colours, marks, axes, legends, and what is drawn where a table has no rows.
 
-A page shows a figure up to 50rem wide, which is `WIDTH` inches on a screen: no figure is wider, so that no letter gets
-smaller than it is set. Colours are Okabe & Ito's, safe for colour-blind readers.
+The page is 61.5rem wide between its margins on a screen, which is `WIDTH` inches. Every figure is just as wide, so that
+letters are there as large as they are set. Colours are Okabe & Ito's, safe for colour-blind
+readers.
 """
 
 import textwrap
@@ -24,9 +25,9 @@ from ecgtransfer.exhibits.names import ANSWERED_METRIC, series_name
 
 Style = dict[str, Any]
 
-WIDTH, LEAST_WIDTH = 8.3, 5.6  # inches
-SMALL, NORMAL = 8, 9  # points
-LINE_HEIGHT, CHARACTER = 0.18, 0.064  # inches, of the small size
+WIDTH = 10.25  # inches
+SMALL, NORMAL = 9, 10  # points
+LINE_HEIGHT, CHARACTER = 0.2, 0.072  # inches, of the small size
 BLUE, RED, GREEN, PINK, SKY, YELLOW = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"
 BARS = "points: mean over replicates; bars: confidence interval over replicates and test patients"
 
@@ -34,10 +35,10 @@ _COLOURS = (BLUE, RED, GREEN, PINK, SKY, YELLOW)
 _MARKERS = ("s", "^", "D", "v", "P", "X", "<")
 _DASHES = ("-", (0, (6, 1.5, 1, 1.5)), (0, (1, 1.2)), (0, (6, 1.2, 1, 1.2, 1, 1.2)), (0, (9, 1.5)))
 _SCRATCH_STYLE = {"color": "black", "linestyle": (0, (4, 2)), "marker": "o", "markerfacecolor": "white"}
-_PANELS_PER_ROW, _PANEL_WIDTH = 3, 3.3
-_TITLE_CHARACTER, _HANDLE = 0.074, 0.7  # inches
+_PANELS_PER_ROW = 3
+_TITLE_CHARACTER, _HANDLE = 0.082, 0.8  # inches
 _WIDEST_RATIO = 20.0  # by which a ratio axis goes beyond its outermost points to hold intervals
-_TURNED_LABEL = 0.19  # inches between labels at 45 degrees
+_TURNED_LABEL = 0.21  # inches between labels at 45 degrees
 
 
 def answered(table: pd.DataFrame) -> pd.DataFrame:
@@ -71,8 +72,8 @@ def percent(share: float) -> str:
 
 def nothing_to_show(why: str) -> Figure:
     """Return a figure that states in one sentence why there is nothing to show."""
-    figure = Figure((LEAST_WIDTH, 1.2))
-    text = textwrap.fill(why, int(0.9 * LEAST_WIDTH / CHARACTER))
+    figure = Figure((WIDTH, 1.2))
+    text = textwrap.fill(why, int(0.9 * WIDTH / CHARACTER))
     figure.text(0.5, 0.5, text, ha="center", va="center", fontsize=NORMAL, color="0.3")
     return figure
 
@@ -98,8 +99,7 @@ def target_model_panels(rows: pd.DataFrame, height: float) -> Panels:
     targets, models = sorted(rows["target"].unique()), sorted(rows["model"].unique())
     n_columns = min(len(models), _PANELS_PER_ROW)
     bands = -(-len(models) // n_columns)  # rows of panels for one target
-    width = max(min(n_columns * _PANEL_WIDTH, WIDTH), LEAST_WIDTH)
-    figure = new_figure(width, len(targets) * bands * height)
+    figure = new_figure(len(targets) * bands * height)
     grid = figure.add_gridspec(len(targets) * bands, n_columns)
     axes: dict[str, dict[str, Axes]] = {}
     for band, target in enumerate(targets):
@@ -108,14 +108,14 @@ def target_model_panels(rows: pd.DataFrame, height: float) -> Panels:
             row, column = divmod(number, n_columns)
             first = next(iter(panels.values()), None)
             panels[model] = figure.add_subplot(grid[band * bands + row, column], sharex=first, sharey=first)
-            title_panel(panels[model], [target, model], width / n_columns)
+            title_panel(panels[model], [target, model], WIDTH / n_columns)
         axes[target] = panels
-    return Panels(figure, axes, width / n_columns)
+    return Panels(figure, axes, WIDTH / n_columns)
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure, in inches, that makes room for what is next to its panels."""
-    return Figure((width, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
+def new_figure(height: float) -> Figure:
+    """Return an empty figure as wide as the page, `height` in inches, with room for what is beside its panels."""
+    return Figure((WIDTH, height), layout=ConstrainedLayoutEngine(h_pad=0.08))
 
 
 def title_panel(axes: Axes, names: Sequence[str], width: float) -> None:

@@ -28,7 +28,6 @@ from ecgtransfer.exhibits.page_parts import Part, exhibit
 from ecgtransfer.exhibits.style import (
     LINE_HEIGHT,
     SMALL,
-    WIDTH,
     Style,
     answered,
     arm_styles,
@@ -276,7 +275,7 @@ def _of_cell(member: tuple[Run, Run], column: Mapping[Any, Any]) -> Any:
     return column[key]
 
 
-_HEIGHT = 3.4  # inches
+_HEIGHT = 4.0  # inches
 _SMALL, _LARGE = 4.0, 7.0  # marks, points
 _SAME_PLACE = 0.03  # of the width of the right panel: nearer points are moved apart
 _LEAST_POINTS = 10  # percentage points that the right panel shows: less would look like a difference
@@ -302,7 +301,7 @@ def draw(architectures: pd.DataFrame) -> Figure:
     ).sort_values(["share", "target", "arm", "fraction"], ignore_index=True)
     rows["x"] = side_by_side(rows["share"])
     styles = arm_styles(rows["arm"])
-    figure = new_figure(WIDTH, _HEIGHT)
+    figure = new_figure(_HEIGHT)
     gains, differences = figure.subplots(1, 2)
     _draw_gains(gains, rows, styles)
     differences.axhline(0, color="0.3", linewidth=0.8, zorder=1)

@@ -160,7 +160,7 @@ def _without_shift(values: Array) -> Array:
 
 
 _SHOWN = "macro_ece"
-_PANEL_HEIGHT = 2.9  # inches
+_PANEL_HEIGHT = 3.4  # inches
 
 
 def draw(calibration: pd.DataFrame, reliability: pd.DataFrame) -> Figure:

@@ -27,10 +27,19 @@ class Section:
     findings: tuple[str, ...]
 
 
-SECTIONS = (
+GAINS = (
     Section("answer", "Answer", "Does pre-training help?", "", ("headlines",)),  # written by the page itself
-    Section("curves", "Learning curves", "Learning curves", "", ("curves",)),
-    Section("verdicts", "Verdicts", "Verdicts", "", ("verdicts",)),
+    Section("curves", "Learning curves", "How good is it with how many labels?", "", ("curves",)),
+    Section("verdicts", "Verdicts", "Where does it help, and where not?", "", ("verdicts",)),
+    Section(
+        "best",
+        "Best choice",
+        "Which source, model and method is the best?",
+        "Of several that are equally good one comes first, too. So intervals hold for all candidates at once, and those"
+        " tie that no other one is shown to be better than. Whether the best is better than training from scratch"
+        " stands in the verdicts.",
+        ("best",),
+    ),
     Section(
         "label-saving",
         "Labels saved",
@@ -41,13 +50,6 @@ SECTIONS = (
         ("label_saving",),
     ),
     Section(
-        "next-steps",
-        "What would decide",
-        "What would decide the rest?",
-        "Replicates narrow what trainings differ by; what test patients leave, only more of them narrow.",
-        ("next_steps",),
-    ),
-    Section(
         "controls",
         "Controls",
         "What is a gain owed to?",
@@ -56,16 +58,13 @@ SECTIONS = (
         ("controls",),
     ),
     Section(
-        "claims", "What was claimed", "What was claimed, and what is found here", "", ("claims", "optimism", "parity")
-    ),
-    Section(
         "convergence",
-        "Speed and cost",
-        "Is it faster, and what does it cost?",
+        "Speed",
+        "Is it faster?",
         "Time until a training first reaches 99 % of the best validation score of its partner from scratch; a ratio"
         " below 1 means that transfer is faster. catch_up: the epoch in which scratch reached the best score of"
-        " transfer. Pre-training has paid for itself after as many targets as its cost is of what each of them saves.",
-        ("convergence", "costs"),
+        " transfer.",
+        ("convergence",),
     ),
     Section(
         "architectures",
@@ -100,7 +99,29 @@ SECTIONS = (
         " enough in both. Calibration: how far predicted probabilities lie from the shares that were observed.",
         ("subgroups", "calibration"),
     ),
+    Section(
+        "claims", "What was claimed", "What was claimed, and what is found here", "", ("claims", "optimism", "parity")
+    ),
 )
+"""What pre-training brings, on the page after what there is to train on."""
+NEEDS = (
+    Section(
+        "next-steps",
+        "What would decide",
+        "What would decide the rest?",
+        "Replicates narrow what trainings differ by; what test patients leave, only more of them narrow.",
+        ("next_steps",),
+    ),
+    Section(
+        "costs",
+        "Cost",
+        "What does it cost?",
+        "Pre-training has paid for itself after as many targets as its cost is of what each of them saves.",
+        ("costs",),
+    ),
+)
+"""What it takes, or would take to know more; at the end of the results."""
+SECTIONS = (*GAINS, *NEEDS)
 FINDINGS = tuple(finding for section in SECTIONS for finding in section.findings)
 
 

@@ -21,7 +21,6 @@ from ecgtransfer.exhibits.style import (
     NORMAL,
     SKY,
     SMALL,
-    WIDTH,
     YELLOW,
     Style,
     arm_styles,
@@ -228,7 +227,7 @@ def _sums(metadata: Sequence[Metadata], n_trainings: int) -> dict[str, object]:
 _PRETRAINING, _FROM_SCRATCH = "pre-training", "trainings from scratch"
 _FACES = (("0.75", ""), ("white", ""), (SKY, "////"), (YELLOW, "...."), (BLUE, ""), ("white", "xxxx"), ("0.4", "\\\\"))
 _EDGE: Style = {"edgecolor": "black", "linewidth": 0.7}
-_BAR_HEIGHT, _BETWEEN_MODELS = 0.2, 0.22  # inches
+_BAR_HEIGHT, _BETWEEN_MODELS = 0.22, 0.24  # inches
 _WITHOUT_NUMBER = ("never", "unknown")  # words of the table
 _UNITS = ((2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 
@@ -243,7 +242,7 @@ def draw(costs: pd.DataFrame, break_even: pd.DataFrame) -> Figure:
     models = sorted(rows["model"].unique())
     has_break_even = not break_even.empty
     band = len(kinds) * _BAR_HEIGHT + _BETWEEN_MODELS
-    figure = new_figure(WIDTH, len(models) * band + 1.1)
+    figure = new_figure(len(models) * band + 1.2)
     faces = {kind: _FACES[number % len(_FACES)] for number, kind in enumerate(kinds)}
     ratios = [1.0, 1.0] if has_break_even else [1.0]
     bars, *others = figure.subplots(1, len(ratios), sharey=True, squeeze=False)[0]

@@ -87,7 +87,7 @@ def learning_curves(runs: Sequence[Run], confidence: float, seed: int, variance:
     return sorted_table(rows, CURVE_COLUMNS)
 
 
-_PANEL_HEIGHT = 2.7  # inches
+_PANEL_HEIGHT = 3.1  # inches
 
 
 def draw(curves: pd.DataFrame, metric: str = ANSWERED_METRIC) -> Figure:

@@ -11,16 +11,13 @@ import pandas as pd
 
 from ecgtransfer.arms import SCRATCH, arm_of
 from ecgtransfer.compare.label_saving import LABEL_SAVING_COLUMNS, label_savings
-from ecgtransfer.compare.runs import Run, pairs
+from ecgtransfer.compare.runs import ALL_MODELS, ALL_SOURCES, Run, pairs
 from ecgtransfer.compare.scores import MACRO_METRICS
 from ecgtransfer.compare.tables import TableForm
 from ecgtransfer.compare.variances import How
 from ecgtransfer.compare.verdicts import VERDICT_COLUMNS, verdicts
 from ecgtransfer.errors import InputError
 from ecgtransfer.source import Source
-
-ALL_MODELS, ALL_SOURCES = "all models", "all sources"
-"""Used as the model and the source of a mean."""
 
 TABLES = {
     "headlines": TableForm(

@@ -62,7 +62,7 @@ def compute(runs: Sequence[Run], confidence: float, seed: int, variance: How) ->
     return {"label_saving": label_savings(runs, confidence, seed, variance)}
 
 
-_PANEL_HEIGHT = 2.5  # inches
+_PANEL_HEIGHT = 2.9  # inches
 _ARROWS = {MORE_THAN: r"$\uparrow$", LESS_THAN: r"$\downarrow$"}
 _ARROW_ROOM = 1.4  # times the ends
 _BEYOND = {MORE_THAN: 8, LESS_THAN: -8}  # points, from the end of the curve to the middle of an arrow

@@ -200,7 +200,7 @@ def _label_scores(run: Run) -> pd.DataFrame:
 
 
 _METRIC = "auroc"
-_PANEL_HEIGHT = 2.6  # inches
+_PANEL_HEIGHT = 3.0  # inches
 _NEVER = 0.5  # of the lowest prevalence: where labels are drawn that no training recording has
 
 

@@ -27,7 +27,6 @@ from ecgtransfer.exhibits.page_parts import Part, exhibit
 from ecgtransfer.exhibits.style import (
     NORMAL,
     SMALL,
-    WIDTH,
     Style,
     answered,
     arm_legend,
@@ -192,7 +191,7 @@ def _columns_to_compare(run: Tested, inside: Array, outside: Array, least: int) 
 _GROUP_NAMES = {"F": "women", "M": "men"}  # others are called as in the table
 _PAIRS_PER_ROW = 2
 _TITLE_LENGTH = 42  # characters in a line
-_SERIES_HEIGHT, _BETWEEN_GROUP_NAMES = 0.07, 0.1  # inches
+_SERIES_HEIGHT, _BETWEEN_GROUP_NAMES = 0.08, 0.11  # inches
 
 
 def draw(subgroups: pd.DataFrame) -> Figure:
@@ -210,7 +209,7 @@ def draw(subgroups: pd.DataFrame) -> Figure:
     n_columns = min(len(cells), _PAIRS_PER_ROW)
     n_bands = -(-len(cells) // n_columns)
     panel_height = len(groups) * (len(styles) * _SERIES_HEIGHT + _BETWEEN_GROUP_NAMES)
-    figure = new_figure(WIDTH if n_columns > 1 else 5.6, n_bands * (panel_height + 0.75))
+    figure = new_figure(n_bands * (panel_height + 0.85))
     grid = figure.add_gridspec(n_bands, 2 * n_columns)
     for place, (target, model) in enumerate(cells):
         band, column = divmod(place, n_columns)

@@ -21,7 +21,6 @@ from ecgtransfer.errors import InputError
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES
 from ecgtransfer.exhibits.page_parts import Part, exhibit
 from ecgtransfer.exhibits.style import (
-    LEAST_WIDTH,
     WIDTH,
     dress,
     legend_below,
@@ -243,7 +242,7 @@ def transferability_correlations(table: pd.DataFrame) -> pd.DataFrame:
 
 _MEASURE = "delta"
 _PANELS_PER_ROW = 2
-_PANEL_HEIGHT = 3.0  # inches
+_PANEL_HEIGHT = 3.6  # inches
 
 
 def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFrame) -> Figure:
@@ -256,8 +255,7 @@ def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFram
     methods = list(rows["method"].drop_duplicates())
     styles = series_styles(rows["target"])
     n_columns = min(len(methods), _PANELS_PER_ROW)
-    width = WIDTH if n_columns > 1 else LEAST_WIDTH
-    figure = new_figure(width, -(-len(methods) // n_columns) * _PANEL_HEIGHT)
+    figure = new_figure(-(-len(methods) // n_columns) * _PANEL_HEIGHT)
     grid = figure.add_gridspec(-(-len(methods) // n_columns), n_columns)
     first = None
     for number, method in enumerate(methods):
@@ -269,7 +267,7 @@ def draw(transferability: pd.DataFrame, transferability_correlation: pd.DataFram
             of_target = of_method[of_method["target"] == target]
             hollow = {**style, "linestyle": "none", "markerfacecolor": "none"}
             axes.plot(of_target["melep"], of_target["delta"], **hollow, markersize=3.5, markeredgewidth=0.8)
-        title_panel(axes, [method, _in_words(found.get(method))], width / n_columns)
+        title_panel(axes, [method, _in_words(found.get(method))], WIDTH / n_columns)
         dress(
             axes, "MELEP of the source's model on the training recordings", f"gain in {METRIC_NAMES[ANSWERED_METRIC]}"
         )

@@ -174,7 +174,7 @@ def _score(run: Tested, names: list[str]) -> float:
     return float(by_label.mean())
 
 
-_CELL_WIDTH, _CELL_HEIGHT = 0.82, 0.52  # inches
+_CELL_WIDTH, _CELL_HEIGHT = 0.92, 0.58  # inches
 _COLOURS = "cividis"  # from dark to light, also in grey
 _SCALE = Normalize(0.5, 1, clip=True)
 _NAME_LENGTH = 12  # characters in a line
@@ -192,12 +192,11 @@ def draw(zero_shot: pd.DataFrame) -> Figure:
         return nothing_to_show("No scores without training: no source and target have labels in common.")
     targets, sources = sorted(table["target"].unique()), sorted(table["source"].unique())
     models = sorted(table["model"].unique())
-    panel_width = 1.1 + _CELL_WIDTH * len(targets)
+    panel_width = 1.2 + _CELL_WIDTH * len(targets)
     n_columns = min(len(models), max(1, int((WIDTH - 0.7) / panel_width)))
     n_bands = -(-len(models) // n_columns)
-    width = min(WIDTH, max(n_columns * panel_width + 0.7, 4.5))
     row_height = max(_CELL_HEIGHT, _most_lines(sources) * LINE_HEIGHT)
-    figure = new_figure(width, n_bands * (len(sources) * row_height + _most_lines(targets) * LINE_HEIGHT + 0.9))
+    figure = new_figure(n_bands * (len(sources) * row_height + _most_lines(targets) * LINE_HEIGHT + 0.9))
     grid = figure.add_gridspec(n_bands, n_columns)
     colours = ScalarMappable(_SCALE, _COLOURS)
     panels = []

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from ecgtransfer.arms import FINETUNE, method_name_of
+from ecgtransfer.compare.runs import ALL_MODELS
 from ecgtransfer.exhibits.names import ANSWERED_METRIC, METRIC_NAMES, method_words, series_name
 from ecgtransfer.exhibits.tables import interval, number
-from ecgtransfer.findings.headlines import ALL_MODELS
 from ecgtransfer.source import UNTRAINED, Source
 from ecgtransfer.statistics.inference import Verdict
 

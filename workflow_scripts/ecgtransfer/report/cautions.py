@@ -132,11 +132,11 @@ def _near_chance(curves: pd.DataFrame) -> Iterable[Caution]:
     rows = curves[curves["metric"] == ANSWERED_METRIC]
     rows = rows[[not Source.of(source).is_control for source in rows["source"]]]
     for (target, model), cell in rows.groupby(["target", "model"]):
-        best = cell["score"].max()
-        if best < NEAR_CHANCE:
+        highest = cell["score"].max()
+        if highest < NEAR_CHANCE:
             yield Caution(
-                f"{model} hardly learns on {target}: its best macro AUROC is {number(best)}, where guessing gives 0.5."
-                " A model that does not learn cannot show whether pre-training helps.",
+                f"{model} hardly learns on {target}: no macro AUROC is above {number(highest)}, and guessing gives"
+                " 0.5. A model that does not learn cannot show whether pre-training helps.",
                 severe=True,
             )
 

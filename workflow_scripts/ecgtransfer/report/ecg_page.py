@@ -48,9 +48,9 @@ def draw_ecg_page(signal: NDArray[np.floating], sampling_rate_hz: float, title: 
     _draw_leads(page, _centred(drawn), drawn_hz)
     if has_unit:
         _draw_calibration(page)
-    page.text(5, _PAGE_MM[1] - 6, title, fontsize=10, va="center")
+    page.text(5, _PAGE_MM[1] - 6, title, fontsize=11, va="center")
     scale = f"{MM_PER_S:g} mm/s  {f'{MM_PER_MV:g} mm/mV' if has_unit else 'scaled, no unit'}"
-    page.text(_PAGE_MM[0] - 5, _PAGE_MM[1] - 6, scale, fontsize=9, va="center", ha="right")
+    page.text(_PAGE_MM[0] - 5, _PAGE_MM[1] - 6, scale, fontsize=10.5, va="center", ha="right")
     return figure
 
 
@@ -74,12 +74,12 @@ def _draw_leads(page: Axes, signal_mv: NDArray[np.float64], rate_hz: float) -> N
         # One sample more than the column holds, so that a trace meets the next lead's start.
         for lead, baseline in zip(leads, _BASELINES_MM[:3], strict=True):
             _draw_trace(page, signal_mv[LEADS.index(lead), start : start + column_samples + 1], rate_hz, left, baseline)
-            page.text(left + 1.5, baseline + 15, lead, fontsize=9, fontweight="bold")
+            page.text(left + 1.5, baseline + 15, lead, fontsize=10.5, fontweight="bold")
             if column:
                 page.plot([left, left], [baseline - 3, baseline + 3], color="black", linewidth=0.6)
     strip = signal_mv[LEADS.index("II"), : round(_STRIP_S * rate_hz) + 1]
     _draw_trace(page, strip, rate_hz, _LEFT_MM, _BASELINES_MM[3])
-    page.text(_LEFT_MM + 1.5, _BASELINES_MM[3] + 15, "II", fontsize=9, fontweight="bold")
+    page.text(_LEFT_MM + 1.5, _BASELINES_MM[3] + 15, "II", fontsize=10.5, fontweight="bold")
 
 
 def _draw_calibration(page: Axes) -> None:

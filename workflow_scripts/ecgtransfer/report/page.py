@@ -22,7 +22,7 @@ from ecgtransfer.report import tables
 from ecgtransfer.report.answers import answers, controls
 from ecgtransfer.report.cautions import cautions
 from ecgtransfer.report.inputs import DrawnRecording
-from ecgtransfer.report.sections import sections
+from ecgtransfer.report.sections import chapters
 from ecgtransfer.source import LABELS, Source
 from ecgtransfer.study import (
     corpora_of,
@@ -91,7 +91,7 @@ def render_page(template: str, results: StudyResults) -> str:
     found = cautions(
         study, results.published, results.records, curves, verdicts, results.labels, results.splits, results.leakage
     )
-    filled = sections(findings)
+    of_findings = chapters(findings)
     methods, trained = study.transfer.methods, trained_sources(study)
     pretraining = [metadata for metadata in results.pretraining if metadata["task"] != "outside"]
     return environment.from_string(template).render(
@@ -116,8 +116,13 @@ def render_page(template: str, results: StudyResults) -> str:
         kept=_kept_weights(study),
         balanced=[section for section in _TRAININGS if getattr(study, section).positive_weight == "balanced"],
         figures=results.figures,
-        sections=filled,
-        templates={part.template: environment.from_string(part.template) for each in filled for part in each.parts},
+        chapters=of_findings,
+        templates={
+            part.template: environment.from_string(part.template)
+            for chapter in of_findings
+            for each in chapter.filled
+            for part in each.parts
+        },
         in_challenge=CHALLENGE_SCORE in set(verdicts["metric"]),
         recordings=results.recordings,
         sources=list(sources(results)),

@@ -8,7 +8,7 @@ import pandas as pd
 
 from ecgtransfer.exhibits.page_parts import Part
 from ecgtransfer.findings.asked import ROOMS, asked
-from ecgtransfer.findings.contents import SECTIONS, Section
+from ecgtransfer.findings.contents import GAINS, NEEDS, Section
 
 
 @dataclass(frozen=True)
@@ -19,15 +19,34 @@ class FilledSection:
     parts: Sequence[Part]
 
 
-def sections(findings: Mapping[str, pd.DataFrame]) -> list[FilledSection]:
-    """Return the sections whose findings have something to show, in the order of the page.
+@dataclass(frozen=True)
+class Chapter:
+    """Sections under one heading."""
+
+    anchor: str
+    title: str
+    filled: Sequence[FilledSection]
+
+
+def chapters(findings: Mapping[str, pd.DataFrame]) -> list[Chapter]:
+    """Return what findings show: first what is gained, then what it takes. What there is stands before both."""
+    return [
+        Chapter("gain", "What you gain", sections(GAINS, findings)),
+        Chapter("need", "What you would need", sections(NEEDS, findings)),
+    ]
+
+
+def sections(of_page: Sequence[Section], findings: Mapping[str, pd.DataFrame]) -> list[FilledSection]:
+    """Return those of some sections whose findings have something to show, in the order of the page.
 
     Parameters
     ----------
+    of_page
+        Of `ecgtransfer.findings.contents`.
     findings
         The tables of the findings that the study asks for, by name.
     """
-    filled = [FilledSection(section, [*_parts(section, findings)]) for section in SECTIONS]
+    filled = [FilledSection(section, [*_parts(section, findings)]) for section in of_page]
     return [each for each in filled if each.parts]
 
 

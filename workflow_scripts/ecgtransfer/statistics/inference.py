@@ -57,18 +57,42 @@ def resampled_mean(values: Array, resampled: Array, draws: ReplicateDraws, varia
 
     One replicate tells nothing about replicates: the draws then contain only the variation of test patients.
     """
-    n_replicates, mean = len(values), float(values.mean())
-    over_patients: Array = resampled.mean(axis=0) - mean
-    if n_replicates == 1:
-        return mean + over_patients
-    shared, smallest = parts_of_patients(resampled)
-    deviations = values - mean
+    n_replicates = len(values)
+    deviations = values - values.mean()
     length = float(np.linalg.norm(deviations))
     direction = deviations / length if length else np.eye(n_replicates)[0]
-    known = variance or Variance(length**2 / (n_replicates - 1), n_replicates - 1)
-    standard_error = np.sqrt(known.value / (n_replicates * draws.spread(known.degrees_of_freedom)))
-    over_replicates = (draws.normal @ direction) * np.maximum(standard_error, smallest)
-    drawn: Array = mean + shared * over_patients + over_replicates
+    if n_replicates > 1:
+        variance = variance or own_variance(values)
+    spread = draws.spread(variance.degrees_of_freedom) if variance else 1.0
+    return drawn_mean(values, resampled, draws.normal @ direction, spread, variance)
+
+
+def own_variance(values: Array) -> Variance:
+    """Return the variance of values (R,) as only they know it, with R - 1 degrees of freedom."""
+    return Variance(float(values.var(ddof=1)), len(values) - 1)
+
+
+def drawn_mean(values: Array, resampled: Array, normal: Array, spread: ArrayLike, variance: Variance | None) -> Array:
+    """Return the draws of `resampled_mean` for given draws of how far the mean of replicates is off.
+
+    Parameters
+    ----------
+    values, resampled
+        As there.
+    normal
+        (B,) standard normal numbers.
+    spread
+        (B,), of the `variance`, as `ReplicateDraws.spread`.
+    variance
+        Of one replicate; None for a single one, of which nothing is known.
+    """
+    n_replicates, mean = len(values), float(values.mean())
+    over_patients: Array = resampled.mean(axis=0) - mean
+    if n_replicates == 1 or variance is None:
+        return mean + over_patients
+    shared, smallest = parts_of_patients(resampled)
+    standard_error = np.sqrt(variance.value / (n_replicates * np.asarray(spread)))
+    drawn: Array = mean + shared * over_patients + normal * np.maximum(standard_error, smallest)
     return drawn
 
 
