@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ids import SITES
-from truth import RATE_HZ, YEAR, Recording
+from truth import N_RECORDINGS, RATE_HZ, YEAR, Recording
 from ways import Way
 
 
@@ -61,7 +61,9 @@ ROWS_SAID = {
     "from 0, 0.0": RowsSaid(write="{}.0".format, needs=_ROWS),
     "from 0, zeros in front": RowsSaid(write="{:03d}".format, needs=_ROWS),
     "from 1": RowsSaid(write=lambda row: str(row + 1), needs=_ROWS, refused=r"rows? .*(count|start|from|with).* 0"),
-    "from the end": RowsSaid(write=lambda row: str(row - 75), needs=_ROWS, refused=r"row '-\d+' is no whole number"),
+    "from the end": RowsSaid(
+        write=lambda row: str(row - N_RECORDINGS), needs=_ROWS, refused=r"row '-\d+' is no whole number"
+    ),
     "with a fraction": RowsSaid(write="{}.5".format, needs=_ROWS, refused=r"row '\d+\.5' is no whole number"),
 }
 

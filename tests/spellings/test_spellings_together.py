@@ -18,7 +18,7 @@ from trial import Trials
 from ways import NotWritable
 
 FIRST, END = map(int, os.environ.get("SPELLING_SEEDS", "0:8").split(":"))
-N_OF_A_SEED = 100
+N_OF_A_SEED = 60
 """Combinations that are tried."""
 _N_TABLES = 30
 """Tables that are drawn for files of one spelling: written files, and what was read of them, serve all of these."""

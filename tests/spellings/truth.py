@@ -1,4 +1,4 @@
-"""The truth that all spellings are of: 75 simulated recordings, whose they are, what they show, and what follows."""
+"""The truth that all spellings are of: 50 simulated recordings, whose they are, what they show, and what follows."""
 
 import csv
 from collections import Counter
@@ -16,7 +16,7 @@ from ecgtransfer.acquire.simulate import SNOMED_CODES, simulate_corpus
 
 REPOSITORY = Path(__file__).parents[2]
 RATE_HZ = 100
-N_RECORDINGS, N_SAMPLES = 75, 5 * RATE_HZ
+N_RECORDINGS, N_SAMPLES = 50, 5 * RATE_HZ
 YEAR = 2020
 """All recordings are of this year."""
 
@@ -32,7 +32,7 @@ LABELS: dict[str, Any] = {"include": "all", "top": None, "min_records": 4}
 
 _PREVALENCE = {"SB": 0.25, "STach": 0.1, "AF": 0.2, "LVH": 0.4, "TInv": 0.3, "PVC": 0.2, "STE": 0.15}
 _SETTINGS: dict[str, Any] = {
-    "layout": "ptb-xl", "n_patients": 32, "records_per_patient": 2.6, "sampling_rate_hz": RATE_HZ, "duration_s": 5,
+    "layout": "ptb-xl", "n_patients": 22, "records_per_patient": 2.6, "sampling_rate_hz": RATE_HZ, "duration_s": 5,
     "prevalence": _PREVALENCE, "noise": 0.7,
 }  # fmt: skip
 _SEED = 20

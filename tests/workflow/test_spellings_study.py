@@ -21,7 +21,7 @@ from spelt_study import findings_of, made_blind, page_of, write_spelt
 from truth import corpus
 from ways import Cells, NotWritable
 
-FIRST, END = map(int, os.environ.get("SPELLING_STUDIES", "0:16").split(":"))
+FIRST, END = map(int, os.environ.get("SPELLING_STUDIES", "0:10").split(":"))
 CLOSE = 0.05
 """How near 0 an end of an interval of 100 draws may be for the verdict to depend on these."""
 RECORDINGS = [recording for recording in corpus() if recording.codes]

@@ -70,6 +70,8 @@ def test_trainings_take_over_what_they_share() -> None:
     assert (study.finetune.epochs, study.finetune.learning_rate, study.finetune.crop_s) == (5, 0.5, 2)
     assert (study.pretrain.epochs, study.pretrain.learning_rate, study.pretrain.seed) == (7, 0.5, 1)
     assert Study.of(study.as_config()) == study
+    study = Study.of(OWN_CHOICES | {"training": {"choose_by": "cross_validation"}})  # which sources do not know
+    assert (study.finetune.choose_by, study.pretrain.choose_by) == ("cross_validation", "macro_auroc")
 
 
 def test_config_knows_what_the_simulator_knows() -> None:

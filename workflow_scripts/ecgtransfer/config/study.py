@@ -168,11 +168,16 @@ class Study(Section):
             If a key is unknown, or a value is not valid for its key.
         """
         study = cls.model_validate(config)
-        shared = {name: getattr(study.training, name) for name in Training.model_fields}
         sections = {"pretrain": study.pretrain, "scratch": study.scratch, "finetune": study.finetune}
         return study.model_copy(
             update={
-                name: section.model_copy(update={k: v for k, v in shared.items() if k not in section.model_fields_set})
+                name: section.model_copy(
+                    update={
+                        shared: getattr(study.training, shared)
+                        for shared in section.taken_over()
+                        if shared not in section.model_fields_set
+                    }
+                )
                 for name, section in sections.items()
             }
         )

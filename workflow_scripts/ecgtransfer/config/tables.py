@@ -57,7 +57,10 @@ def _keys_in(section: type[Section], above: str, values: Any, given: Any) -> Ite
             " ".join(meanings.get(name, "").split()),
             _unit_of(field),
             _default_in_words(field, values, name, is_map_of_sections),
-            above.rstrip(".") in _TAKE_OVER and name in Training.model_fields and name not in given,
+            above.rstrip(".") in _TAKE_OVER
+            and issubclass(section, Training)
+            and name in section.taken_over()
+            and name not in given,
         )
         if is_map_of_sections:
             yield from _keys_in(get_args(kind)[1], f"{path}.{ANY}.", None, {})

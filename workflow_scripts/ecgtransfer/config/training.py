@@ -32,11 +32,16 @@ class Training(Section):
     crop_s: Annotated[Number | None, OR_NULL] = key(None, unit="s", gt=0)
     """length of a random stretch of each recording to train on, a new one each time, at most `signals.duration_s`;
     `null` for whole recordings"""
-    choose_by: Literal[_AtOnce, "cross_validation"] = key("macro_auroc")
+    choose_by: Literal[_AtOnce, "cross_validation"] = key("swa")
     """which weights are kept: of the epoch with the best validation `macro_auroc`, `weighted_f1` (at probability 0.5,
     weighted by prevalence, as Nguyen & Do) or `loss`; of the `last` epoch; averages over the last tenth of the steps
     (`ema`) or the second half of the epochs (`swa`); of the epoch that is best by `cross_validation` over training and
-    validation records. Where no labels are learnt, the loss takes the place of scores"""
+    validation records"""
+
+    @classmethod
+    def taken_over(cls) -> list[str]:
+        """Return the keys whose defaults are those of the section ``training``."""
+        return [name for name in Training.model_fields if cls is Training or name not in cls.__annotations__]
 
 
 class Pretrain(Training):
@@ -47,4 +52,5 @@ class Pretrain(Training):
     seed: Seed = key(1)
     """seed of weights and order of batches; trainings on targets take `transfer.seed`"""
     choose_by: _AtOnce = key("macro_auroc")
-    """as in `training`; sources are not cross-validated"""
+    """as in `training`, with a default of its own: many records validate a source, and tell when to stop. Where no
+    labels are learnt, the loss takes the place of scores"""
