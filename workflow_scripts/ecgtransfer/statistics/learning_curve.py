@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 Array = NDArray[Any]
 
 BEST_SCORE = 1.0
+CHANCE = 0.05
+"""Of curves that are power laws, as many count as if they were none."""
 _EXPONENTS = np.geomspace(0.01, 5, 48)
 """Among which the best is looked for. Measured ones are some 0.05 to 1, and beyond 5 a curve is as good as flat."""
 _N_REFINED, _ROUNDS = 9, 4  # each round divides by four what is left between two exponents
@@ -107,13 +109,55 @@ def fit(sizes: ArrayLike, scores: ArrayLike) -> InversePowerLaws:
     return InversePowerLaws(asymptotes[curves, best], gaps[curves, best], exponents[curves, best])
 
 
+def fit_draws(sizes: ArrayLike, points: Array) -> InversePowerLaws:
+    """Return the curves of points and of their bootstrap draws, which are wider apart if the points are no power law.
+
+    Parameters
+    ----------
+    sizes
+        (F,) as for `fit`.
+    points
+        (F, 1 + B), the points and behind them their draws.
+
+    Notes
+    -----
+    Where the points lie farther from their curve than those of all but `CHANCE` of curves that are power laws and vary
+    as the draws do, deviations of the draws are multiplied by how many times as far they lie as is usual (the median).
+    So physicists widen intervals of results that do not agree (Birge 1932, Phys. Rev. 40:207-227), there by the mean,
+    which for few replicates is not finite. It is the only part of an error of the form of the curve that can be seen.
+    """
+    laws = fit(sizes, points)
+    times = np.asarray(sizes, dtype=np.float64) / np.asarray(sizes, dtype=np.float64)[-1]
+    by_chance = laws.scores_at(times)[:, :1] + points[:, 1:] - points[:, :1]
+    found = _distances(times, points[:, :1], laws)[0]
+    usual = _distances(times, by_chance, fit(sizes, by_chance))
+    usual = usual[~np.isnan(usual)]
+    if np.isnan(found) or not len(usual) or np.mean(usual >= found) >= CHANCE:
+        return laws
+    middle = float(np.median(usual))
+    if middle == 0:  # nothing varies by chance, so there is nothing to widen
+        return laws
+    return fit(sizes, points[:, :1] + found / middle * (points - points[:, :1]))
+
+
+def _distances(times: Array, points: Array, laws: InversePowerLaws) -> Array:
+    """Return how far points (F, D) lie from the curves of their columns, which may be more than there are columns."""
+    away = points - laws.scores_at(times)[:, : points.shape[1]]
+    distances: Array = np.sqrt(_weights(len(times)) @ away**2)
+    return distances
+
+
+def _weights(n_points: int) -> Array:
+    weights: Array = np.arange(1, n_points + 1) / (n_points * (n_points + 1) / 2)
+    return weights
+
+
 def _errors(places: Array, values: Array, exponents: Array) -> tuple[Array, Array, Array]:
     """Return weighted squared errors, asymptotes and gaps of (D, F) values for (D, K) or (1, K) exponents, all (D, K).
 
     A square with two bounds: its least is where it is without them, or on an edge.
     """
-    weights = np.arange(1, len(places) + 1) / len(places)
-    weights /= weights.sum()
+    weights = _weights(len(places))
     powers = np.exp(-exponents[:, :, None] * places)
     mean = values @ weights
     centred = values - mean[:, None]

@@ -128,12 +128,7 @@ def replicate_draws(n_replicates: int, n_resamples: int, seed: int) -> Replicate
 def separate_replicate_draws(
     n_cells: int, n_replicates: int, n_resamples: int, seed: int
 ) -> tuple[ReplicateDraws, ...]:
-    """Draw the replicates of each of several cells, independently of those of the others.
-
-    With the same draws for all, deviations of cells go together as far as those of their few replicates happen to do:
-    of R replicates, R - 1 numbers tell of all cells. This is right for the sum of several cells if their variance is
-    known from the replicates alone, but not if it is known better than these tell how cells go together.
-    """
+    """Draw the replicates of each of several cells, independently of those of the others."""
     from scipy.stats.qmc import Sobol  # here, for it takes a second, and most who draw draw patients
 
     sequence = Sobol(n_cells * (n_replicates + 1), seed=np.random.default_rng([seed, _REPLICATES]))
