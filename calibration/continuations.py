@@ -144,8 +144,8 @@ def _held(runs: list[Run], true: Array, seed: int, variance: How) -> Iterator[di
             row[f"{times:g}x{suffix}"] = low <= score <= high
             if variance == "moderated":
                 row[f"width {times:g}x"] = high - low
-                row["above"] = score > high
         if variance == "moderated":
+            row["above"] = score > high
             withheld = curve.withheld()
             assert withheld is not None
             off = curve.points[-1] - withheld

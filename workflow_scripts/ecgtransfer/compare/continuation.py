@@ -29,7 +29,7 @@ Array = NDArray[Any]
 FEWEST_POINTS = 5
 """Two more than a power law has numbers, so that a curve can differ from one."""
 MOST_TIMES = 10.0
-"""The largest number of recordings, beyond which no curve is continued."""
+"""The largest number of recordings, and no further."""
 
 
 @dataclass(frozen=True)

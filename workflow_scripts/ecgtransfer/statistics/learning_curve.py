@@ -1,9 +1,9 @@
 """Learning curves as inverse power laws: fitted to scores at a few numbers of recordings, and continued beyond them.
 
 Scores approach an asymptote by a power of the number of recordings, score(n) = a - b n^-c, by which curves of
-classifiers in medicine have been continued (Figueroa et al. 2012, BMC Med. Inform. Decis. Mak. 12:8) and which most
-measured curves follow best (Viering & Loog 2023, The Shape of Learning Curves: A Review, IEEE Trans. Pattern Anal.
-Mach. Intell. 45:7799-7819, who also show that not all do).
+classifiers in medicine have been continued (Figueroa et al. 2012, BMC Med. Inform. Decis. Mak. 12:8). Of the forms that
+measured curves have, this one has most support, but not all curves have it (Viering & Loog 2023, The Shape of Learning
+Curves: A Review, IEEE Trans. Pattern Anal. Mach. Intell. 45:7799-7819).
 """
 
 from dataclasses import dataclass
