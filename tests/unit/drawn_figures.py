@@ -32,6 +32,7 @@ TABLES = {
     "verdicts": ("verdicts",),
     "controls": ("controls",),
     "label_saving": ("label_saving",),
+    "more_labels": ("curves", "more_labels"),
     "convergence": ("convergence",),
     "architectures": ("architectures",),
     "per_label": ("per_label", "prevalence"),

@@ -85,6 +85,20 @@ class Study:
             table[name] = table[name].where(table[relation] == "equals")
         return as_read(table)
 
+    def curves(self) -> pd.DataFrame:
+        table = self.cells(scratch=True)
+        score = 0.95 - 0.3 * (100 * table["fraction"]) ** -0.3 + self.random.normal(0, 0.01, len(table))
+        table = table.assign(n_train_patients=table["n_train"], metric="macro_auroc", score=score)
+        return as_read(table.assign(**self.interval(score, 0.01), replicate_sd=0.01, n_replicates=5))
+
+    def more_labels(self) -> pd.DataFrame:
+        table = self.curves()
+        table = table[table["fraction"] == max(self.fractions)].drop(columns=["n_train_patients"])
+        table = table.merge(pd.DataFrame({"times": [2.0, 5.0, 10.0]}), how="cross")
+        score = table["score"] + 0.01 * np.log(table["times"])
+        table = table.assign(n_recordings=table["times"] * table["n_train"], score=score)
+        return as_read(table.assign(**self.interval(score.to_numpy(), 0.02)))
+
     def convergence(self) -> pd.DataFrame:
         cells, tables = self.cells(scratch=False).drop(columns="n_train"), []
         reached = self.random.integers(3, 6, len(cells))

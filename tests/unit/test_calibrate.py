@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from calibration import continuations
 from calibration.__main__ import page
 from calibration.studies import config_of, error_rates
 from calibration.variances import KINDS, Setting, failures, settings, simulated
@@ -43,6 +44,39 @@ def test_the_gates_name_what_does_not_pass() -> None:
     ]
 
 
+def continued(kind: str, n_studies: int = 12) -> dict[str, object]:
+    return continuations.simulated(continuations.Setting(kind, 5, 3), n_studies, seed=1)
+
+
+def test_intervals_of_continued_curves_hold_what_is_reached_if_these_are_power_laws() -> None:
+    row = continued("power law")
+    for name in ("2x", "5x", "10x", "withheld"):
+        assert float(row[name]) > 0.85  # type: ignore[arg-type]
+    assert row == continued("power law")
+    # Half way through, nothing shows where a logistic curve ends.
+    assert float(continued("logistic")["10x"]) < float(row["10x"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", continuations.KINDS)
+def test_true_curves_start_where_they_should_and_rise_to_their_asymptotes(kind: str) -> None:
+    times = np.array([0.01, 0.1, 0.5, 1, 10, 1e12])
+    for seed in range(20):
+        scores = continuations.true_scores(kind, times[0], times, np.random.default_rng(seed))
+        assert 0.55 <= scores[0] <= 0.8
+        assert (np.diff(scores) >= 0).all()
+        assert 0.82 < scores[-1] <= 1
+
+
+def test_the_gate_of_continued_curves_is_for_power_laws_alone_and_for_all_their_settings() -> None:
+    def row(kind: str, coverage: float) -> dict[str, object]:
+        return {"curve": kind, "2x": coverage, "5x": 0.95, "10x": 0.95}
+
+    table = pd.DataFrame([row("power law", 0.98), row("power law", 0.95), row("logistic", 0.2)])
+    assert continuations.failures(table) == []
+    table = pd.DataFrame([row("power law", 0.98), row("slow power law", 0.89)])
+    assert continuations.failures(table) == ["power law, 2x: 0.980", "slow power law, 2x: 0.890"]
+
+
 def verdicts(*words: str) -> pd.DataFrame:
     """Return verdicts of macro AUROC, and of another metric, which do not count."""
     ends = {"helps": (0.1, 0.2), "hurts": (-0.2, -0.1), "undecided": (-0.1, 0.1)}
@@ -81,9 +115,12 @@ def test_every_study_has_its_own_seeds() -> None:
     assert not (seeds[0] & seeds[1] or seeds[1] & seeds[2] or seeds[0] & seeds[2])
 
 
-def test_the_page_holds_both_tables() -> None:
+def test_the_page_holds_all_tables() -> None:
     variances = pd.DataFrame([rows_of("equal")])
-    text = page(variances, error_rates({"a": verdicts("helps", "undecided"), "b": verdicts("undecided", "undecided")}))
+    curves = pd.DataFrame([continued("power law", 2)])
+    rates = error_rates({"a": verdicts("helps", "undecided"), "b": verdicts("undecided", "undecided")})
+    text = page(variances, curves, rates)
     assert "| all | 4 | 2 | 25.0% [0.0%, 100.0%] |" in text
     assert f"| equal | 12 | 3 | 1.0 | {float(variances['coverage'].iloc[0]):.1%} |" in text
+    assert f"| power law | 5 | 3 | {float(curves['2x'].iloc[0]):.1%} |" in text
     assert "All of them pass." in text

@@ -9,15 +9,17 @@ import pytest
 from checkout import Checkout
 
 FROM_SCORES = (
-    "headlines", "curves", "verdicts", "label_saving", "next_steps", "controls", "best", "convergence", "costs",
-    "architectures", "per_label", "transferability",
+    "headlines", "curves", "verdicts", "label_saving", "next_steps", "more_labels", "controls", "best", "convergence",
+    "costs", "architectures", "per_label", "transferability",
 )  # fmt: skip
-FROM_VARIANCE = ("headlines", "curves", "verdicts", "label_saving", "next_steps", "controls", "best", "architectures")
+FROM_VARIANCE = (
+    "headlines", "curves", "verdicts", "label_saving", "next_steps", "more_labels", "controls", "best", "architectures",
+)  # fmt: skip
 COMPARED = {
-    "collect_runs": 1, **{f"compute_{finding}": 1 for finding in FROM_SCORES}, "plot_finding": 9, "report": 1,
+    "collect_runs": 1, **{f"compute_{finding}": 1 for finding in FROM_SCORES}, "plot_finding": 10, "report": 1,
 }  # fmt: skip
 FINDINGS = {
-    **COMPARED, "compute_zero_shot": 1, "compute_subgroups": 1, "compute_calibration": 1, "plot_finding": 12,
+    **COMPARED, "compute_zero_shot": 1, "compute_subgroups": 1, "compute_calibration": 1, "plot_finding": 13,
 }  # fmt: skip
 SCORES = {"score_run": 4, **FINDINGS}
 ZERO_SHOT = {"predict_with_source": 2}
@@ -79,7 +81,7 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         # The largest fraction is the same, which is what a source's own predictions are compared with.
         ({"transfer.fractions": [0.5, 1.0]},
          {"scratch": 2, "finetune": 2, "score_run": 4, **COMPARED, "compute_subgroups": 1, "compute_calibration": 1,
-          "plot_finding": 11}),
+          "plot_finding": 12}),
         ({"transfer.models": ["gru"]}, FINDINGS),
         ({"models.gru-flat": {"of": "gru", "head": "flatten"}}, {"report": 1}),
         ({"models.gru-flat": {"of": "gru", "head": "flatten"}, "transfer.models": ["resnet1d18", "gru", "gru-flat"]},
@@ -100,7 +102,7 @@ def test_nothing_to_do_after_a_run(finished: Checkout) -> None:
         ({"compare.margin": 0.02},
          {"compute_verdicts": 1, "compute_headlines": 1, "compute_next_steps": 1, "plot_finding": 1, "report": 1}),
         ({"compare.variance": "own"},
-         {**{f"compute_{finding}": 1 for finding in FROM_VARIANCE}, "plot_finding": 5, "report": 1}),
+         {**{f"compute_{finding}": 1 for finding in FROM_VARIANCE}, "plot_finding": 6, "report": 1}),
         ({"report.claims": True}, {"compute_claims": 1, "plot_finding": 1, "report": 1}),
         ({"report.recordings.per_dataset": 2}, {"plot_recordings": 2, "report": 1}),
     ],

@@ -6,6 +6,7 @@ from ecgtransfer.statistics.resampling import (
     patient_resamples,
     patients_of_rarer_class,
     replicate_draws,
+    separate_replicate_draws,
     widened_for_few_patients,
 )
 
@@ -69,3 +70,16 @@ def test_drawn_sums_of_deviations_have_students_distribution(n_replicates):
     assert stats.kstest(sums, stats.t(n_replicates - 1).cdf).pvalue > 0.01
     patients = patient_resamples(np.arange(n_replicates), 2000, seed=0)
     assert abs(stats.spearmanr(draws.normal[:2000, 0], patients[:, 0]).statistic) < 0.1
+
+
+def test_draws_of_cells_are_separate_and_those_of_one_cell_are_those_of_all_studies():
+    n_cells, n_draws = 8, 4000
+    cells = separate_replicate_draws(n_cells, 3, n_draws, seed=1)
+    columns = np.concatenate([np.column_stack([cell.normal, stats.norm.ppf(cell.uniform)]) for cell in cells], axis=1)
+    assert columns.shape == (n_draws, n_cells * 4)
+    correlations = np.corrcoef(columns.T)[~np.eye(n_cells * 4, dtype=bool)]
+    assert np.abs(correlations).max() < 0.1
+    assert all(stats.kstest(column, "norm").pvalue > 0.01 for column in columns.T)
+    (alone,) = separate_replicate_draws(1, 3, n_draws, seed=1)
+    for found, expected in zip(alone, replicate_draws(3, n_draws, seed=1), strict=True):
+        np.testing.assert_array_equal(found, expected)

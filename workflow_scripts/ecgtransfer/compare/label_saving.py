@@ -5,7 +5,7 @@ lies there is reported as more, or less, than the end.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -15,12 +15,12 @@ from pandas import DataFrame
 from scipy.interpolate import PchipInterpolator
 
 from ecgtransfer.arms import SCRATCH
+from ecgtransfer.compare.curve_points import point_with_draws
+from ecgtransfer.compare.open_intervals import EQUALS, with_open_interval
 from ecgtransfer.compare.runs import Run, cell_of, pairs
 from ecgtransfer.compare.tables import CELL_COLUMNS, sorted_table
 from ecgtransfer.compare.variances import How, KnownVariances, score_variances
-from ecgtransfer.errors import InputError
-from ecgtransfer.statistics.inference import resampled_mean
-from ecgtransfer.statistics.resampling import ReplicateDraws, replicate_draws
+from ecgtransfer.statistics.resampling import replicate_draws
 
 Array = NDArray[Any]
 
@@ -28,8 +28,6 @@ LABEL_SAVING_COLUMNS = [
     *(*CELL_COLUMNS, "metric", "n_scratch", "saving", "relation"),
     *("ci_low", "ci_low_relation", "ci_high", "ci_high_relation", "least", "most"),
 ]
-EQUALS, LESS_THAN, MORE_THAN = "equals", "less_than", "more_than"
-
 _STEPS = 64  # points between two fractions at which the curve is computed; straight lines join them
 _EQUAL_DECIMALS = 12  # a mean of equal scores can differ from them in the last bits
 
@@ -105,26 +103,15 @@ def _savings_on_one_curve(
     for metric in curve[0].resamples:
         n_replicates, n_resamples = curve[0].resamples[metric].shape
         draws = replicate_draws(n_replicates, n_resamples, seed)
-        points = np.stack([_with_draws(run, curve[0], metric, draws, known) for run in curve])
+        points = np.stack([point_with_draws(run, curve[0], metric, draws, known) for run in curve])
         for run in transfers:
-            scores = _with_draws(run, curve[0], metric, draws, known)
+            scores = point_with_draws(run, curve[0], metric, draws, known)
             needed = recordings_needed(sizes, points, scores)
-            saved = _in_words(needed / run.n_train.mean(), confidence)
+            saved = with_open_interval("saving", needed / run.n_train.mean(), confidence)
             n_scratch = needed[0] if saved["relation"] == EQUALS else np.nan
             ends = {"least": sizes[0] / run.n_train.mean(), "most": sizes[-1] / run.n_train.mean()}
             rows.append({**cell_of(run, metric), "n_scratch": n_scratch, **saved, **ends})
     return rows
-
-
-def _with_draws(run: Run, other: Run, metric: str, draws: ReplicateDraws, known: KnownVariances) -> Array:
-    """Return the mean over replicates and, behind it, its bootstrap draws, (1 + B,)."""
-    values, resampled = run.macro_scores(metric), run.resamples[metric]
-    if resampled.shape != other.resamples[metric].shape:
-        raise InputError(
-            f"{run.name} and {other.name}: numbers of replicates and resamples differ ({resampled.shape} and"
-            f" {other.resamples[metric].shape}), so they are not of one learning curve; train and score both again"
-        )
-    return np.concatenate([[values.mean()], resampled_mean(values, resampled, draws, known[run.name, metric])])
 
 
 def recordings_needed(sizes: Array, curves: Array, scores: Array) -> Array:
@@ -176,23 +163,3 @@ def _drawn_finely(log_sizes: Array, rising: Array) -> tuple[Array, Array]:
     heights: Array = PchipInterpolator(log_sizes, rising, axis=0)(places)
     heights[::_STEPS] = rising
     return places, heights
-
-
-def _in_words(savings: Array, confidence: float) -> Mapping[str, object]:
-    """Return columns for the saving, which comes first, and its percentile interval over the draws behind it.
-
-    Ends are draws themselves, where `percentile_interval` of the other findings interpolates between two: the ones just
-    outside, for between a number and "more than" lies nothing.
-    """
-    point, draws = savings[0], np.sort(savings[1:][~np.isnan(savings[1:])])
-    if np.isnan(point) or not len(draws):
-        low = high = np.nan
-    else:
-        n_outside = max(int((len(draws) + 1) * (0.5 - confidence / 2)) - 1, 0)
-        low, high = min(draws[n_outside], point), max(draws[-1 - n_outside], point)
-    columns: dict[str, object] = {}
-    for name, value in {"saving": point, "ci_low": low, "ci_high": high}.items():
-        columns[name] = value if 0 < value < np.inf else np.nan
-        relation = LESS_THAN if value == 0 else MORE_THAN if value == np.inf else "" if np.isnan(value) else EQUALS
-        columns["relation" if name == "saving" else f"{name}_relation"] = relation
-    return columns

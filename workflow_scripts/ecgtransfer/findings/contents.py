@@ -113,6 +113,14 @@ NEEDS = (
         ("next_steps",),
     ),
     Section(
+        "more-labels",
+        "More labels",
+        "How many more labels?",
+        "Learning curves, continued as inverse power laws (Figueroa et al. 2012). Intervals hold for curves that go on"
+        " as they are; the largest fraction, predicted by the others, shows whether they did so far.",
+        ("more_labels",),
+    ),
+    Section(
         "costs",
         "Cost",
         "What does it cost?",

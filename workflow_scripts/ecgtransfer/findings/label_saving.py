@@ -4,7 +4,6 @@ It is read off the learning curve from scratch; beyond its ends there is only a 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import offset_copy
 
-from ecgtransfer.compare.label_saving import LABEL_SAVING_COLUMNS, LESS_THAN, MORE_THAN, label_savings
+from ecgtransfer.compare.label_saving import LABEL_SAVING_COLUMNS, label_savings
+from ecgtransfer.compare.open_intervals import LESS_THAN, MORE_THAN, times
 from ecgtransfer.compare.runs import Run
 from ecgtransfer.compare.tables import TableForm
 from ecgtransfer.compare.variances import How
@@ -130,21 +130,10 @@ def on_page(tables: Mapping[str, pd.DataFrame]) -> Part | None:
         **CELL,
         "recordings": count("n_train"),
         "from scratch": count("n_scratch"),
-        "times": lambda row: _times(row, "saving", "relation"),
+        "times": lambda row: times(row, "saving", "relation"),
         "interval": lambda row: (
-            f"[{_times(row, 'ci_low', 'ci_low_relation')}, {_times(row, 'ci_high', 'ci_high_relation')}]"
+            f"[{times(row, 'ci_low', 'ci_low_relation')}, {times(row, 'ci_high', 'ci_high_relation')}]"
         ),
     }
     caption = "Labelled recordings that scratch needs, in multiples of those of transfer."
     return exhibit(tables["label_saving"], "label_saving", caption, columns)
-
-
-def _times(row: Any, name: str, relation: str) -> str:
-    """Return an end of a label saving, which may lie beyond the curve from scratch."""
-    match getattr(row, relation):
-        case "more_than":
-            return f"> {row.most:.1f}"
-        case "less_than":
-            return f"< {row.least:.1f}"
-    value = getattr(row, name)
-    return "–" if pd.isna(value) else f"{value:.1f}"

@@ -121,14 +121,24 @@ def replicate_draws(n_replicates: int, n_resamples: int, seed: int) -> Replicate
     long, so draws are spread evenly (a scrambled Sobol sequence; Owen 1998, ACM Trans. Model. Comput. Simul. 8:71-102):
     the width of an interval then depends half as much on the seed.
     """
+    return separate_replicate_draws(1, n_replicates, n_resamples, seed)[0]
+
+
+@cache
+def separate_replicate_draws(
+    n_cells: int, n_replicates: int, n_resamples: int, seed: int
+) -> tuple[ReplicateDraws, ...]:
+    """Draw the replicates of each of several cells, independently of those of the others."""
     from scipy.stats.qmc import Sobol  # here, for it takes a second, and most who draw draw patients
 
-    sequence = Sobol(n_replicates + 1, seed=np.random.default_rng([seed, _REPLICATES]))
+    sequence = Sobol(n_cells * (n_replicates + 1), seed=np.random.default_rng([seed, _REPLICATES]))
     uniform = sequence.random_base2((n_resamples - 1).bit_length())[:n_resamples]
-    draws = ReplicateDraws(ndtri(uniform[:, :-1]), uniform[:, -1])
-    for array in draws:
-        array.setflags(write=False)
-    return draws
+    draws = []
+    for of_cell in np.split(uniform, n_cells, axis=1):
+        draws.append(ReplicateDraws(ndtri(of_cell[:, :-1]), of_cell[:, -1]))
+        for array in draws[-1]:
+            array.setflags(write=False)
+    return tuple(draws)
 
 
 def _draw_counts(n_items: int, n_resamples: int, seed: list[int]) -> Array:
