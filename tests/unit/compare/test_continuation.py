@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ecgtransfer.compare.continuation import continuations, draws_of_points, limit_of
+from ecgtransfer.compare.continuation import continuations, limit_of
+from ecgtransfer.compare.curve_points import draws_of_points
 from ecgtransfer.compare.runs import Run
 from ecgtransfer.errors import InputError
 from ecgtransfer.statistics.inference import Variance, percentile_interval, resampled_mean

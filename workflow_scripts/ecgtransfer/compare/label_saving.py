@@ -15,12 +15,11 @@ from pandas import DataFrame
 from scipy.interpolate import PchipInterpolator
 
 from ecgtransfer.arms import SCRATCH
-from ecgtransfer.compare.curve_points import point_with_draws
+from ecgtransfer.compare.curve_points import draws_of_points, point_with_draws
 from ecgtransfer.compare.open_intervals import EQUALS, with_open_interval
 from ecgtransfer.compare.runs import Run, cell_of, pairs
 from ecgtransfer.compare.tables import CELL_COLUMNS, sorted_table
 from ecgtransfer.compare.variances import How, KnownVariances, score_variances
-from ecgtransfer.statistics.resampling import replicate_draws
 
 Array = NDArray[Any]
 
@@ -75,9 +74,9 @@ def label_savings(runs: Sequence[Run], confidence: float, seed: int, variance: H
     Numer. Anal. 17:238-246), which follows a bent curve better than straight lines do: those lie below it and would
     overstate the saving. Of a level part, the fewest recordings count.
 
-    The interval is the percentile interval over bootstrap draws of test patients and replicates, the same ones for all
-    runs: each draw has its own curve, its own score of transfer, and so its own crossing. It does not hold the error of
-    reading between two fractions.
+    The interval is the percentile interval over bootstrap draws of test patients, the same ones for all runs, and of
+    replicates (`ecgtransfer.compare.curve_points.draws_of_points`): each draw has its own curve, its own score of
+    transfer, and so its own crossing. It does not hold the error of reading between two fractions.
     """
     curves = defaultdict(list)
     for run in runs:
@@ -89,12 +88,17 @@ def label_savings(runs: Sequence[Run], confidence: float, seed: int, variance: H
     known = score_variances(runs, variance)
     rows: list[dict[str, object]] = []
     for key, members in transfers.items():
-        rows += _savings_on_one_curve(members, curves[key], known, confidence, seed)
+        rows += _savings_on_one_curve(members, curves[key], known, confidence, seed, variance)
     return sorted_table(rows, LABEL_SAVING_COLUMNS)
 
 
 def _savings_on_one_curve(
-    transfers: Sequence[Run], scratch: Sequence[Run], known: KnownVariances, confidence: float, seed: int
+    transfers: Sequence[Run],
+    scratch: Sequence[Run],
+    known: KnownVariances,
+    confidence: float,
+    seed: int,
+    variance: How,
 ) -> list[dict[str, object]]:
     """Return the rows of all runs that are read off the same curve."""
     sizes, first = np.unique([run.n_train.mean() for run in scratch], return_index=True)
@@ -102,10 +106,12 @@ def _savings_on_one_curve(
     rows: list[dict[str, object]] = []
     for metric in curve[0].resamples:
         n_replicates, n_resamples = curve[0].resamples[metric].shape
-        draws = replicate_draws(n_replicates, n_resamples, seed)
-        points = np.stack([point_with_draws(run, curve[0], metric, draws, known) for run in curve])
+        *of_curve, of_transfer = draws_of_points(len(curve) + 1, n_replicates, n_resamples, seed, variance)
+        points = np.stack(
+            [point_with_draws(run, curve[0], metric, draws, known) for run, draws in zip(curve, of_curve, strict=True)]
+        )
         for run in transfers:
-            scores = point_with_draws(run, curve[0], metric, draws, known)
+            scores = point_with_draws(run, curve[0], metric, of_transfer, known)
             needed = recordings_needed(sizes, points, scores)
             saved = with_open_interval("saving", needed / run.n_train.mean(), confidence)
             n_scratch = needed[0] if saved["relation"] == EQUALS else np.nan
