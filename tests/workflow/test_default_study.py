@@ -44,8 +44,8 @@ def test_verdicts_follow_the_contract(default: tuple[Checkout, str]) -> None:
     folder = default[0].folder / "results" / "default"
     columns = "target,source,model,arm,fraction,n_train,metric,scratch,transfer,delta,ci_low,ci_high,verdict"
     assert (folder / "findings" / "verdicts.csv").read_text().splitlines()[0] == columns
-    assert set(pd.read_csv(folder / "findings" / "verdicts.csv")["fraction"]) == {0.3, 0.6, 1.0}
-    assert (folder / "runs/sim-clinic/gru/finetune-sim-hospital/0.6/predictions.npz").is_file()
+    assert set(pd.read_csv(folder / "findings" / "verdicts.csv")["fraction"]) == {0.2, 0.5, 1.0}
+    assert (folder / "runs/sim-clinic/gru/finetune-sim-hospital/0.5/predictions.npz").is_file()
 
 
 def test_snakemakes_own_report(default: tuple[Checkout, str], tmp_path: Path) -> None:
