@@ -21,7 +21,9 @@ from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
 from ecgtransfer.train.weights import save_weights
 
-SETTINGS = TrainingSettings(epochs=2, min_steps=0, patience=2, batch_size=8, learning_rate=0.003, weight_decay=0.01)
+SETTINGS = TrainingSettings(
+    epochs=2, min_steps=0, patience=2, batch_size=8, learning_rate=0.003, weight_decay=0.01, choose_by="macro_auroc"
+)
 METHOD_SETTINGS: Mapping[str, Mapping[str, Any]] = {
     "gradual": {"epochs_per_group": 1},
     "discriminative": {"rate_ratio": 2.6},

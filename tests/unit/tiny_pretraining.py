@@ -10,7 +10,9 @@ from ecgtransfer.train.corpus import Corpus
 from ecgtransfer.train.pretraining import Pretrained, Pretraining, pretrain
 from ecgtransfer.train.settings import TrainingSettings
 
-SETTINGS = TrainingSettings(epochs=3, min_steps=0, patience=3, batch_size=8, learning_rate=0.003, weight_decay=0.01)
+SETTINGS = TrainingSettings(
+    epochs=3, min_steps=0, patience=3, batch_size=8, learning_rate=0.003, weight_decay=0.01, choose_by="macro_auroc"
+)
 LEARNT = ["epoch", "train_loss", "valid_loss", "valid_macro_auroc", "valid_weighted_f1"]
 
 

@@ -19,7 +19,9 @@ from ecgtransfer.train.settings import TrainingSettings
 from ecgtransfer.train.state import UnfinishedTraining
 
 N_SAMPLES = 64
-SETTINGS = TrainingSettings(epochs=4, min_steps=0, patience=4, batch_size=8, learning_rate=0.01, weight_decay=0.01)
+SETTINGS = TrainingSettings(
+    epochs=4, min_steps=0, patience=4, batch_size=8, learning_rate=0.01, weight_decay=0.01, choose_by="macro_auroc"
+)
 NORMALIZE = Normalization(torch.linspace(-0.1, 0.1, 12), torch.linspace(0.5, 2, 12))
 
 
