@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = "tests/workflow/tiny.yaml"
-TIMED = ("convergence", "costs", "break_even")
+TIMED = ("convergence", "costs", "break_even", "next_steps")
 _LONGEST_S = 1700
 _JOB_COUNT = re.compile(r"^(\w+)\s+(\d+)$", re.MULTILINE)
 

@@ -133,7 +133,7 @@ LIBRARY = "workflow_scripts/ecgtransfer/"
             LIBRARY + "findings/verdicts.py", "EQUIVALENCE_CONFIDENCE = 0.9", "EQUIVALENCE_CONFIDENCE = 0.8",
             {"compute_verdicts": 1, "plot_finding": 1, "report": 1},
         ),
-        (LIBRARY + "findings/curves.py", "_HEIGHT = 2.7", "_HEIGHT = 2.8", {"plot_finding": 1, "report": 1}),
+        (LIBRARY + "findings/curves.py", "_HEIGHT = 3.1", "_HEIGHT = 3.2", {"plot_finding": 1, "report": 1}),
         (LIBRARY + "findings/label_saving.py", '"Labelled recordings', '"The labelled recordings', {"report": 1}),
         (LIBRARY + "findings/costs.py", '"what trainings took"', '"what all trainings took"', {}),
         (LIBRARY + "findings/contents.py", '"Which labels gain?"', '"Which labels gain most?"', {"report": 1}),
