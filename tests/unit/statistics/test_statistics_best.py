@@ -9,7 +9,7 @@ from ecgtransfer.statistics.inference import Variance, percentile_interval, resa
 from ecgtransfer.statistics.resampling import replicate_draws
 
 CONFIDENCE, SEED = 0.95, 3
-N_STUDIES, N_RESAMPLES = 1000, 500
+N_STUDIES, N_RESAMPLES = 500, 500
 
 
 def alone(scores):
