@@ -14,6 +14,7 @@ gc.set_threshold(100_000)
 from ecgtransfer.arms import SCRATCH
 from ecgtransfer.code_fingerprint import code_fingerprint
 from ecgtransfer.config.consistency import read_study
+from ecgtransfer.config.keys import SHARED
 from ecgtransfer.config.paths import check_paths
 from ecgtransfer.config.repeated_keys import require_keys_once
 from ecgtransfer.errors import InputError
@@ -52,7 +53,6 @@ from ecgtransfer.study import (
     view_of,
     zero_shots_of,
 )
-from ecgtransfer.train.finished import FOLDER
 from ecgtransfer.train.registry import REGISTRY, registry_name
 
 
@@ -214,7 +214,7 @@ def layout_code_of(rule_name):
 
 
 PLAN = f"{RESULTS}/provenance/plan.json"
-FINISHED = str(FOLDER)
+FINISHED = f"results/{SHARED}"
 FRACTIONS = STUDY.transfer.fractions
 AT_LARGEST_FRACTION = cells_at(STUDY, max(FRACTIONS))
 AT_ENDS_OF_CURVES = cells_at(STUDY, min(FRACTIONS), max(FRACTIONS))

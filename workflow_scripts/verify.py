@@ -4,11 +4,12 @@ import sys
 from contextlib import chdir
 from pathlib import Path
 
+from ecgtransfer.config.keys import SHARED
 from ecgtransfer.in_utf8 import begin_in_utf8
 from ecgtransfer.provenance.digests import Digests
 from ecgtransfer.provenance.judge import State, judge
 from ecgtransfer.system_errors import reported_in_one_line
-from ecgtransfer.train.finished import FOLDER, FinishedTrainings
+from ecgtransfer.train.finished import FinishedTrainings
 from snakemake_plan import asked_of_snakemake, command_of
 
 
@@ -20,7 +21,7 @@ def main(*arguments: str) -> None:
         return
     with chdir(command.folder):
         verdicts = judge(asked.plan, Digests(None))
-        damaged = list(FinishedTrainings(FOLDER).damaged())
+        damaged = list(FinishedTrainings(Path(asked.plan.results).with_name(SHARED)).damaged())
     for verdict in verdicts:
         if verdict.state in (State.STALE, State.LOST):
             print(f"{verdict.reason}; {asked.make_run} rebuilds it")

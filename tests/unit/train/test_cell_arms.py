@@ -26,9 +26,8 @@ from tiny_cell import (
     noted_fits,
     save_random_weights,
     weights_of,
-    write_weights,
 )
-from tiny_corpus import CorpusFiles, write_corpus
+from tiny_corpus import CorpusFiles
 from tiny_model import PLAIN, tiny_models  # noqa: F401 (a fixture)
 from torch import Tensor
 
@@ -50,17 +49,6 @@ FROZEN = {
     "probe": ["stages.0", "stages.1", "neck", "age_sex"],
     "svm": ["stages.0", "stages.1", "neck", "age_sex"],
 }
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> CorpusFiles:
-    return write_corpus(tmp_path_factory.mktemp("target"))
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with weights of all tiny models."""
-    return write_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import f1_score
-from tiny_cell import LEARNT, SETTINGS, Fitted, asked_for, assert_same_predictions, cell, noted_fits, write_weights
+from tiny_cell import LEARNT, SETTINGS, Fitted, asked_for, assert_same_predictions, cell, noted_fits
 from tiny_corpus import CorpusFiles, write_corpus
 from tiny_model import FLOPS_PER_SAMPLE, PLAIN, tiny_models  # noqa: F401 (a fixture)
 
@@ -25,17 +25,6 @@ torch.set_num_threads(1)
 pytestmark = pytest.mark.usefixtures("tiny_models")
 
 EVERY_METHOD = [None, "finetune", "probe", "svm", "gradual", "discriminative", "partial:1"]
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> CorpusFiles:
-    return write_corpus(tmp_path_factory.mktemp("target"))
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with weights of all tiny models."""
-    return write_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from tiny_cell import SETTINGS, asked_for, assert_same_predictions, write_weights
-from tiny_corpus import CorpusFiles, write_corpus
+from tiny_cell import SETTINGS, asked_for, assert_same_predictions
+from tiny_corpus import CorpusFiles
 from tiny_model import PLAIN, tiny_models  # noqa: F401 (a fixture)
 from tiny_pretraining import asked_for as pretraining_asked_for
 from tiny_task import bytes_of
@@ -29,16 +29,6 @@ MEASURED = {"wall_seconds", "device_seconds", "samples_per_second", "fraction_of
             "peak_memory_bytes", "energy_joules"}  # fmt: skip
 EPOCHS = SETTINGS.epochs
 KEY = "ab" + 62 * "0"
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> CorpusFiles:
-    return write_corpus(tmp_path_factory.mktemp("target"))
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_weights(tmp_path_factory.mktemp("weights"))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from tiny_cell import SETTINGS as OF_CELLS
-from tiny_cell import assert_same_predictions, cell, write_weights
+from tiny_cell import assert_same_predictions, cell
 from tiny_corpus import CorpusFiles, write_corpus
 from tiny_model import tiny_models  # noqa: F401 (a fixture)
 from tiny_task import SETTINGS, bytes_of, trained
@@ -22,16 +22,6 @@ from ecgtransfer.train.settings import TrainingSettings
 torch.set_num_threads(1)
 
 pytestmark = pytest.mark.usefixtures("tiny_models")
-
-
-@pytest.fixture(scope="module")
-def target(tmp_path_factory: pytest.TempPathFactory) -> CorpusFiles:
-    return write_corpus(tmp_path_factory.mktemp("target"))
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_weights(tmp_path_factory.mktemp("weights"))
 
 
 def settings_with(**others: Any) -> TrainingSettings:

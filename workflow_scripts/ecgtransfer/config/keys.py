@@ -105,11 +105,13 @@ Seed = Annotated[Whole, Field(ge=0)]
 
 _NAME = "letters, digits, '.', '_' and '-', a letter or digit first"
 _LONGEST_NAME = Field(max_length=100)
+SHARED = "trainings"
+"""Where the finished trainings of all studies are, beside the results of each; so no study can have this name."""
 StudyName = Annotated[
     str,
     _LONGEST_NAME,
     Matching(
-        r"(?!trainings$)[A-Za-z0-9][A-Za-z0-9._-]*", f"{_NAME} and not 'trainings', where those of all studies are"
+        rf"(?!{SHARED}$)[A-Za-z0-9][A-Za-z0-9._-]*", f"{_NAME} and not '{SHARED}', where those of all studies are"
     ),
 ]
 Name = Annotated[

@@ -21,9 +21,6 @@ from ecgtransfer.files import sha256_of, written_whole
 
 logger = logging.getLogger(__name__)
 
-FOLDER = Path("results", "trainings")
-"""Where all studies of a working folder keep them."""
-
 _ENTRY = "ecgtransfer"
 
 Arrays = Mapping[str, np.ndarray]

@@ -1,6 +1,5 @@
 """Pre-training on a source: on its labels, on measured values, or on its signals alone."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
@@ -35,8 +34,6 @@ from ecgtransfer.train.objectives import (
 from ecgtransfer.train.state import UnfinishedTraining, remove_state
 from ecgtransfer.train.training import Training
 from ecgtransfer.train.weights import save_weights
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
