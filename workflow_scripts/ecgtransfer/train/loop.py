@@ -164,8 +164,9 @@ def fit(
         if best is epoch:
             progress.best_weights = progress.average.weights(model)
         logger.info(
-            "epoch %d/%d  train loss %.4f  valid loss %.4f  valid macro AUROC %.3f  best epoch %d  %.0f records/s",
-            number, epochs, train_loss, valid_loss, scores.macro_auroc, best.epoch, len(task.train) / epoch.seconds,
+            "epoch %d/%d  train loss %.4f  valid loss %.4f  valid macro AUROC %.3f%s  %.0f records/s",
+            number, epochs, train_loss, valid_loss, scores.macro_auroc,
+            f"  best epoch {best.epoch}" if settings.choose_by in CHOSEN_BY else "", len(task.train) / epoch.seconds,
         )  # fmt: skip
         if ranks.rank == 0:
             _keep(model, optimizer, progress, unfinished, last=ended())
